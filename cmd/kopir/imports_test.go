@@ -1,0 +1,116 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows says which of our own packages a package may import (tests of a
+// package may also use sigtest and the standard testing rooms). A package that
+// is not listed may import nothing of ours: add it here with its reason.
+var arrows = map[string][]string{
+	"cmd/kopir": {"*"},
+
+	"gateway":        {"gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/soap":   {"signature/xmltree"},
+	"gateway/server": {"gateway", "gateway/soap", "mappings", "wsdl"},
+	"gateway/client": {"gateway", "gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/store":  {"gateway", "mappings"},
+	"gateway/mio":    {"gateway", "mappings"},
+	"gateway/sim":    {"gateway/soap", "signature", "signature/*", "wsdl", "mappings"},
+
+	"signature":            {"signature/*"},
+	"signature/verdict":    {},
+	"signature/xmltree":    {},
+	"signature/gost":       {},
+	"signature/algorithm":  {"signature/verdict", "signature/gost"},
+	"signature/nuc":        {"signature/verdict", "signature/algorithm"},
+	"signature/revocation": {"signature/verdict", "signature/algorithm", "signature/nuc"},
+	"signature/keystore":   {"signature/verdict", "signature/algorithm", "signature/nuc"},
+	"signature/sigtest":    {"signature/*"},
+
+	"mappings":  {"signature/xmltree"},
+	"wsdl":      {},
+	"wsdl/shep": {},
+}
+
+// onlyIn names libraries that belong to some rooms only: the rules of the
+// bridge know no web framework, no SQL and no HTTP.
+var onlyIn = map[string][]string{
+	"github.com/gin-gonic/gin": {"gateway/server", "gateway/sim"},
+	"database/sql":             {"gateway/store", "gateway/mio", "cmd/kopir", "gateway/sim"},
+	"net/http":                 {"gateway/server", "gateway/client", "gateway/sim", "signature/revocation", "cmd/kopir", "wsdl/shep"},
+	"go.uber.org/zap":          {"gateway", "gateway/server", "gateway/client", "gateway/store", "gateway/mio", "gateway/sim", "cmd/kopir"},
+	"kopir/signature/sigtest":  {"gateway/sim", "cmd/kopir"},
+}
+
+func allowed(rules []string, pkg string) bool {
+	for _, r := range rules {
+		if r == "*" || r == pkg || strings.HasSuffix(r, "/*") && strings.HasPrefix(pkg, strings.TrimSuffix(r, "*")) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestImports fails on any import line that points against the arrows.
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	seen := 0
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && file != root) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, src, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		pkg, isTest := filepath.ToSlash(rel), strings.HasSuffix(file, "_test.go")
+		rules, known := arrows[pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the table of arrows", file, pkg)
+			return nil
+		}
+		for _, imp := range parsed.Imports {
+			seen++
+			p, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, ok := strings.CutPrefix(p, "kopir/"); ok && !isTest && !allowed(rules, own) {
+				t.Errorf("%s imports %s: no arrow from %s to %s", file, p, pkg, own)
+			}
+			if rooms, ok := onlyIn[p]; ok && !isTest && !allowed(rooms, pkg) {
+				t.Errorf("%s imports %s, which belongs to %s", file, p, path.Join(rooms...))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen == 0 {
+		t.Fatal("no import line was read: the walk is broken")
+	}
+}

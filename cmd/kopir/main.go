@@ -1,0 +1,85 @@
+// Command kopir is the bridge between the e-government gateway and the
+// database of a local executive body, its simulator, and the tools to judge
+// and make the signatures that travel between them.
+//
+// Results go to standard output, everything else to standard error with the
+// program's name in front. Exit status: 0 passed, 1 failed, 2 wrong use or
+// unreadable input, 3 indeterminate.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit statuses of every verb.
+const (
+	exitPassed        = 0
+	exitFailed        = 1
+	exitUsage         = 2
+	exitIndeterminate = 3
+)
+
+// stdio is the world a verb sees, so that tests can hand it another one.
+type stdio struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+	env func(string) string
+}
+
+// complain prints one sentence for people on standard error.
+func (s stdio) complain(format string, args ...any) {
+	fmt.Fprintf(s.err, "kopir: "+format+"\n", args...)
+}
+
+// verb is one thing the command does. Each has a file of its own name.
+type verb struct {
+	name    string
+	summary string // one line of the usage
+	run     func(ctx context.Context, args []string, s stdio) int
+}
+
+// verbs is the whole command line, in the order of the usage.
+var verbs = []verb{
+	{"version", "which build this is", runVersion},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv})
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, s stdio) int {
+	if len(args) == 0 {
+		usage(s.err)
+		return exitUsage
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" || args[0] == "-help" {
+		usage(s.out)
+		return exitPassed
+	}
+	for _, v := range verbs {
+		if v.name == args[0] {
+			return v.run(ctx, args[1:], s)
+		}
+	}
+	s.complain("unknown command %q; `kopir help` lists the commands", args[0])
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: kopir COMMAND [flags] [arguments]")
+	fmt.Fprintln(w)
+	for _, v := range verbs {
+		fmt.Fprintf(w, "  %-9s %s\n", v.name, v.summary)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "`kopir COMMAND -h` explains one of them.")
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// runVersion prints the module version, the revision it was built from where
+// the toolchain recorded one, and the Go release.
+func runVersion(_ context.Context, args []string, s stdio) int {
+	if len(args) != 0 {
+		s.complain("version takes no arguments")
+		return exitUsage
+	}
+	version, revision := "devel", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			version = v
+		}
+		for _, kv := range info.Settings {
+			if kv.Key == "vcs.revision" && len(kv.Value) >= 12 {
+				revision = " " + kv.Value[:12]
+			}
+		}
+	}
+	fmt.Fprintf(s.out, "kopir %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitPassed
+}
