@@ -1,0 +1,209 @@
+package gateway
+
+import "time"
+
+// Channel is the way by which an application came, as the regulations name
+// them: the steps and terms of a service differ by channel.
+type Channel string
+
+// The channels of the regulations.
+const (
+	Portal Channel = "portal" // ПЭП: the applicant signs
+	CSC    Channel = "csc"    // ЦОН: the operator signs
+	Office Channel = "office" // the provider's own office: the specialist signs
+)
+
+// IIN is a person's identification number, and BIN an organisation's: twelve
+// digits. Their String method masks, so that neither a log line nor an error
+// shows one by accident; convert to string where the whole number is meant.
+type (
+	IIN string
+	BIN string
+)
+
+// String shows the birth date part and hides the rest: "900101******".
+func (i IIN) String() string { return mask(string(i)) }
+
+// String hides the last six digits.
+func (b BIN) String() string { return mask(string(b)) }
+
+func mask(s string) string {
+	if s == "" {
+		return ""
+	}
+	if len(s) != 12 {
+		return "******"
+	}
+	return s[:6] + "******"
+}
+
+// Text is a sentence for people in the two languages of the regulations.
+type Text struct {
+	RU string `json:"ru"`
+	KK string `json:"kk"`
+}
+
+// Ground is why a service was refused: a code of the closed list of the
+// service's refusals, and the sentence that the regulations give it.
+type Ground struct {
+	Code string `json:"code"`
+	Text Text   `json:"text"`
+	// Faults are the single faults behind it, where there are any.
+	Faults []FieldFault `json:"faults,omitempty"`
+}
+
+// FieldFault is one fault of one field of an application.
+type FieldFault struct {
+	Field string `json:"field,omitempty"`
+	Path  string `json:"path"`
+	Rule  string `json:"rule"`
+	Text  Text   `json:"text"`
+}
+
+// Party is a person or an organisation in an application or a signature.
+type Party struct {
+	IIN        IIN    `json:"iin,omitempty"`
+	BIN        BIN    `json:"bin,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Department string `json:"department,omitempty"`
+}
+
+// Field is one value of an application, by the mapping's name for it.
+type Field struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Column string `json:"column,omitempty"`
+	Label  Text   `json:"label"`
+}
+
+// Document is a file that belongs to an application: its result, or an
+// attachment. Signature is empty when it is inside Content.
+type Document struct {
+	Name      string    `json:"name"`
+	MediaType string    `json:"media_type"`
+	Content   []byte    `json:"content,omitempty"`
+	Signature []byte    `json:"signature,omitempty"`
+	SHA256    string    `json:"sha256"`
+	SignedBy  *Party    `json:"signed_by,omitempty"`
+	SignedAt  time.Time `json:"signed_at,omitzero"`
+}
+
+// Application (заявление) is what the bridge carries. Version counts its
+// changes; a change made on an older version is refused.
+type Application struct {
+	Number    string  `json:"number"`
+	Service   string  `json:"service"`
+	Edition   string  `json:"edition"`
+	Channel   Channel `json:"channel"`
+	State     State   `json:"state"`
+	Applicant Party   `json:"applicant"`
+	// Signer is who signed the application: the applicant, or by the channel
+	// the operator or the specialist.
+	Signer Party   `json:"signer"`
+	Fields []Field `json:"fields"`
+
+	ReceivedAt time.Time `json:"received_at"`
+	ChangedAt  time.Time `json:"changed_at"`
+	// DueAt is when the step that is open now must be done; zero when the
+	// regulation gives it no term, or nothing is open.
+	DueAt    time.Time `json:"due_at,omitzero"`
+	Overdue  bool      `json:"overdue"`
+	Extended bool      `json:"extended"`
+
+	Executor Actor     `json:"executor,omitzero"` // who took it into work
+	Refusal  *Ground   `json:"refusal,omitempty"`
+	Result   *Document `json:"result,omitempty"`
+
+	// How its sender knows it.
+	Sender        string `json:"sender,omitempty"`
+	MessageID     string `json:"message_id,omitempty"`
+	CorrelationID string `json:"correlation_id,omitempty"`
+
+	Version int64 `json:"version"`
+}
+
+// Actor is who makes a change: a person by API key or certificate, or one of
+// the bridge's own hands ("watch", "timer", "intake").
+type Actor struct {
+	Name string `json:"name"`
+	IIN  IIN    `json:"iin,omitempty"`
+	BIN  BIN    `json:"bin,omitempty"`
+}
+
+// IsZero reports whether nobody is named.
+func (a Actor) IsZero() bool { return a == Actor{} }
+
+// EventKind says what an entry of the history is about.
+type EventKind string
+
+// What a history tells.
+const (
+	EventState     EventKind = "state"     // From became To
+	EventNote      EventKind = "note"      // something worth telling without a move
+	EventExtended  EventKind = "extended"  // the term was extended
+	EventWarning   EventKind = "warning"   // a due time is near
+	EventOverdue   EventKind = "overdue"   // a due time has passed
+	EventRegistry  EventKind = "registry"  // what a registry answered
+	EventDelivered EventKind = "delivered" // a delivery arrived
+	EventDead      EventKind = "dead"      // a delivery was given up and waits for a person
+	EventResult    EventKind = "result"    // a result document was attached
+)
+
+// Event is one entry of an application's history. Seq counts from 1 within
+// the application; it is set by the store.
+type Event struct {
+	Application string    `json:"application"`
+	Seq         int64     `json:"seq"`
+	At          time.Time `json:"at"`
+	Kind        EventKind `json:"kind"`
+	From        State     `json:"from,omitempty"`
+	To          State     `json:"to,omitempty"`
+	Actor       Actor     `json:"actor"`
+	Text        Text      `json:"text"`
+	Detail      string    `json:"detail,omitempty"`
+}
+
+// Due is a term of the regulation that runs for an application.
+type Due struct {
+	Application string    `json:"application"`
+	Step        int       `json:"step"` // number of the regulation's table
+	Does        string    `json:"does"`
+	Actor       string    `json:"actor"`
+	State       State     `json:"state"` // runs while the application is here
+	StartedAt   time.Time `json:"started_at"`
+	WarnAt      time.Time `json:"warn_at,omitzero"`
+	DueAt       time.Time `json:"due_at"`
+	WarnedAt    time.Time `json:"warned_at,omitzero"`
+	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was found overdue
+	DoneAt      time.Time `json:"done_at,omitzero"`
+	Extended    int       `json:"extended,omitempty"` // how many times
+}
+
+// Timeline is everything that happened to one application and what must
+// happen yet.
+type Timeline struct {
+	Application Application `json:"application"`
+	Events      []Event     `json:"events"`
+	Dues        []Due       `json:"dues"`
+	Deliveries  []Delivery  `json:"deliveries"`
+	Evidence    []Evidence  `json:"evidence"`
+}
+
+// Filter selects applications; the zero value selects all. Several values of
+// one key are alternatives.
+type Filter struct {
+	Service string
+	States  []State
+	Channel Channel
+	IIN     IIN // of the applicant
+	Overdue *bool
+	// From and To bound ReceivedAt: From <= ReceivedAt < To.
+	From, To time.Time
+}
+
+// Page is one page of a list, newest first. Next is empty on the last page; it
+// is opaque to callers.
+type Page struct {
+	Applications []Application `json:"applications"`
+	Next         string        `json:"next,omitempty"`
+}

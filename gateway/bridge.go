@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// Door is the address to which a message was sent.
+type Door string
+
+// The SOAP doors.
+const (
+	SyncDoor  Door = "sync"  // SyncChannel: SendMessage
+	AsyncDoor Door = "async" // AsyncChannel as a server, and the call-back of a member system
+)
+
+// Incoming is one message as it came in.
+type Incoming struct {
+	Door   Door
+	Raw    []byte
+	Remote string // address of the peer, for the log
+}
+
+// Reply is what goes back, byte for byte: always an envelope.
+type Reply struct {
+	Bytes  []byte
+	Status int  // HTTP status: 200, or 500 with a fault (SOAP 1.1, 6.2)
+	Code   Code // of the fault; empty when it was answered
+	// RetryAfter is set with TryLater.
+	RetryAfter time.Duration
+}
+
+// Submission is an application that a specialist brings in through the office
+// channel: a document signed by the specialist.
+type Submission struct {
+	Service  string
+	Document []byte // XML with the specialist's enveloped signature
+	// ID is the caller's own id of it: the same id and bytes give the same
+	// application, other bytes a DuplicateID.
+	ID string
+}
+
+// Decision ends an application.
+type Decision struct {
+	State State // Completed or Refused
+	// Result is required with Completed: signed by an official of the
+	// provider's organisation, the signature inside the XML document.
+	Result *Document
+	// Ground is required with Refused: a code of the service's refusals, or
+	// the official's own text in both languages.
+	Ground *Ground
+	// Version is the version on which it was decided; zero: whatever it is now.
+	Version int64
+}
+
+// Extension moves the due time of the open step.
+type Extension struct {
+	Days    int  // working days more
+	Reason  Text // goes into the regulated notification, in both languages
+	Version int64
+}
+
+// Doors are the ways into the bridge. *Bridge has them all; the REST and SOAP
+// servers use them. Every error is an *Error.
+type Doors interface {
+	// Receive takes any SOAP message and always has an answer.
+	Receive(ctx context.Context, in Incoming) Reply
+
+	// Submit takes an application through the office channel. A refusal of the
+	// service as regulated is an *Error with ServiceRefused and its Ground.
+	Submit(ctx context.Context, s Submission, who Actor) (*Application, error)
+	// Take brings an application into work; Return hands it back for another
+	// specialist; HandOver gives it to another one directly.
+	Take(ctx context.Context, number string, who Actor) (*Application, error)
+	Return(ctx context.Context, number string, who Actor, why Text) (*Application, error)
+	HandOver(ctx context.Context, number string, who, to Actor) (*Application, error)
+	Decide(ctx context.Context, number string, who Actor, d Decision) (*Application, error)
+	Extend(ctx context.Context, number string, who Actor, e Extension) (*Application, error)
+
+	Application(ctx context.Context, number string) (*Application, error)
+	// Applications lists newest first; cursor is a Page's Next or empty.
+	Applications(ctx context.Context, f Filter, cursor string, limit int) (Page, error)
+	// History is what one person applied for («История получения услуг»).
+	History(ctx context.Context, iin IIN, cursor string, limit int) (Page, error)
+	Timeline(ctx context.Context, number string) (*Timeline, error)
+	// Result is the result document with its content.
+	Result(ctx context.Context, number string) (*Document, error)
+
+	// Deliveries lists what is on its way or given up; Retry sends a dead one
+	// again, Drop gives it up for good with a reason that is kept.
+	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
+	Retry(ctx context.Context, id string, who Actor) error
+	Drop(ctx context.Context, id string, who Actor, why string) error
+}
+
+// Sender carries a delivery to its partner: builds and signs the envelope,
+// sends it, and judges the answer. It must send the same MessageID and
+// MessageDate at every try. A *SendError says whether another try can help; any
+// other error is taken for one that may pass.
+type Sender interface {
+	Send(ctx context.Context, d Delivery) (Receipt, error)
+}
+
+// Receipt is what a partner answered.
+type Receipt struct {
+	MessageID     string // the id under which the gateway carries it
+	CorrelationID string
+	Sent          []byte // the signed envelope as it went out, for evidence
+	Answer        []byte // the answer as it came
+}
+
+// SendError is a send that failed. Permanent: the partner understood and
+// refused, so that sending the same again cannot help.
+type SendError struct {
+	Permanent bool
+	Code      string // the partner's own code, where it gave one
+	Err       error
+}
+
+// Error says what happened, without the message's content.
+func (e *SendError) Error() string {
+	if e.Code != "" {
+		return e.Code + ": " + e.Err.Error()
+	}
+	return e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// Registry asks the register of persons (ГБД ФЛ) whether it knows the person.
+type Registry interface {
+	Person(ctx context.Context, q PersonQuery) (Person, error)
+}
+
+// PersonQuery is the question; MessageID is the same at every try.
+type PersonQuery struct {
+	MessageID string
+	IIN       IIN
+	At        time.Time
+}
+
+// Person is the register's answer. Found is false only when the register
+// itself said that it has no data; an unreachable register is an error.
+type Person struct {
+	Found                          bool
+	IIN                            IIN
+	Surname, GivenName, Patronymic string
+	Answer                         []byte // as it came, for evidence
+}
+
+// LocalDB is the local executive body's own database.
+type LocalDB interface {
+	// Write puts the row of an application into the table of its service; a
+	// row that is there already stays one row.
+	Write(ctx context.Context, row LocalRow) error
+	// Changes gives rows whose status changed after the cursor, oldest first,
+	// and the cursor for the next call. The empty cursor is the beginning.
+	Changes(ctx context.Context, service, cursor string, limit int) ([]LocalChange, string, error)
+}
+
+// LocalRow is what the mapping writes: column names from the mapping, values
+// as parameters.
+type LocalRow struct {
+	Service, Number string
+	State           State
+	At              time.Time
+	Fields          []Field
+}
+
+// LocalChange is a status that the local system set. Code is its own code; the
+// mapping says which state it means.
+type LocalChange struct {
+	Service, Number, Code string
+	At                    time.Time
+	Reason                Text
+}

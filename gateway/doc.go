@@ -1,0 +1,29 @@
+// Package gateway holds the rules of the bridge: what happens to a message, in
+// what order, and by when. It calls pure code (soap, signature, mappings)
+// directly and meets the outside through the interfaces of bridge.go only.
+//
+// The story of one message, with the file of each step:
+//
+//  1. The door reads the bytes within a limit and calls Receive.     receive.go
+//  2. The envelope is read strictly; its sender's id and password or
+//     certificate are compared with the configuration.               partner.go
+//  3. Seen before? The same bytes get the stored reply; other bytes
+//     under the same id are a conflict.                              receive.go
+//  4. The system's signature over the Body gets its verdict; what is
+//     not signed does not exist from here on.                        receive.go
+//  5. The person's signature inside data gets its own.               intake.go
+//  6. Who signed is who applies, or may act for them.                identity.go
+//  7. The mapping reads the fields, every fault at once.             intake.go
+//  8. One Change holds everything that follows from the message: raw
+//     bytes, verdicts, the numbered application, history, due times,
+//     deliveries, the signed reply. The store takes it whole.        change.go
+//  9. Deliveries leave in order, with the same message id at every
+//     try: the local row, the registry question, notifications to
+//     portal and service centre.                                     outbox.go
+//  10. A person, the local database or a timer moves the application
+//     on: the table of moves decides, and step 8 repeats.            state.go, move.go
+//  11. Due times warn and fall overdue.                               deadline.go
+//
+// An answer that could not be had (is the certificate revoked?) holds the
+// application and is asked again; its legal clock runs.                held.go
+package gateway

@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+)
+
+// State is where an application stands. The zero value is no state at all and
+// moves only to the states in which an application can begin.
+type State string
+
+// The states of an application.
+const (
+	Held       State = "held"        // numbered, clock running; the signature could not be judged yet
+	Received   State = "received"    // поступившие: accepted, waits to be taken
+	InProgress State = "in_progress" // taken into work
+	Completed  State = "completed"   // исполненные: the result went out
+	Refused    State = "refused"     // refused with a ground
+)
+
+// moves is the one table of allowed moves.
+var moves = []struct {
+	From State
+	To   []State
+}{
+	{"", []State{Held, Received}},
+	{Held, []State{Received, Refused}},
+	{Received, []State{InProgress, Completed, Refused}},
+	{InProgress, []State{Received, Completed, Refused}}, // back to Received: handed over to another specialist
+	{Completed, nil},
+	{Refused, nil},
+}
+
+// States lists all states in the order of the table.
+func States() []State {
+	var all []State
+	for _, m := range moves[1:] {
+		all = append(all, m.From)
+	}
+	return all
+}
+
+// Final reports whether nothing follows.
+func (s State) Final() bool { return s == Completed || s == Refused }
+
+// allowed says whether the table has the move, and if not, why.
+func allowed(from, to State) error {
+	for _, m := range moves {
+		if m.From != from {
+			continue
+		}
+		if slices.Contains(m.To, to) {
+			return nil
+		}
+		if len(m.To) == 0 {
+			return fmt.Errorf("an application that is %s does not move any more", from)
+		}
+		return fmt.Errorf("an application that is %s may become %v, not %s", from, m.To, to)
+	}
+	return fmt.Errorf("%q is no state", from)
+}

@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kopir/signature/verdict"
+)
+
+// What a Store answers beside its own faults; test with errors.Is.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrDuplicate = errors.New("this sender has used this id")
+	ErrVersion   = errors.New("the application was changed meanwhile")
+)
+
+// Store keeps everything that the bridge must not lose. What Commit has
+// acknowledged is on disk.
+type Store interface {
+	// Commit writes a Change whole or not at all. ErrDuplicate: Message's
+	// sender and key are there already. ErrVersion: Application is not at
+	// Version-1 any more.
+	Commit(ctx context.Context, c Change) error
+	// Reserve takes n consecutive numbers of a sequence, for ever; it returns
+	// the first. Gaps stay where a process ends before it used them.
+	Reserve(ctx context.Context, sequence string, n int64) (int64, error)
+
+	Message(ctx context.Context, sender, key string) (*Message, error)
+	Application(ctx context.Context, number string) (*Application, error)
+	Applications(ctx context.Context, f Filter, cursor string, limit int) (Page, error)
+	Events(ctx context.Context, number string) ([]Event, error)
+	Dues(ctx context.Context, number string) ([]Due, error)
+	Evidence(ctx context.Context, number string) ([]Evidence, error)
+	Result(ctx context.Context, number string) (*Document, error)
+
+	// Ripe gives open due times whose warning or end has come and was not told.
+	Ripe(ctx context.Context, at time.Time, limit int) ([]Due, error)
+	// HeldBefore gives held applications whose next question has come.
+	HeldBefore(ctx context.Context, at time.Time, limit int) ([]Hold, error)
+
+	// Claim gives deliveries of a route whose turn and time have come, at most
+	// one of an application, and keeps them from others until the lease ends.
+	Claim(ctx context.Context, route Route, at time.Time, lease time.Duration, limit int) ([]Delivery, error)
+	// NextDelivery is when the next delivery of a route can be tried; zero: none.
+	NextDelivery(ctx context.Context, route Route) (time.Time, error)
+	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
+
+	// Mark and SetMark keep where a reader of something outside has come to.
+	Mark(ctx context.Context, name string) (string, error)
+	SetMark(ctx context.Context, name, value string) error
+}
+
+// Change is everything that one decision changes, in one transaction. Parts
+// that are nil or empty are not touched.
+type Change struct {
+	Message     *Message     // with Reply: what to answer when it comes again
+	Application *Application // Version 1: new; else replaces Version-1
+	Result      *Document    // content of the application's result
+	Evidence    []Evidence
+	Events      []Event
+	// Dues are inserted or, by application, step and StartedAt, replaced.
+	Dues       []Due
+	Deliveries []Delivery // new ones, and claimed ones that are settled
+	Hold       *Hold      // inserted or replaced
+	Release    string     // number of the application that is held no more
+}
+
+// Message is an inbound message that was answered.
+type Message struct {
+	ID          string // ours
+	Sender      string
+	Key         string // the sender's messageId, normalised
+	SHA256      string // of Raw, hex
+	Door        Door
+	Operation   string
+	Service     string
+	At          time.Time
+	Raw         []byte
+	Reply       []byte
+	Code        Code // empty: accepted; ServiceRefused and the like
+	Application string
+}
+
+// Evidence is a verdict as it was reached, kept for good.
+type Evidence struct {
+	Message     string          `json:"-"` // Message.ID
+	Application string          `json:"application,omitempty"`
+	Kind        EvidenceKind    `json:"kind"`
+	At          time.Time       `json:"at"`
+	Outcome     verdict.Outcome `json:"outcome"`
+	Reason      verdict.Reason  `json:"reason,omitempty"`
+	Verdict     []byte          `json:"-"` // the JSON of `kopir verify`
+	Document    []byte          `json:"-"` // what was judged, where Message.Raw does not hold it
+}
+
+// EvidenceKind says whose signature, or whose answer, it is.
+type EvidenceKind string
+
+// The kinds of evidence.
+const (
+	BySystem   EvidenceKind = "system"   // over the Body, by the sending system
+	ByPerson   EvidenceKind = "person"   // inside data, by the applicant, operator or specialist
+	ByOfficial EvidenceKind = "official" // over the result
+	ByRegistry EvidenceKind = "registry" // a registry's answer
+)
+
+// Hold is an application whose signature could not be judged yet.
+type Hold struct {
+	Application string
+	Document    []byte // the person's signed document, as it was unwrapped
+	Reason      verdict.Reason
+	Since       time.Time
+	NextAt      time.Time
+	Tries       int
+}
+
+// Route is where a delivery goes. Order is kept within an application and route.
+type Route string
+
+// The routes.
+const (
+	ToPortal   Route = "portal"   // notification through the gateway to the portal
+	ToCSC      Route = "csc"      // the same to the service centre
+	ToLocal    Route = "local"    // the row in the local database
+	ToRegistry Route = "registry" // the question to the register of persons
+)
+
+// DeliveryState is how far a delivery has come.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	Queued  DeliveryState = "queued"
+	Done    DeliveryState = "done"
+	Dead    DeliveryState = "dead"    // waits for a person, and with it what follows on its route
+	Dropped DeliveryState = "dropped" // a person gave it up; Error says who and why
+)
+
+// Delivery is one outgoing message as the outbox keeps it.
+type Delivery struct {
+	ID          string        `json:"id"`
+	Application string        `json:"application"`
+	Route       Route         `json:"route"`
+	Seq         int64         `json:"seq"` // order within application and route; set by the store
+	State       DeliveryState `json:"state"`
+
+	// What goes out; MessageID and MessageDate are the same at every try.
+	MessageType   string    `json:"message_type,omitempty"` // NOTIFICATION or RESPONSE
+	MessageID     string    `json:"message_id"`
+	CorrelationID string    `json:"correlation_id,omitempty"`
+	ServiceID     string    `json:"service_id,omitempty"`
+	MessageDate   time.Time `json:"message_date"`
+	Body          []byte    `json:"-"` // the inner document; for local and registry routes their job as JSON
+
+	CreatedAt time.Time `json:"created_at"`
+	NextAt    time.Time `json:"next_at"`
+	Tries     int       `json:"tries"`
+	Error     string    `json:"error,omitempty"` // of the last try; no content of messages
+	DoneAt    time.Time `json:"done_at,omitzero"`
+
+	// What the partner answered.
+	PeerMessageID string `json:"peer_message_id,omitempty"`
+	PeerState     string `json:"peer_state,omitempty"` // by changeMassageStatusNotification or polling
+	Sent          []byte `json:"-"`
+	Answer        []byte `json:"-"`
+}
+
+// DeliveryFilter selects deliveries; the zero value selects all.
+type DeliveryFilter struct {
+	ID            string
+	Application   string
+	Route         Route
+	States        []DeliveryState
+	ServiceID     string
+	CorrelationID string
+	MessageID     string // ours or the gateway's
+}
+
+// DeliveryPage is one page, oldest first.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries"`
+	Next       string     `json:"next,omitempty"`
+}
