@@ -1,0 +1,51 @@
+package sigtest
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
+)
+
+// Credential is an issued certificate with its private key.
+type Credential struct {
+	Profile     Profile
+	DER         []byte // of the certificate
+	Certificate *x509.Certificate
+	Signer      crypto.Signer
+	Chain       [][]byte // DER: leaf, issuing CA, root
+}
+
+// Serial is the certificate's number.
+func (c *Credential) Serial() *big.Int { return c.Certificate.SerialNumber }
+
+// PEM is the certificate alone.
+func (c *Credential) PEM() []byte { return certPEM(c.DER) }
+
+// KeyPEM is the private key in PKCS#8.
+func (c *Credential) KeyPEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(c.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sigtest: key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// PKCS12 packs key and certificate the way the national authority hands them
+// out: RC2-40 for the certificate, 3DES for the key, HMAC-SHA-1, no chain.
+func (c *Credential) PKCS12(password string) ([]byte, error) {
+	return pkcs12.LegacyRC2.Encode(c.Signer, c.Certificate, nil, password)
+}
+
+// FileName is the national form: RSA256_ or AUTH_RSA256_ and the key identifier.
+func (c *Credential) FileName() string {
+	prefix := "RSA256_"
+	if c.Profile.Usage == Auth {
+		prefix = "AUTH_RSA256_"
+	}
+	return prefix + hex.EncodeToString(c.Certificate.SubjectKeyId) + ".p12"
+}
