@@ -31,9 +31,10 @@ var arrows = map[string][]string{
 	"signature/xmltree":    {},
 	"signature/gost":       {},
 	"signature/algorithm":  {"signature/verdict", "signature/gost"},
-	"signature/nuc":        {"signature/verdict", "signature/algorithm"},
-	"signature/revocation": {"signature/verdict", "signature/algorithm", "signature/nuc"},
-	"signature/keystore":   {"signature/verdict", "signature/algorithm", "signature/nuc"},
+	"signature/der":        {},
+	"signature/nuc":        {"signature/verdict", "signature/algorithm", "signature/der"},
+	"signature/revocation": {"signature/verdict", "signature/algorithm", "signature/der", "signature/nuc"},
+	"signature/keystore":   {"signature/verdict", "signature/algorithm", "signature/der", "signature/nuc"},
 	"signature/sigtest":    {"signature/*"},
 
 	"mappings":  {"signature/xmltree"},
