@@ -13,6 +13,7 @@ var (
 	ErrNotFound  = errors.New("not found")
 	ErrDuplicate = errors.New("this sender has used this id")
 	ErrVersion   = errors.New("the application was changed meanwhile")
+	ErrLease     = errors.New("another has taken over the delivery")
 )
 
 // Store keeps everything that the bridge must not lose. What Commit has
@@ -164,6 +165,8 @@ type Delivery struct {
 	PeerState     string `json:"peer_state,omitempty"` // by changeMassageStatusNotification or polling
 	Sent          []byte `json:"-"`
 	Answer        []byte `json:"-"`
+
+	Lease int64 `json:"-"` // proof of the claim; the store's own
 }
 
 // DeliveryFilter selects deliveries; the zero value selects all.

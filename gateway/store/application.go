@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"kopir/gateway"
+)
+
+func (t *tx) putApplication(a *gateway.Application) error {
+	kept := *a
+	if a.Result != nil { // its content has a table of its own
+		r := *a.Result
+		r.Content, r.Signature = nil, nil
+		kept.Result = &r
+	}
+	body, err := toJSON(&kept)
+	if err != nil {
+		return err
+	}
+	if a.Version == 1 {
+		n, err := t.exec(`INSERT INTO applications (number, service, channel, state, iin, bin, received_at, overdue, version, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+			a.Number, a.Service, string(a.Channel), string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
+			micros(a.ReceivedAt), flag(a.Overdue), a.Version, body)
+		if err != nil {
+			return fmt.Errorf("store: application: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("store: application %s exists: %w", a.Number, gateway.ErrVersion)
+		}
+		return nil
+	}
+	n, err := t.exec(`UPDATE applications SET state = ?, overdue = ?, version = ?, body = ? WHERE number = ? AND version = ?`,
+		string(a.State), flag(a.Overdue), a.Version, body, a.Number, a.Version-1)
+	if err != nil {
+		return fmt.Errorf("store: application: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("store: application %s: %w", a.Number, gateway.ErrVersion)
+	}
+	return nil
+}
+
+func (t *tx) insertResult(number string, d *gateway.Document) error {
+	meta := *d
+	meta.Content, meta.Signature = nil, nil
+	body, err := toJSON(&meta)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO results (application, body, content, signature) VALUES (?, ?, ?, ?)`,
+		number, body, blob(d.Content), blob(d.Signature)); err != nil {
+		return fmt.Errorf("store: result: %w", err)
+	}
+	return nil
+}
+
+// Application finds one by its number; the result comes without its content.
+func (s *Store) Application(ctx context.Context, number string) (*gateway.Application, error) {
+	var body string
+	if err := s.row(ctx, `SELECT body FROM applications WHERE number = ?`, number).Scan(&body); err != nil {
+		return nil, found(err, "application")
+	}
+	a := new(gateway.Application)
+	return a, fromJSON(body, a)
+}
+
+// Result is the result document with its content.
+func (s *Store) Result(ctx context.Context, number string) (*gateway.Document, error) {
+	var body string
+	var content, signature []byte
+	if err := s.row(ctx, `SELECT body, content, signature FROM results WHERE application = ?`, number).Scan(&body, &content, &signature); err != nil {
+		return nil, found(err, "result")
+	}
+	d := new(gateway.Document)
+	if err := fromJSON(body, d); err != nil {
+		return nil, err
+	}
+	d.Content = content
+	if len(signature) > 0 {
+		d.Signature = signature
+	}
+	return d, nil
+}
+
+// maxPage bounds one page of any list.
+const maxPage = 500
+
+// Applications lists newest first.
+func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string, limit int) (gateway.Page, error) {
+	limit = min(max(limit, 1), maxPage)
+	var w where
+	if f.Service != "" {
+		w.and("service = ?", f.Service)
+	}
+	if f.Channel != "" {
+		w.and("channel = ?", string(f.Channel))
+	}
+	if f.IIN != "" {
+		w.and("iin = ?", string(f.IIN))
+	}
+	if f.Overdue != nil {
+		w.and("overdue = ?", flag(*f.Overdue))
+	}
+	if !f.From.IsZero() {
+		w.and("received_at >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		w.and("received_at < ?", micros(f.To))
+	}
+	in(&w, "state", f.States)
+	if after != "" {
+		at, number, err := parseCursor(after)
+		if err != nil {
+			return gateway.Page{}, err
+		}
+		w.and("(received_at < ? OR received_at = ? AND number < ?)", at, at, number)
+	}
+	rows, err := s.query(ctx, `SELECT received_at, number, body FROM applications`+w.String()+` ORDER BY received_at DESC, number DESC LIMIT ?`, append(w.args, limit+1)...)
+	if err != nil {
+		return gateway.Page{}, fmt.Errorf("store: applications: %w", err)
+	}
+	defer rows.Close()
+	var page gateway.Page
+	var last string
+	for rows.Next() {
+		var at int64
+		var number, body string
+		if err := rows.Scan(&at, &number, &body); err != nil {
+			return gateway.Page{}, fmt.Errorf("store: applications: %w", err)
+		}
+		if len(page.Applications) == limit {
+			page.Next = last
+			break
+		}
+		var a gateway.Application
+		if err := fromJSON(body, &a); err != nil {
+			return gateway.Page{}, err
+		}
+		page.Applications = append(page.Applications, a)
+		last = cursor(at, number)
+	}
+	return page, rows.Err()
+}
+
+func (t *tx) insertEvent(e *gateway.Event) error {
+	row, err := t.row(`SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE application = ?`, e.Application)
+	if err != nil {
+		return fmt.Errorf("store: event: %w", err)
+	}
+	kept := *e
+	if err := row.Scan(&kept.Seq); err != nil {
+		return fmt.Errorf("store: event: %w", err)
+	}
+	body, err := toJSON(&kept)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO events (application, seq, body) VALUES (?, ?, ?)`, kept.Application, kept.Seq, body); err != nil {
+		return fmt.Errorf("store: event: %w", err)
+	}
+	return nil
+}
+
+// Events is the history of one application, oldest first.
+func (s *Store) Events(ctx context.Context, number string) ([]gateway.Event, error) {
+	return bodies[gateway.Event](ctx, s, "events", `SELECT body FROM events WHERE application = ? ORDER BY seq`, number)
+}
+
+// bodies reads rows that are one JSON column.
+func bodies[T any](ctx context.Context, s *Store, what, q string, args ...any) ([]T, error) {
+	rows, err := s.query(ctx, q, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: %s: %w", what, err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return nil, fmt.Errorf("store: %s: %w", what, err)
+		}
+		var v T
+		if err := fromJSON(body, &v); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}

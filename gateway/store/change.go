@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"kopir/gateway"
+)
+
+// Commit writes a Change whole or not at all.
+func (s *Store) Commit(ctx context.Context, c gateway.Change) error {
+	return s.writer.write(ctx, func(t *tx) error { return t.apply(&c) })
+}
+
+func (t *tx) apply(c *gateway.Change) error {
+	if c.Message != nil {
+		if err := t.insertMessage(c.Message); err != nil {
+			return err
+		}
+	}
+	if c.Application != nil {
+		if err := t.putApplication(c.Application); err != nil {
+			return err
+		}
+		if c.Result != nil {
+			if err := t.insertResult(c.Application.Number, c.Result); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range c.Events {
+		if err := t.insertEvent(&c.Events[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Dues {
+		if err := t.putDue(&c.Dues[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Evidence {
+		if err := t.insertEvidence(&c.Evidence[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Deliveries {
+		if err := t.putDelivery(&c.Deliveries[i]); err != nil {
+			return err
+		}
+	}
+	if c.Hold != nil {
+		if err := t.putHold(c.Hold); err != nil {
+			return err
+		}
+	}
+	if c.Release != "" {
+		if _, err := t.exec("DELETE FROM holds WHERE application = ?", c.Release); err != nil {
+			return fmt.Errorf("store: release: %w", err)
+		}
+	}
+	return nil
+}

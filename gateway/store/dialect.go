@@ -1,0 +1,43 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is all that differs between the two databases: how placeholders are
+// written and two words.
+type dialect struct {
+	driver string
+	goose  goose.Dialect
+	begin  string // opens a transaction that will write
+	// skip ends a selection of rows that another node may be working on.
+	skip   string
+	dollar bool // placeholders are $1, $2
+}
+
+var (
+	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE"}
+	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED", dollar: true}
+)
+
+// text rewrites the one SQL text for the database: {skip} and the
+// placeholders. No literal of ours holds a question mark.
+func (d dialect) text(q string) string {
+	q = strings.ReplaceAll(q, "{skip}", d.skip)
+	if !d.dollar {
+		return q
+	}
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(q, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		q = after
+	}
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"kopir/gateway"
+	"kopir/signature/verdict"
+)
+
+func (t *tx) insertMessage(m *gateway.Message) error {
+	n, err := t.exec(`INSERT INTO messages (id, sender, message_key, sha256, door, operation, service, at, raw, reply, code, application)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender, message_key) DO NOTHING`,
+		m.ID, m.Sender, m.Key, m.SHA256, string(m.Door), m.Operation, m.Service, micros(m.At), blob(m.Raw), blob(m.Reply), string(m.Code), m.Application)
+	if err != nil {
+		return fmt.Errorf("store: message: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("store: message: %w", gateway.ErrDuplicate)
+	}
+	return nil
+}
+
+// Message finds what was answered to a sender's id.
+func (s *Store) Message(ctx context.Context, sender, key string) (*gateway.Message, error) {
+	m := gateway.Message{Sender: sender, Key: key}
+	var at int64
+	err := s.row(ctx, `SELECT id, sha256, door, operation, service, at, raw, reply, code, application
+		FROM messages WHERE sender = ? AND message_key = ?`, sender, key).
+		Scan(&m.ID, &m.SHA256, &m.Door, &m.Operation, &m.Service, &at, &m.Raw, &m.Reply, &m.Code, &m.Application)
+	if err != nil {
+		return nil, found(err, "message")
+	}
+	m.At = moment(at)
+	return &m, nil
+}
+
+func (t *tx) insertEvidence(e *gateway.Evidence) error {
+	_, err := t.exec(`INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document))
+	if err != nil {
+		return fmt.Errorf("store: evidence: %w", err)
+	}
+	return nil
+}
+
+// Evidence lists the verdicts about one application, oldest first.
+func (s *Store) Evidence(ctx context.Context, number string) ([]gateway.Evidence, error) {
+	rows, err := s.query(ctx, `SELECT message, kind, at, outcome, reason, verdict, document FROM evidence
+		WHERE application = ? ORDER BY at, kind`, number)
+	if err != nil {
+		return nil, fmt.Errorf("store: evidence: %w", err)
+	}
+	defer rows.Close()
+	var all []gateway.Evidence
+	for rows.Next() {
+		e := gateway.Evidence{Application: number}
+		var at int64
+		var outcome, reason string
+		if err := rows.Scan(&e.Message, &e.Kind, &at, &outcome, &reason, &e.Verdict, &e.Document); err != nil {
+			return nil, fmt.Errorf("store: evidence: %w", err)
+		}
+		if err := e.Outcome.UnmarshalText([]byte(outcome)); err != nil {
+			return nil, fmt.Errorf("store: evidence: %w", err)
+		}
+		e.At, e.Reason = moment(at), verdict.Reason(reason)
+		all = append(all, e)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,138 @@
+// Package store keeps what the bridge must not lose in an SQL database:
+// messages with their replies, applications, their history and due times, the
+// outbox, verdicts.
+//
+// Rules it keeps: a Change is written whole or not at all and acknowledged
+// only after it was flushed to disk; one SQL text serves SQLite and PostgreSQL
+// (dialect.go has the exceptions); values travel as parameters; nothing that
+// was written as evidence is ever updated or deleted.
+//
+// SQLite runs in WAL mode with synchronous=FULL, which flushes at every commit
+// (sqlite.org/pragma.html#pragma_synchronous).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"runtime"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"kopir/gateway"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a gateway.Store over SQL. Close ends its writer.
+type Store struct {
+	d      dialect
+	read   *sql.DB
+	write  *sql.DB
+	writer *writer
+}
+
+var _ gateway.Store = (*Store)(nil)
+
+// OpenSQLite opens or makes a database file and brings its schema up to date.
+func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+	// Names of files may hold what means something in a URI.
+	dsn := func(more string) string {
+		return "file:" + (&url.URL{Path: path}).EscapedPath() +
+			"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+	}
+	s := &Store{d: sqlite}
+	var err error
+	if s.write, err = sql.Open(sqlite.driver, dsn("")); err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	s.write.SetMaxOpenConns(1) // SQLite has one writer; waiting for it here keeps the order
+	if s.read, err = sql.Open(sqlite.driver, dsn("&_pragma=query_only(1)")); err != nil {
+		s.write.Close()
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	s.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	return s.start(ctx)
+}
+
+// OpenPostgres opens a PostgreSQL database by its URL or keyword string.
+func OpenPostgres(ctx context.Context, dsn string) (*Store, error) {
+	db, err := sql.Open(postgres.driver, dsn)
+	if err != nil {
+		return nil, errors.New("store: the address of the database does not read") // the cause may hold its password
+	}
+	return (&Store{d: postgres, read: db, write: db}).start(ctx)
+}
+
+func (s *Store) start(ctx context.Context) (*Store, error) {
+	if err := s.migrate(ctx); err != nil {
+		s.closeDB()
+		return nil, err
+	}
+	s.writer = newWriter(s.d, s.write)
+	return s, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	p, err := goose.NewProvider(s.d.goose, s.write, folder)
+	if err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	return nil
+}
+
+// Close waits for the writes under way and closes the database.
+func (s *Store) Close() error {
+	s.writer.close()
+	return s.closeDB()
+}
+
+func (s *Store) closeDB() error {
+	err := s.write.Close()
+	if s.read != nil && s.read != s.write {
+		err = errors.Join(err, s.read.Close())
+	}
+	return err
+}
+
+// Ping says whether the database answers and can be written.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return s.SetMark(ctx, "ping", "")
+}
+
+func (s *Store) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return s.read.QueryContext(ctx, s.d.text(q), args...)
+}
+
+func (s *Store) row(ctx context.Context, q string, args ...any) *sql.Row {
+	return s.read.QueryRowContext(ctx, s.d.text(q), args...)
+}
+
+// found turns the driver's word for "no such row" into the bridge's.
+func found(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("store: %s: %w", what, gateway.ErrNotFound)
+	default:
+		return fmt.Errorf("store: %s: %w", what, err)
+	}
+}
