@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"kopir/gateway"
-	"kopir/signature/verdict"
 )
 
 func (t *tx) insertMessage(m *gateway.Message) error {
@@ -56,14 +55,14 @@ func (s *Store) Evidence(ctx context.Context, number string) ([]gateway.Evidence
 	for rows.Next() {
 		e := gateway.Evidence{Application: number}
 		var at int64
-		var outcome, reason string
-		if err := rows.Scan(&e.Message, &e.Kind, &at, &outcome, &reason, &e.Verdict, &e.Document); err != nil {
+		var outcome string
+		if err := rows.Scan(&e.Message, &e.Kind, &at, &outcome, &e.Reason, &e.Verdict, &e.Document); err != nil {
 			return nil, fmt.Errorf("store: evidence: %w", err)
 		}
 		if err := e.Outcome.UnmarshalText([]byte(outcome)); err != nil {
 			return nil, fmt.Errorf("store: evidence: %w", err)
 		}
-		e.At, e.Reason = moment(at), verdict.Reason(reason)
+		e.At = moment(at)
 		all = append(all, e)
 	}
 	return all, rows.Err()
