@@ -1,10 +1,5 @@
 package xmltree
 
-import (
-	"bytes"
-	"slices"
-)
-
 // The namespaces of WS-Security whose Id attributes identify elements.
 const (
 	wsuNamespace  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -15,78 +10,92 @@ const (
 type idKind uint8
 
 const (
-	lookalike idKind = iota + 1 // spelled like one: makes a value ambiguous, but finds nothing
-	plain                       // Id, ID, id without a namespace
-	typed                       // wsu:Id, wsse:Id, xml:id
+	// lookalike: spelled like one, so that another program may follow it. It
+	// makes a value ambiguous, but finds nothing.
+	lookalike idKind = iota + 1
+	// plain: Id, ID, id without a namespace. Whether it identifies is a matter
+	// of the vocabulary; business data repeats row numbers under this name.
+	plain
+	// typed: wsu:Id, wsse:Id, xml:id, which their standards give the type ID.
+	// A value that two elements bear makes the document invalid.
+	typed
 )
 
+// identifier says who bears a value.
 type identifier struct {
-	node, attr int32
-	kind       idKind
-}
-
-type idValue struct {
-	value []byte
-	identifier
+	node  int32  // the first element that does
+	other uint32 // the attribute of a second one, 0 if there is none
+	kind  idKind // the highest among the attributes of the first
+	typed bool   // a typed one is among all
 }
 
 // isID says how an attribute identifies, 0 if it does not.
 func (d *Document) isID(a *attribute) idKind {
-	local := d.local(a)
-	if len(local) != 2 || local[0]|0x20 != 'i' || local[1]|0x20 != 'd' {
-		return 0
-	}
-	switch uri := d.uri(a.bind); string(local) {
+	local, uri := d.local(a), d.uri(a.bind)
+	switch string(local) {
 	case "Id":
-		if len(uri) == 0 {
-			return plain
-		}
 		if string(uri) == wsuNamespace || string(uri) == wsseNamespace {
 			return typed
 		}
 	case "ID":
-		if len(uri) == 0 {
-			return plain
-		}
 	case "id":
-		if len(uri) == 0 {
-			return plain
-		}
 		if string(uri) == XMLNamespace {
 			return typed
 		}
+	case "iD", "AssertionID":
+		return lookalike
+	default:
+		return 0
+	}
+	if len(uri) == 0 {
+		return plain
 	}
 	return lookalike
+}
+
+// identify notes the identifiers among the attributes of the element self.
+func (p *parser) identify(self int32, attrs []attribute) error {
+	d := p.d
+	for i := range attrs {
+		a := &attrs[i]
+		if a.nlen < 2 || d.src[a.name+uint32(a.nlen)-1]|0x20 != 'd' {
+			continue
+		}
+		kind := d.isID(a)
+		if kind == 0 || a.vlen == 0 {
+			continue
+		}
+		number := int(d.idValues.add(d.valueOf(a)))
+		if number == len(d.ids) {
+			d.ids = append(d.ids, identifier{node: self, kind: kind, typed: kind == typed})
+			continue
+		}
+		id := &d.ids[number]
+		if id.node == self {
+			id.kind = max(id.kind, kind) // one element with two spellings of one value
+		} else {
+			if kind == typed && id.typed {
+				return p.fail(DuplicateID, int(a.name), "an identifier that must be unique (wsu:Id, wsse:Id, xml:id) is borne by two elements")
+			}
+			id.other = a.name
+		}
+		id.typed = id.typed || kind == typed
+	}
+	return nil
 }
 
 // ByID is the one element that bears the identifier value as wsu:Id, wsse:Id,
 // xml:id, or as Id, ID or id without a namespace. It is an error with the
 // code NoSuchID if no element does, AmbiguousID if several do, where an
-// attribute called id, in any case and any namespace, counts as well: other
-// programs may follow that one.
+// attribute spelled id, in any case and any namespace, or AssertionID counts
+// as well: other programs may follow that one.
 func (d *Document) ByID(value string) (Node, error) {
-	d.sortIDs.Do(d.indexIDs)
-	i, _ := slices.BinarySearchFunc(d.idValues, value, func(v idValue, s string) int { return bytes.Compare(v.value, []byte(s)) })
-	found, usable := none, false
-	for ; value != "" && i < len(d.idValues) && string(d.idValues[i].value) == value; i++ {
-		v := &d.idValues[i]
-		if found != none && found != v.node {
-			return Node{}, d.fail(AmbiguousID, int(d.attrs[v.attr].name), "more than one element bears the identifier that is referred to")
-		}
-		found = v.node
-		usable = usable || v.kind != lookalike
+	number := d.idValues.find([]byte(value))
+	if number >= 0 && d.ids[number].other != 0 {
+		return Node{}, d.fail(AmbiguousID, int(d.ids[number].other), "more than one element bears the identifier that is referred to")
 	}
-	if !usable {
+	if number < 0 || d.ids[number].kind == lookalike {
 		return Node{}, &Error{Code: NoSuchID, Line: 1, Column: 1, Message: "no element bears the identifier that is referred to"}
 	}
-	return Node{d, found}, nil
-}
-
-// indexIDs orders the identifiers by value, then by place.
-func (d *Document) indexIDs() {
-	d.idValues = make([]idValue, len(d.ids))
-	for i, id := range d.ids {
-		d.idValues[i] = idValue{d.valueOf(&d.attrs[id.attr]), id}
-	}
-	slices.SortStableFunc(d.idValues, func(a, b idValue) int { return bytes.Compare(a.value, b.value) })
+	return Node{d, d.ids[number].node}, nil
 }

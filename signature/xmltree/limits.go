@@ -14,9 +14,9 @@ type Limits struct {
 // The default limits, each with its reason.
 const (
 	// DefaultBytes: an attachment of 20 MB is 27 MB in Base64, and 36 MB when
-	// a document that carries it in Base64 is itself carried in Base64; with
-	// UTF-16 or a second attachment this still fits. Attack: filling memory.
-	DefaultBytes = 80 << 20
+	// a document that carries it in Base64 is itself carried in Base64. More
+	// is filling memory.
+	DefaultBytes = 48 << 20
 	// DefaultDepth: the deepest known message has 30 levels; libxml2 stops at
 	// 256. Our cost does not depend on depth, but programs that get the
 	// message after us recurse.

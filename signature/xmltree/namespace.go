@@ -134,12 +134,7 @@ func (p *parser) settleAttributes(self int32, attrs []attribute) error {
 			}
 		}
 	}
-	for i := range attrs {
-		if kind := d.isID(&attrs[i]); kind != 0 {
-			d.ids = append(d.ids, identifier{self, int32(len(d.attrs) - len(attrs) + i), kind})
-		}
-	}
-	return nil
+	return p.identify(self, attrs)
 }
 
 // compareAttributes orders by namespace name, then by local name.

@@ -1,7 +1,5 @@
 package xmltree
 
-import "sync"
-
 // Document is a parsed document: a read-only tree in a few slices, over the
 // bytes it was read from. Nodes lie in document order, so that the
 // descendants of a node are the nodes between it and its end.
@@ -17,9 +15,8 @@ type Document struct {
 	uris     names
 	root     int32
 
-	ids      []identifier
-	sortIDs  sync.Once
-	idValues []idValue
+	idValues names
+	ids      []identifier // by number of the value
 
 	// First room for the slices above, so that a small message needs few
 	// allocations.
@@ -27,7 +24,8 @@ type Document struct {
 	bindingRoom [14]binding
 	prefixRoom  [12][]byte
 	uriRoom     [12][]byte
-	idRoom      [6]identifier
+	idRoom      [8]identifier
+	idNameRoom  [8][]byte
 }
 
 // node is one node of any kind, 36 bytes.
@@ -108,7 +106,7 @@ func (d *Document) init() {
 		binding{prefix: xmlPrefix, uri: xmlURI, outer: none})
 	d.prefixes.list = append(d.prefixRoom[:0], emptyName, xmlName)
 	d.uris.list = append(d.uriRoom[:0], emptyName, xmlURIName, xmlnsURIs)
-	d.ids = d.idRoom[:0]
+	d.ids, d.idValues.list = d.idRoom[:0], d.idNameRoom[:0]
 }
 
 // Root is the document's one element that has no parent.
