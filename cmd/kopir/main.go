@@ -46,6 +46,7 @@ type verb struct {
 
 // verbs is the whole command line, in the order of the usage.
 var verbs = []verb{
+	{"c14n", "canonical bytes of an XML document", runC14N},
 	{"version", "which build this is", runVersion},
 }
 
