@@ -71,6 +71,26 @@ func (t *Trust) ByKeyID(id []byte) (*Certificate, error) {
 	return only(t.known.byKeyID[string(id)])
 }
 
+// BySubject finds a certificate by the text of its subject's name. Several
+// certificates of one holder make it ambiguous.
+func (t *Trust) BySubject(subject string) (*Certificate, error) {
+	name, err := ParseName(subject)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var found []*Certificate
+	for _, list := range t.known.byThumb {
+		for _, c := range list {
+			if c.SubjectName.Equal(name) {
+				found = append(found, c)
+			}
+		}
+	}
+	return only(found)
+}
+
 // ByThumbprint finds a certificate by the SHA-1 of its encoding.
 func (t *Trust) ByThumbprint(sum []byte) (*Certificate, error) {
 	if len(sum) != sha1.Size {
