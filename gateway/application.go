@@ -79,6 +79,7 @@ type Field struct {
 // Document is a file that belongs to an application: its result, or an
 // attachment. Signature is empty when it is inside Content.
 type Document struct {
+	Kind      string    `json:"kind,omitempty"` // the mapping's name for it
 	Name      string    `json:"name"`
 	MediaType string    `json:"media_type"`
 	Content   []byte    `json:"content,omitempty"`
@@ -91,16 +92,21 @@ type Document struct {
 // Application (заявление) is what the bridge carries. Version counts its
 // changes; a change made on an older version is refused.
 type Application struct {
-	Number    string  `json:"number"`
-	Service   string  `json:"service"`
-	Edition   string  `json:"edition"`
-	Channel   Channel `json:"channel"`
-	State     State   `json:"state"`
-	Applicant Party   `json:"applicant"`
+	Number  string  `json:"number"`
+	Service string  `json:"service"`
+	Edition string  `json:"edition"`
+	Channel Channel `json:"channel"`
+	State   State   `json:"state"`
+	// Office is the department by the applicant's residence; empty when the
+	// service asks for none.
+	Office    string `json:"office,omitempty"`
+	Applicant Party  `json:"applicant"`
 	// Signer is who signed the application: the applicant, or by the channel
 	// the operator or the specialist.
 	Signer Party   `json:"signer"`
 	Fields []Field `json:"fields"`
+	// Attachments come without their content.
+	Attachments []Document `json:"attachments,omitempty"`
 
 	ReceivedAt time.Time `json:"received_at"`
 	ChangedAt  time.Time `json:"changed_at"`
@@ -118,6 +124,7 @@ type Application struct {
 	Sender        string `json:"sender,omitempty"`
 	MessageID     string `json:"message_id,omitempty"`
 	CorrelationID string `json:"correlation_id,omitempty"`
+	PartnerNumber string `json:"partner_number,omitempty"`
 
 	Version int64 `json:"version"`
 }
@@ -195,6 +202,7 @@ type Filter struct {
 	Service string
 	States  []State
 	Channel Channel
+	Office  string
 	IIN     IIN // of the applicant
 	Overdue *bool
 	// From and To bound ReceivedAt: From <= ReceivedAt < To.

@@ -159,13 +159,19 @@ type LocalDB interface {
 	Changes(ctx context.Context, service, cursor string, limit int) ([]LocalChange, string, error)
 }
 
-// LocalRow is what the mapping writes: column names from the mapping, values
-// as parameters.
+// LocalRow is what goes into the local database. With Fields it is a new row;
+// without, only the status of one that is there.
 type LocalRow struct {
-	Service, Number string
-	State           State
-	At              time.Time
-	Fields          []Field
+	Service string    `json:"service"`
+	Number  string    `json:"number"`
+	State   State     `json:"state"`
+	At      time.Time `json:"at"`
+	Reason  Text      `json:"reason,omitzero"`
+	Fields  []Field   `json:"fields,omitempty"`
+	// System holds what the bridge knows beside the document, by the names of
+	// the mapping's local.system.
+	System map[string]string `json:"system,omitempty"`
+	Files  []Document        `json:"files,omitempty"`
 }
 
 // LocalChange is a status that the local system set. Code is its own code; the

@@ -14,6 +14,7 @@ const (
 	Held       State = "held"        // numbered, clock running; the signature could not be judged yet
 	Received   State = "received"    // поступившие: accepted, waits to be taken
 	InProgress State = "in_progress" // taken into work
+	Extended   State = "extended"    // in work, with a longer term
 	Completed  State = "completed"   // исполненные: the result went out
 	Refused    State = "refused"     // refused with a ground
 )
@@ -26,7 +27,8 @@ var moves = []struct {
 	{"", []State{Held, Received}},
 	{Held, []State{Received, Refused}},
 	{Received, []State{InProgress, Completed, Refused}},
-	{InProgress, []State{Received, Completed, Refused}}, // back to Received: handed over to another specialist
+	{InProgress, []State{Received, Extended, Completed, Refused}}, // back to Received: returned for another specialist
+	{Extended, []State{Received, Completed, Refused}},
 	{Completed, nil},
 	{Refused, nil},
 }

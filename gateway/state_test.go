@@ -26,7 +26,8 @@ func Example_moves() {
 	// (new): held, received
 	// held: received, refused
 	// received: in_progress, completed, refused
-	// in_progress: received, completed, refused
+	// in_progress: received, extended, completed, refused
+	// extended: received, completed, refused
 	// completed: -
 	// refused: -
 }

@@ -19,9 +19,9 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		return err
 	}
 	if a.Version == 1 {
-		n, err := t.exec(`INSERT INTO applications (number, service, channel, state, iin, bin, received_at, overdue, version, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
-			a.Number, a.Service, string(a.Channel), string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
+		n, err := t.exec(`INSERT INTO applications (number, service, channel, office, state, iin, bin, received_at, overdue, version, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+			a.Number, a.Service, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
 			micros(a.ReceivedAt), flag(a.Overdue), a.Version, body)
 		if err != nil {
 			return fmt.Errorf("store: application: %w", err)
@@ -31,8 +31,8 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		}
 		return nil
 	}
-	n, err := t.exec(`UPDATE applications SET state = ?, overdue = ?, version = ?, body = ? WHERE number = ? AND version = ?`,
-		string(a.State), flag(a.Overdue), a.Version, body, a.Number, a.Version-1)
+	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, version = ?, body = ? WHERE number = ? AND version = ?`,
+		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), a.Version, body, a.Number, a.Version-1)
 	if err != nil {
 		return fmt.Errorf("store: application: %w", err)
 	}
@@ -96,6 +96,9 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	}
 	if f.Channel != "" {
 		w.and("channel = ?", string(f.Channel))
+	}
+	if f.Office != "" {
+		w.and("office = ?", f.Office)
 	}
 	if f.IIN != "" {
 		w.and("iin = ?", string(f.IIN))

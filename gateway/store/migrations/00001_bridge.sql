@@ -25,6 +25,7 @@ CREATE TABLE applications (
     number      TEXT     NOT NULL PRIMARY KEY,
     service     TEXT     NOT NULL,
     channel     TEXT     NOT NULL,
+    office      TEXT     NOT NULL,
     state       TEXT     NOT NULL,
     iin         TEXT     NOT NULL,
     bin         TEXT     NOT NULL,
