@@ -61,3 +61,5 @@ require (
 	pgregory.net/rapid v1.3.0 // indirect
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
+
+tool github.com/hooklift/gowsdl/cmd/gowsdl

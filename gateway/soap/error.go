@@ -29,6 +29,9 @@ type Error struct {
 	Path   string // such as Envelope/Body/SendMessage/request/requestInfo/messageId
 	Line   int    // in the source, 0 when there is none
 	Detail string // what was expected, for a person
+	// Operation is the one whose wrapper was recognised, so that the fault can
+	// be of its kind; NoOperation when the fault lies further out.
+	Operation Operation
 }
 
 func (e *Error) Error() string {

@@ -123,34 +123,42 @@ func readWrapper(wrapper xmltree.Node, path string) (*Message, error) {
 	if kind == Response {
 		payload, name = operations[op].answer(), "response"
 	}
-	path += "/" + name
+	m := &Message{Operation: op, Kind: kind, Payload: payload}
+	if err := m.readContent(wrapper, name, path+"/"+name); err != nil {
+		err.Operation = op
+		return nil, err
+	}
+	return m, nil
+}
+
+// readContent reads the wrapper's one child into the payload.
+func (m *Message) readContent(wrapper xmltree.Node, name, path string) *Error {
 	var content xmltree.Node
 	for child, err := range elementsOnly(wrapper, path) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := expectLocal(child, name, path); err != nil {
-			return nil, err
+			return err
 		}
 		if !content.IsZero() {
-			return nil, refuse(CodeRepeated, child, path, "exactly one")
+			return refuse(CodeRepeated, child, path, "exactly one")
 		}
 		content = child
 	}
-	m := &Message{Operation: op, Kind: kind, Payload: payload}
-	group := reflect.ValueOf(payload).Elem()
+	group := reflect.ValueOf(m.Payload).Elem()
+	if !content.IsZero() && isNil(content) && !isBlank(content) {
+		return refuse(CodeValue, content, path, "says to be nil and holds something")
+	}
 	if content.IsZero() || isNil(content) {
 		// The schema lets it be nil; that is worth nothing unless every part
 		// of it may be missing, as in the empty answers to a push.
 		if path, missing := firstMissing(group.Type(), path); missing {
-			return nil, refuse(CodeMissing, wrapper, path, "exactly one")
+			return refuse(CodeMissing, wrapper, path, "exactly one")
 		}
-		return m, nil
+		return nil
 	}
-	if err := readGroup(content, group, path); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return readGroup(content, group, path)
 }
 
 // operationOf finds the operation by the wrapper's namespace and name.

@@ -9,7 +9,7 @@ import (
 
 // readData reads the business document's element. Its own namespace is
 // whatever the partner put there; what lies below is the business of others.
-func readData(n xmltree.Node, path string) (Data, error) {
+func readData(n xmltree.Node, path string) (Data, *Error) {
 	d := Data{Space: n.Space(), Type: xsiType(n), Node: n}
 	if !n.HasElements() {
 		text := n.TextBytes()

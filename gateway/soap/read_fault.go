@@ -66,7 +66,7 @@ func faultCode(n xmltree.Node, value string) string {
 
 // readDetail reads the typed element; what others put into detail is noted and
 // passed over.
-func (f *Fault) readDetail(detail xmltree.Node, path string) error {
+func (f *Fault) readDetail(detail xmltree.Node, path string) *Error {
 	for child := range detail.Elements() {
 		op := NoOperation
 		for candidate, row := range operations {
@@ -83,7 +83,7 @@ func (f *Fault) readDetail(detail xmltree.Node, path string) error {
 			return refuse(CodeRepeated, child, at, "one typed detail at most")
 		}
 		f.Operation = op
-		if isNil(child) {
+		if isNil(child) && isBlank(child) {
 			continue
 		}
 		f.Info = new(ErrorInfo)

@@ -22,8 +22,8 @@ func refuse(code Code, n xmltree.Node, path, detail string) *Error {
 
 // elementsOnly gives the child elements of a node that may hold elements only;
 // text between them that is more than white space is an error.
-func elementsOnly(n xmltree.Node, path string) iter.Seq2[xmltree.Node, error] {
-	return func(yield func(xmltree.Node, error) bool) {
+func elementsOnly(n xmltree.Node, path string) iter.Seq2[xmltree.Node, *Error] {
+	return func(yield func(xmltree.Node, *Error) bool) {
 		for child := range n.Children() {
 			switch child.Kind() {
 			case xmltree.KindElement:
@@ -52,7 +52,7 @@ func isBlank(n xmltree.Node) bool {
 	return !n.HasElements() && len(bytes.Trim(n.TextBytes(), space)) == 0
 }
 
-func expectLocal(child xmltree.Node, name, path string) error {
+func expectLocal(child xmltree.Node, name, path string) *Error {
 	switch {
 	case child.Is("", name):
 		return nil
@@ -64,7 +64,7 @@ func expectLocal(child xmltree.Node, name, path string) error {
 }
 
 // readGroup reads the elements of a wire type in whatever order they come.
-func readGroup(parent xmltree.Node, v reflect.Value, path string) error {
+func readGroup(parent xmltree.Node, v reflect.Value, path string) *Error {
 	fields := plan(v.Type())
 	seen := make([]int, len(fields))
 	for child, err := range elementsOnly(parent, path) {
@@ -100,7 +100,7 @@ func readGroup(parent xmltree.Node, v reflect.Value, path string) error {
 }
 
 // readField puts one element into its field of v.
-func readField(child xmltree.Node, f field, v reflect.Value, path string) error {
+func readField(child xmltree.Node, f field, v reflect.Value, path string) *Error {
 	if f.shape == ignoredShape {
 		return nil
 	}
@@ -138,7 +138,7 @@ func readField(child xmltree.Node, f field, v reflect.Value, path string) error 
 }
 
 // readValue reads an element of simple type.
-func readValue(child xmltree.Node, f field, target reflect.Value, path string) error {
+func readValue(child xmltree.Node, f field, target reflect.Value, path string) *Error {
 	if child.HasElements() {
 		return refuse(CodeUnexpected, child, path, "a value is expected, not elements")
 	}

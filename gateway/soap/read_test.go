@@ -158,6 +158,7 @@ func TestReadRefuses(t *testing.T) {
 		"no request":            {[]string{"<request>", "<Request>", "</request>", "</Request>"}, CodeUnexpected, root + "/Request"},
 		"qualified request":     {[]string{"<request>", "<ns2:request>", "</request>", "</ns2:request>"}, CodeNamespace, request},
 		"inherited namespace":   {[]string{"ns2:SendMessage xmlns:ns2", "SendMessage xmlns", "/ns2:", "/"}, CodeNamespace, request},
+		"nil and not nil":       {[]string{"<request>", `<request xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="1">`}, CodeValue, request},
 		"two infos":             {[]string{"<requestData>", "<requestInfo/><requestData>"}, CodeRepeated, info},
 		"stranger":              {[]string{"<routeId>", "<extra/><routeId>"}, CodeUnexpected, info + "/extra"},
 		"text between":          {[]string{"<routeId>", "x<routeId>"}, CodeText, info},
@@ -190,6 +191,9 @@ func TestReadRefuses(t *testing.T) {
 			}
 			m, err := Read(doc)
 			wantError(t, err, c.code, c.path)
+			if op := err.(*Error).Operation; (op == SyncSendMessage) != strings.HasPrefix(c.path, root+"/") {
+				t.Errorf("operation %s", op)
+			}
 			if m != nil {
 				t.Error("a message beside an error")
 			}
