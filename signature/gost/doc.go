@@ -13,5 +13,6 @@
 // reversal of the Russian layout (RFC 4491, RFC 9215), which is refused.
 //
 // Signing runs in time that does not depend on secrets; verification need not.
-//go:generate go run gen.go
 package gost
+
+//go:generate go run gen.go
