@@ -1,0 +1,329 @@
+package mappings
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// checker collects the faults of one description.
+type checker struct {
+	set    *Set
+	s      *Service
+	faults []Fault
+}
+
+func (k *checker) fault(where, code string, args ...any) {
+	at, ok := k.s.places[where]
+	for p := where; !ok && p != ""; {
+		// A key that is not there is reported where its mapping stands.
+		if i := strings.LastIndexAny(p, ".["); i >= 0 {
+			p = p[:i]
+		} else {
+			p = ""
+		}
+		at, ok = k.s.places[p]
+	}
+	if !ok {
+		at = place{1, 1}
+	}
+	k.faults = append(k.faults, Fault{File: k.s.file, Line: at.line, Column: at.column, Code: code, Path: where, args: append(args, "path", where)})
+}
+
+// checkService judges one description that has been read without a fault.
+func (s *Set) checkService(v *Service, name string) []Fault {
+	k := &checker{set: s, s: v}
+	if want := strings.TrimSuffix(path.Base(name), ".yaml"); v.ID != want {
+		k.fault("service", "file-name", "value", v.ID, "want", want)
+	}
+	k.oneOf("form", v.Form, "paper", "partly_automated", "fully_automated")
+	k.name("service", v.ID)
+	if v.InForce != nil && !v.InForce.To.IsZero() && v.InForce.To.String() < v.InForce.From.String() {
+		k.fault("in_force.to", "dates-order")
+	}
+	if _, ok := s.codes[CodesOfOffices+":"+v.Provider.Offices]; !ok {
+		k.fault("provider.offices", "unknown-name", "what", "kind of office", "value", v.Provider.Offices)
+	}
+	k.data("request.data", v.Request.Data)
+	k.fields()
+	k.attachments()
+	k.local()
+	k.numbering()
+	k.statuses()
+	k.ends()
+	k.channels()
+	k.shapes()
+	k.texts()
+	return k.faults
+}
+
+// checkTogether judges what only several descriptions can get wrong.
+func (s *Set) checkTogether() []Fault {
+	var faults []Fault
+	byID, byTable := map[string]string{}, map[string]string{}
+	for _, v := range s.services {
+		k := &checker{set: s, s: v}
+		for i, id := range slices.Concat([]string{v.Gateway.ServiceID}, v.Gateway.Aliases) {
+			where := "gateway.service_id"
+			if i > 0 {
+				where = fmt.Sprintf("gateway.aliases[%d]", i-1)
+			}
+			if other, ok := byID[id]; ok && id != "" {
+				k.fault(where, "gateway-id-taken", "value", id, "other", other)
+			}
+			byID[id] = v.file
+		}
+		if t := strings.ToLower(v.Local.Table); t != "" {
+			if other, ok := byTable[t]; ok {
+				k.fault("local.table", "table-taken", "value", v.Local.Table, "other", other)
+			}
+			byTable[t] = v.file
+		}
+		faults = append(faults, k.faults...)
+	}
+	for i, a := range s.actors {
+		if slices.ContainsFunc(s.actors[:i], func(x Actor) bool { return x.ID == a.ID }) {
+			faults = append(faults, Fault{File: "shared/actors.yaml", Line: 1, Column: 1, Code: "repeated", args: []any{"what", "id", "value", a.ID}})
+		}
+		_, known := s.Offices.hoursByID(a.Hours)
+		if a.Kind != "system" && (a.Kind != "people" || !known) {
+			faults = append(faults, Fault{File: "shared/actors.yaml", Line: 1, Column: 1, Code: "bad-actor", args: []any{"value", a.ID}})
+		}
+	}
+	return faults
+}
+
+func (k *checker) oneOf(where, value string, allowed ...string) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	k.fault(where, "not-one-of", "value", value, "allowed", strings.Join(allowed, ", "))
+	return false
+}
+
+// repeated reports a value that stands twice in a list.
+func (k *checker) repeated(seen map[string]bool, where, what, value string) {
+	if value == "" {
+		return
+	}
+	if seen[value] {
+		k.fault(where, "repeated", "what", what, "value", value)
+	}
+	seen[value] = true
+}
+
+var (
+	namePattern       = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$`)
+	identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+	stepPattern       = regexp.MustCompile(`^(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*$`)
+)
+
+func (k *checker) name(where, value string) {
+	if !namePattern.MatchString(value) {
+		k.fault(where, "bad-name", "value", value)
+	}
+}
+
+// identifier lets through what needs no quotes in any database.
+func (k *checker) identifier(where, value string, schema bool) {
+	parts := []string{value}
+	if schema {
+		parts = strings.SplitN(value, ".", 2)
+	}
+	for _, p := range parts {
+		if !identifierPattern.MatchString(p) {
+			k.fault(where, "bad-identifier", "value", value)
+			return
+		}
+	}
+}
+
+// path lets through a/b/c and p:a/p:b: absolute from the root, no wildcards.
+func (k *checker) path(where, value string, d Data) {
+	for seg := range strings.SplitSeq(value, "/") {
+		if !stepPattern.MatchString(seg) {
+			k.fault(where, "bad-path", "value", value)
+			return
+		}
+		if prefix, _, ok := strings.Cut(seg, ":"); ok && !slices.ContainsFunc(d.Namespaces, func(p Prefix) bool { return p.Prefix == prefix }) {
+			k.fault(where, "unknown-prefix", "value", prefix)
+		}
+	}
+}
+
+func (k *checker) data(where string, d Data) {
+	k.oneOf(where+".form", d.Form, "escaped", "cdata", "nested")
+	k.oneOf(where+".signed", d.Signed, "inner", "envelope")
+	if !stepPattern.MatchString(d.Root.Name) || strings.Contains(d.Root.Name, ":") {
+		k.fault(where+".root.name", "bad-path", "value", d.Root.Name)
+	}
+}
+
+func (k *checker) fields() {
+	r := &k.s.Request
+	names, paths, columns := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	columns[strings.ToLower(k.s.Local.Key)] = true
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		at := fmt.Sprintf("request.fields[%d]", i)
+		k.name(at+".name", f.Name)
+		k.repeated(names, at+".name", "name", f.Name)
+		k.path(at+".path", f.Path, r.Data)
+		k.repeated(paths, at+".path", "path", f.Path)
+		k.identifier(at+".column", f.Column, false)
+		k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
+		k.channelNames(at+".channels", f.Channels)
+		k.fieldRules(at, f)
+	}
+	for i, name := range r.Cross {
+		at := fmt.Sprintf("request.cross[%d]", i)
+		rule, ok := crossRuleByName(name)
+		if !ok {
+			k.fault(at, "unknown-rule", "value", name, "known", strings.Join(crossRuleNames(), ", "))
+			continue
+		}
+		for _, need := range rule.needs {
+			if !names[need] {
+				k.fault(at, "rule-needs-field", "value", name, "field", need)
+			}
+		}
+	}
+	k.signer("request.signer", r.Signer, "")
+}
+
+func (k *checker) fieldRules(at string, f *Field) {
+	if _, ok := fieldTypeByName(f.Type); !ok {
+		k.fault(at+".type", "unknown-type", "value", f.Type, "known", strings.Join(fieldTypeNames(), ", "))
+		return
+	}
+	for j, name := range f.Rules {
+		if _, ok := namedRuleByName(name); !ok {
+			k.fault(fmt.Sprintf("%s.rules[%d]", at, j), "unknown-rule", "value", name, "known", strings.Join(namedRuleNames(), ", "))
+		}
+	}
+	if f.Pattern != "" {
+		if _, err := regexp.Compile(f.Pattern); err != nil {
+			k.fault(at+".pattern", "bad-pattern", "value", f.Pattern, "detail", firstLine(strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+		}
+	}
+	if (f.Type == "code") != (f.Codes != "") {
+		k.fault(at+".codes", "codes-and-type")
+	} else if f.Codes != "" {
+		if _, ok := k.s.codeList(f.Codes); !ok {
+			k.fault(at+".codes", "unknown-name", "what", "code list", "value", f.Codes)
+		}
+	}
+	if f.MinLen < 0 || f.MaxLen < 0 || f.MaxLen > 0 && f.MinLen > f.MaxLen {
+		k.fault(at+".max_len", "bad-bounds")
+	}
+	if (f.MinLen > 0 || f.MaxLen > 0 || f.Pattern != "") && f.Type != "string" {
+		k.fault(at+".type", "bounds-and-type", "value", f.Type)
+	}
+	if f.Type == "string" && f.MaxLen == 0 {
+		k.fault(at, "no-max-len")
+	}
+	if f.Min != "" || f.Max != "" {
+		k.bounds(at, f)
+	}
+}
+
+func (k *checker) bounds(at string, f *Field) {
+	t, _ := fieldTypeByName(f.Type)
+	if !t.ordered {
+		k.fault(at+".min", "bounds-and-type", "value", f.Type)
+		return
+	}
+	bare := &compiled{Field: &Field{Type: f.Type}}
+	values := make([]any, 2)
+	for i, v := range []string{f.Min, f.Max} {
+		if v == "" {
+			continue
+		}
+		var broken string
+		if values[i], broken = t.read(bare, v); broken != "" {
+			k.fault(at+[]string{".min", ".max"}[i], "bad-bound", "value", v, "type", f.Type)
+			return
+		}
+	}
+	if values[0] != nil && values[1] != nil && compare(values[0], values[1]) > 0 {
+		k.fault(at+".max", "bad-bounds")
+	}
+}
+
+// signer must be a required iin or bin field of the channel.
+func (k *checker) signer(where, name, channel string) {
+	f, ok := k.s.Field(name)
+	if !ok || f.Type != "iin" && f.Type != "bin" || f.Optional || channel != "" && !f.In(channel) {
+		k.fault(where, "bad-signer", "value", name)
+	}
+}
+
+func (k *checker) channelNames(where string, list []string) {
+	for i, c := range list {
+		if _, ok := k.s.Channel(c); !ok {
+			k.fault(fmt.Sprintf("%s[%d]", where, i), "unknown-name", "what", "channel", "value", c)
+		}
+	}
+}
+
+func (k *checker) attachments() {
+	names, paths := map[string]bool{}, map[string]bool{}
+	for i, a := range k.s.Request.Attachments {
+		at := fmt.Sprintf("request.attachments[%d]", i)
+		k.name(at+".name", a.Name)
+		k.repeated(names, at+".name", "name", a.Name)
+		k.path(at+".path", a.Path, k.s.Request.Data)
+		k.repeated(paths, at+".path", "path", a.Path)
+		k.channelNames(at+".channels", a.Channels)
+		if a.MaxCount < 0 {
+			k.fault(at+".max_count", "bad-bounds")
+		}
+		for j, t := range a.Types {
+			if !knownMedia(t) {
+				k.fault(fmt.Sprintf("%s.types[%d]", at, j), "unknown-name", "what", "media type", "value", t)
+			}
+		}
+	}
+	if len(k.s.Request.Attachments) > 0 && k.s.Local.Files == nil {
+		k.fault("local", "no-files-table")
+	}
+}
+
+// systemValues are what local.system may put into columns.
+var systemValues = []string{"channel", "received_at", "edition", "sender", "message_id", "correlation_id", "signer_iin", "signer_name"}
+
+func (k *checker) local() {
+	l := &k.s.Local
+	k.identifier("local.table", l.Table, true)
+	k.identifier("local.key", l.Key, false)
+	columns := map[string]bool{strings.ToLower(l.Key): true}
+	for _, f := range k.s.Request.Fields {
+		columns[strings.ToLower(f.Column)] = true
+	}
+	column := func(where, name string) {
+		if name == "" {
+			return
+		}
+		k.identifier(where, name, false)
+		k.repeated(columns, where, "column", strings.ToLower(name))
+	}
+	column("local.status.column", l.Status.Column)
+	column("local.status.changed", l.Status.Changed)
+	column("local.status.reason", l.Status.Reason)
+	for i, v := range l.System {
+		at := fmt.Sprintf("local.system[%d]", i)
+		k.oneOf(at+".value", v.Value, systemValues...)
+		column(at+".column", v.Column)
+	}
+	if l.Files == nil {
+		return
+	}
+	k.identifier("local.files.table", l.Files.Table, true)
+	own := map[string]bool{}
+	for _, c := range [][2]string{{"key", l.Files.Key}, {"kind", l.Files.Kind}, {"name", l.Files.Name}, {"type", l.Files.Type}, {"sha256", l.Files.SHA256}, {"content", l.Files.Content}} {
+		k.identifier("local.files."+c[0], c[1], false)
+		k.repeated(own, "local.files."+c[0], "column", strings.ToLower(c[1]))
+	}
+}

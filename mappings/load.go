@@ -1,0 +1,206 @@
+package mappings
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Set is everything that was read: services and what they share.
+type Set struct {
+	Texts    *Texts
+	Calendar *Calendar
+	Offices  *Offices
+	services []*Service
+	actors   []Actor
+	codes    map[string]*CodeList
+}
+
+// layer is one folder of descriptions; a later layer replaces files of an
+// earlier one by name.
+type layer struct {
+	fsys fs.FS
+	name string // put before file names in faults; empty for the built-in ones
+}
+
+// Builtin reads the descriptions inside the binary.
+func Builtin() (*Set, []Fault) { return load(layer{fsys: builtin}) }
+
+// LoadDir reads the built-in descriptions and over them those of a folder,
+// whose files have the same names: service files at its top, shared/*.yaml
+// below. A file of the folder replaces the built-in file of the same name.
+// Any fault means that the set must not be used.
+func LoadDir(dir string) (*Set, []Fault) {
+	if dir == "" {
+		return Builtin()
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, []Fault{{File: dir, Code: "no-folder", args: []any{"path", dir}}}
+	}
+	return load(layer{fsys: builtin}, layer{fsys: os.DirFS(dir), name: dir})
+}
+
+// Load reads the built-in descriptions and over them those of fsys.
+func Load(fsys fs.FS) (*Set, []Fault) {
+	return load(layer{fsys: builtin}, layer{fsys: fsys})
+}
+
+// source is one file as the layers leave it.
+type source struct {
+	name  string // slash path inside the layer
+	shown string // in faults
+	data  []byte
+}
+
+func load(layers ...layer) (*Set, []Fault) {
+	files, faults := collect(layers)
+	set := &Set{codes: map[string]*CodeList{}}
+	var fs []Fault
+	set.Texts, fs = readTexts(files)
+	faults = append(faults, fs...)
+	set.Offices, fs = readOffices(files)
+	faults = append(faults, fs...)
+	set.Calendar, fs = readCalendar(files)
+	faults = append(faults, fs...)
+	set.actors, fs = readActors(files)
+	faults = append(faults, fs...)
+	fs = set.readCodes(files)
+	faults = append(faults, fs...)
+	for _, f := range files {
+		if strings.Contains(f.name, "/") {
+			continue
+		}
+		s := &Service{file: f.shown, codes: set.codes, texts: set.Texts}
+		var serviceFaults []Fault
+		s.places, serviceFaults = decode(f.shown, f.data, s)
+		// A description that does not read cannot be judged further.
+		if len(serviceFaults) == 0 {
+			serviceFaults = set.checkService(s, f.name)
+		}
+		faults = append(faults, serviceFaults...)
+		set.services = append(set.services, s)
+	}
+	faults = append(faults, set.checkTogether()...)
+	sortFaults(faults)
+	if len(faults) == 0 {
+		for _, s := range set.services {
+			s.plan = newPlan(s)
+		}
+	}
+	return set, faults
+}
+
+// collect gathers *.yaml and shared/*.yaml of all layers, the last one winning.
+func collect(layers []layer) ([]source, []Fault) {
+	var faults []Fault
+	found := map[string]source{}
+	for _, l := range layers {
+		for _, pattern := range []string{"*.yaml", "shared/*.yaml"} {
+			names, err := fs.Glob(l.fsys, pattern)
+			if err != nil {
+				faults = append(faults, unreadable(l.name, err))
+			}
+			for _, name := range names {
+				shown := name
+				if l.name != "" {
+					shown = path.Join(l.name, name)
+				}
+				data, err := fs.ReadFile(l.fsys, name)
+				if err != nil {
+					faults = append(faults, unreadable(shown, err))
+					continue
+				}
+				found[name] = source{name, shown, data}
+			}
+		}
+		// A description named .yml would be silently left out.
+		if strays, _ := fs.Glob(l.fsys, "*.yml"); len(strays) > 0 {
+			for _, name := range strays {
+				faults = append(faults, Fault{File: path.Join(l.name, name), Line: 1, Column: 1, Code: "file-ending"})
+			}
+		}
+	}
+	var files []source
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		files = append(files, found[name])
+	}
+	return files, faults
+}
+
+func unreadable(file string, err error) Fault {
+	detail := err.Error()
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		detail = p.Err.Error()
+	}
+	return Fault{File: file, Line: 1, Column: 1, Code: "unreadable", args: []any{"detail", detail}}
+}
+
+// sharedFiles picks shared/NAME.yaml, or shared/NAME-*.yaml with a star.
+func sharedFiles(files []source, pattern string) []source {
+	var out []source
+	for _, f := range files {
+		if ok, _ := path.Match("shared/"+pattern+".yaml", f.name); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func loadTexts(layers []layer) (*Texts, []Fault) {
+	files, faults := collect(layers)
+	t, more := readTexts(files)
+	return t, append(faults, more...)
+}
+
+func readTexts(files []source) (*Texts, []Fault) {
+	t := &Texts{byKey: map[string]Text{}}
+	var faults []Fault
+	for _, f := range sharedFiles(files, "texts-*") {
+		var tf textFile
+		places, fs := decode(f.shown, f.data, &tf)
+		faults = append(faults, fs...)
+		for _, e := range tf.Entries {
+			key := tf.Texts + "." + e.Key
+			text := Text{Ru: e.Ru, Kk: e.Kk, En: e.En}
+			at := places["entries."+e.Key]
+			if _, twice := t.byKey[key]; twice {
+				faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: "repeated-text", args: []any{"key", key}})
+				continue
+			}
+			if code, names := differ(text); code != "" {
+				faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, args: []any{"path", key, "names", names}})
+			}
+			t.byKey[key] = text
+			t.keys = append(t.keys, key)
+		}
+	}
+	return t, faults
+}
+
+// Services lists the services by file name.
+func (s *Set) Services() []*Service { return slices.Clone(s.services) }
+
+// Service finds a service by its id.
+func (s *Set) Service(id string) (*Service, bool) {
+	for _, v := range s.services {
+		if v.ID == id {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+// ByGateway finds the service that a serviceId of an envelope names.
+func (s *Set) ByGateway(serviceID string) (*Service, bool) {
+	for _, v := range s.services {
+		if v.Gateway.ServiceID == serviceID || slices.Contains(v.Gateway.Aliases, serviceID) {
+			return v, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,228 @@
+package mappings
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Offices is the directory of departments and service centres with their
+// hours (shared/offices.yaml).
+type Offices struct {
+	list  []Office
+	hours []Hours
+}
+
+// Office is a department of a local body or a service centre. Where the
+// Russian and the Kazakh list, or two lists, disagree, Note says so.
+type Office struct {
+	ID      string   `yaml:"id,required"`
+	Kind    string   `yaml:"kind,required"`
+	Name    Text     `yaml:"name,required"`
+	Address Text     `yaml:"address,required"`
+	Email   string   `yaml:"email"`
+	Phones  []string `yaml:"phones"`
+	Hours   string   `yaml:"hours,required"`
+	Parent  string   `yaml:"parent"`
+	Note    string   `yaml:"note"`
+	Source  string   `yaml:"source"`
+}
+
+type officeFile struct {
+	Hours   []Hours  `yaml:"hours,required"`
+	Offices []Office `yaml:"offices,required"`
+}
+
+func readOffices(files []source) (*Offices, []Fault) {
+	found := sharedFiles(files, "offices")
+	if len(found) == 0 {
+		return nil, []Fault{{File: "shared/offices.yaml", Line: 1, Column: 1, Code: "missing-file"}}
+	}
+	var of officeFile
+	f := found[0]
+	places, faults := decode(f.shown, f.data, &of)
+	fault := func(path, code string, args ...any) {
+		at := places[path]
+		faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, Path: path, args: args})
+	}
+	o := &Offices{list: of.Offices, hours: of.Hours}
+	for i, h := range of.Hours {
+		path := fmt.Sprintf("hours[%d]", i)
+		if !h.valid() {
+			fault(path, "bad-hours", "value", h.ID)
+		}
+		if slices.ContainsFunc(of.Hours[:i], func(x Hours) bool { return x.ID == h.ID }) {
+			fault(path+".id", "repeated", "what", "id", "value", h.ID)
+		}
+	}
+	for i, v := range of.Offices {
+		path := fmt.Sprintf("offices[%d]", i)
+		if slices.ContainsFunc(of.Offices[:i], func(x Office) bool { return x.ID == v.ID }) {
+			fault(path+".id", "repeated", "what", "id", "value", v.ID)
+		}
+		if _, ok := o.hoursByID(v.Hours); !ok {
+			fault(path+".hours", "unknown-name", "what", "hours", "value", v.Hours)
+		}
+		if v.Parent != "" && !slices.ContainsFunc(of.Offices, func(x Office) bool { return x.ID == v.Parent }) {
+			fault(path+".parent", "unknown-name", "what", "office", "value", v.Parent)
+		}
+	}
+	return o, faults
+}
+
+// All lists the offices in the order of the file.
+func (o *Offices) All() []Office { return slices.Clone(o.list) }
+
+// Office finds an office by id.
+func (o *Offices) Office(id string) (Office, bool) {
+	for _, v := range o.list {
+		if v.ID == id {
+			return v, true
+		}
+	}
+	return Office{}, false
+}
+
+func (o *Offices) hoursByID(id string) (Hours, bool) {
+	if o != nil {
+		for _, h := range o.hours {
+			if h.ID == id {
+				return h, true
+			}
+		}
+	}
+	return Hours{}, false
+}
+
+// Actor is a system or a kind of people that makes steps (shared/actors.yaml).
+type Actor struct {
+	ID    string `yaml:"id,required"`
+	Name  Text   `yaml:"name,required"`
+	Short Text   `yaml:"short"`
+	Kind  string `yaml:"kind,required"` // system, people
+	Hours string `yaml:"hours"`         // of people
+	// Offices is the kind of office that these people work in: its own hours
+	// come first.
+	Offices string `yaml:"offices"`
+}
+
+// People says whether the actor is at work in office hours only.
+func (a Actor) People() bool { return a.Kind == "people" }
+
+type actorFile struct {
+	Actors []Actor `yaml:"actors,required"`
+}
+
+func readActors(files []source) ([]Actor, []Fault) {
+	found := sharedFiles(files, "actors")
+	if len(found) == 0 {
+		return nil, []Fault{{File: "shared/actors.yaml", Line: 1, Column: 1, Code: "missing-file"}}
+	}
+	var af actorFile
+	_, faults := decode(found[0].shown, found[0].data, &af)
+	return af.Actors, faults
+}
+
+// Actor finds an actor by id.
+func (s *Set) Actor(id string) (Actor, bool) {
+	for _, a := range s.actors {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return Actor{}, false
+}
+
+// Hours gives the working hours that count for a step of an actor: those of
+// the application's office when the actor works there, else the actor's own.
+func (s *Set) Hours(actor, office string) (Hours, bool) {
+	a, ok := s.Actor(actor)
+	if !ok {
+		return Hours{}, false
+	}
+	if o, ok := s.Offices.Office(office); ok && a.Offices == o.Kind {
+		return s.Offices.hoursByID(o.Hours)
+	}
+	return s.Offices.hoursByID(a.Hours)
+}
+
+// Due gives the moment at which a step that starts at from must be done, and
+// the moment to warn before it; zero where the step has no such term.
+func (s *Set) Due(step Step, office string, from time.Time) (due, warn time.Time, err error) {
+	if step.Within.IsZero() {
+		return time.Time{}, time.Time{}, nil
+	}
+	hours, _ := s.Hours(step.Actor, office)
+	if due, err = s.Calendar.Add(from, step.Within, hours); err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	if step.WarnBefore.IsZero() {
+		return due, time.Time{}, nil
+	}
+	if warn, err = s.Calendar.Before(due, step.WarnBefore, hours); err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	return due, warn, nil
+}
+
+// CodeList is a closed list of codes with their names.
+type CodeList struct {
+	Name  string `yaml:",key"`
+	Codes []Code `yaml:"codes,required"`
+}
+
+// Code is one value of a list.
+type Code struct {
+	Value string `yaml:",key"`
+	Ru    string `yaml:"ru,required"`
+	Kk    string `yaml:"kk,required"`
+	En    string `yaml:"en"`
+}
+
+// Text gives the name of the code.
+func (c Code) Text() Text { return Text{Ru: c.Ru, Kk: c.Kk, En: c.En} }
+
+// Find finds a code by value.
+func (l *CodeList) Find(value string) (Code, bool) {
+	for _, c := range l.Codes {
+		if c.Value == value {
+			return c, true
+		}
+	}
+	return Code{}, false
+}
+
+// CodesOfOffices is the name under which a field asks for the directory.
+const CodesOfOffices = "offices"
+
+type codeFile struct {
+	Lists []CodeList `yaml:"lists,required"`
+}
+
+func (s *Set) readCodes(files []source) []Fault {
+	var faults []Fault
+	for _, f := range sharedFiles(files, "codes*") {
+		var cf codeFile
+		_, fs := decode(f.shown, f.data, &cf)
+		faults = append(faults, fs...)
+		for _, l := range cf.Lists {
+			s.codes[l.Name] = &CodeList{Name: l.Name, Codes: l.Codes}
+		}
+	}
+	if s.Offices != nil {
+		for _, o := range s.Offices.list {
+			name := CodesOfOffices + ":" + o.Kind
+			if s.codes[name] == nil {
+				s.codes[name] = &CodeList{Name: name}
+			}
+			s.codes[name].Codes = append(s.codes[name].Codes, Code{Value: o.ID, Ru: o.Name.Ru, Kk: o.Name.Kk, En: o.Name.En})
+		}
+	}
+	return faults
+}
+
+// Codes finds a code list by name.
+func (s *Set) Codes(name string) (*CodeList, bool) {
+	l, ok := s.codes[name]
+	return l, ok
+}

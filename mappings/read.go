@@ -1,0 +1,343 @@
+package mappings
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"kopir/signature/xmltree"
+)
+
+// FieldFault is one thing wrong in a document: where, which rule, and the
+// sentence for the applicant. It never holds the value.
+type FieldFault struct {
+	Field string `json:"field"`
+	Path  string `json:"path"` // of the description, without positions
+	Rule  string `json:"rule"`
+	Label Text   `json:"label"`
+	Text  Text   `json:"text"`
+}
+
+// Reading is what one document gave. With any fault, Row and Attachments must
+// not be used further.
+type Reading struct {
+	Row         Row
+	Attachments []Attachment
+	Faults      []FieldFault
+	Remarks     []FieldFault // worth telling, never a ground for refusal
+	// Unknown are the paths of elements and attributes that the description
+	// does not know: kept by the caller, an alarm that the contract drifts.
+	Unknown []string
+}
+
+// maxUnknown bounds the list of unknown paths of one document.
+const maxUnknown = 100
+
+const (
+	nsXMLDSig = "http://www.w3.org/2000/09/xmldsig#"
+	nsXSI     = "http://www.w3.org/2001/XMLSchema-instance"
+)
+
+// compiled is a field with what was prepared when it was loaded.
+type compiled struct {
+	*Field
+	kind     fieldType
+	rules    []namedRule
+	pattern  *regexp.Regexp
+	codes    map[string]struct{}
+	min, max any
+}
+
+// plan is the tree of element names that a channel's document may have.
+type plan struct {
+	channels map[string]*branch
+	fields   []*compiled
+	cross    []crossRule
+}
+
+type branch struct {
+	space, local string
+	path         string
+	children     []*branch
+	field        int // index of plan.fields, or -1
+	attachment   int // index of Request.Attachments, or -1
+}
+
+func newPlan(s *Service) *plan {
+	p := &plan{channels: map[string]*branch{}}
+	for i := range s.Request.Fields {
+		f := &s.Request.Fields[i]
+		c := &compiled{Field: f}
+		c.kind, _ = fieldTypeByName(f.Type)
+		for _, name := range f.Rules {
+			r, _ := namedRuleByName(name)
+			c.rules = append(c.rules, r)
+		}
+		if f.Pattern != "" {
+			c.pattern = regexp.MustCompile(`^(?:` + f.Pattern + `)$`)
+		}
+		if f.Min != "" {
+			c.min, _ = c.kind.read(c, f.Min)
+		}
+		if f.Max != "" {
+			c.max, _ = c.kind.read(c, f.Max)
+		}
+		if list, ok := s.codeList(f.Codes); ok {
+			c.codes = map[string]struct{}{}
+			for _, code := range list.Codes {
+				c.codes[code.Value] = struct{}{}
+			}
+		}
+		p.fields = append(p.fields, c)
+	}
+	for _, name := range s.Request.Cross {
+		r, _ := crossRuleByName(name)
+		p.cross = append(p.cross, r)
+	}
+	for _, c := range s.Channels {
+		root := &branch{space: s.Request.Data.Root.NS, local: s.Request.Data.Root.Name, field: -1, attachment: -1}
+		for i := range s.Request.Fields {
+			if f := &s.Request.Fields[i]; f.In(c.ID) {
+				root.grow(s.Request.Data, f.Path).field = i
+			}
+		}
+		for i := range s.Request.Attachments {
+			if a := &s.Request.Attachments[i]; a.In(c.ID) {
+				root.grow(s.Request.Data, a.Path).attachment = i
+			}
+		}
+		p.channels[c.ID] = root
+	}
+	return p
+}
+
+// codeList finds the list behind a field's codes key; offices means the
+// offices of the service's own kind.
+func (s *Service) codeList(name string) (*CodeList, bool) {
+	if name == CodesOfOffices {
+		name += ":" + s.Provider.Offices
+	}
+	l, ok := s.codes[name]
+	return l, ok
+}
+
+// grow finds or adds the branch of a path.
+func (b *branch) grow(d Data, path string) *branch {
+	for seg := range strings.SplitSeq(path, "/") {
+		space, local := d.resolve(seg)
+		i := slices.IndexFunc(b.children, func(c *branch) bool { return c.space == space && c.local == local })
+		if i < 0 {
+			i = len(b.children)
+			b.children = append(b.children, &branch{space: space, local: local, path: join2(b.path, seg), field: -1, attachment: -1})
+		}
+		b = b.children[i]
+	}
+	return b
+}
+
+// resolve gives the expanded name of one step of a path.
+func (d Data) resolve(seg string) (space, local string) {
+	prefix, local, ok := strings.Cut(seg, ":")
+	if !ok {
+		return "", seg
+	}
+	for _, p := range d.Namespaces {
+		if p.Prefix == prefix {
+			return p.NS, local
+		}
+	}
+	return "", local
+}
+
+func join2(path, seg string) string {
+	if path == "" {
+		return seg
+	}
+	return path + "/" + seg
+}
+
+// reader walks one document along the plan of its channel.
+type reader struct {
+	s     *Service
+	texts *Texts
+	at    time.Time
+	seen  []int // by field, how many elements
+	files []int // by attachment kind
+	value []any // by field
+	out   *Reading
+}
+
+// Read turns the root element of a verified document into a row and
+// attachments. channel is the way it came by, at the time of receipt. All
+// faults are found at once.
+func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading {
+	r := &reader{s: s, at: at, out: &Reading{Row: Row{Service: s.ID, Edition: s.Edition, Channel: channel}}}
+	top, ok := s.plan.channels[channel]
+	switch {
+	case !ok:
+		r.fault("", "", "unknown-channel", Text{}, "value", channel)
+		return r.out
+	case root.IsZero() || !root.Is(top.space, top.local):
+		r.fault("", "/"+top.local, "unknown-root", Text{}, "value", top.local)
+		return r.out
+	}
+	r.seen = make([]int, len(s.plan.fields))
+	r.value = make([]any, len(s.plan.fields))
+	r.files = make([]int, len(s.Request.Attachments))
+	r.walk(root, top, true)
+	r.finish(channel)
+	return r.out
+}
+
+// walk reads the children of one element.
+func (r *reader) walk(n xmltree.Node, b *branch, isRoot bool) {
+	for e := range n.Elements() {
+		var known *branch
+		for _, c := range b.children {
+			if e.Is(c.space, c.local) {
+				known = c
+				break
+			}
+		}
+		switch {
+		case known == nil:
+			if !isRoot || !e.Is(nsXMLDSig, "Signature") {
+				r.unknown(join2(b.path, e.Local()))
+			}
+			continue
+		case known.attachment >= 0:
+			r.attachment(e, known)
+		case known.field >= 0:
+			r.leaf(e, known)
+		default:
+			r.walk(e, known, false)
+		}
+		for a := range e.Attrs() {
+			if a.Space != nsXSI {
+				r.unknown(known.path + "/@" + a.Local)
+			}
+		}
+	}
+}
+
+func (r *reader) unknown(path string) {
+	if len(r.out.Unknown) < maxUnknown && !slices.Contains(r.out.Unknown, path) {
+		r.out.Unknown = append(r.out.Unknown, path)
+	}
+}
+
+func (r *reader) leaf(e xmltree.Node, b *branch) {
+	f := r.s.plan.fields[b.field]
+	r.seen[b.field]++
+	switch {
+	case r.seen[b.field] == 2:
+		r.field(f, "repeated")
+		return
+	case r.seen[b.field] > 2:
+		return
+	case e.HasElements():
+		r.field(f, "has-elements")
+		return
+	}
+	text := strings.TrimSpace(e.Text())
+	if text == "" {
+		// An empty element says no more than a missing one.
+		r.seen[b.field] = 0
+		return
+	}
+	v, broken := f.kind.read(f, text)
+	if broken == "" {
+		switch {
+		case f.min != nil && compare(v, f.min) < 0:
+			broken = "min"
+		case f.max != nil && compare(v, f.max) > 0:
+			broken = "max"
+		}
+	}
+	if broken != "" {
+		r.field(f, broken)
+		return
+	}
+	for _, rule := range f.rules {
+		if !rule.ok(v, r.at) {
+			r.field(f, rule.name)
+		}
+	}
+	if number, ok := v.(IIN); ok && !CheckDigit(string(number)) || f.Type == "bin" && !CheckDigit(text) {
+		r.remark(f, "check-digit")
+	}
+	r.value[b.field] = v
+}
+
+// finish finds what is missing, and what several fields say together.
+func (r *reader) finish(channel string) {
+	whole := true
+	for i, f := range r.s.plan.fields {
+		if r.value[i] != nil {
+			r.out.Row.Values = append(r.out.Row.Values, Value{f.Name, f.Column, f.Label, r.value[i]})
+		} else if r.seen[i] == 0 && !f.Optional && f.In(channel) {
+			r.field(f, "required")
+		}
+		whole = whole && (r.value[i] != nil || r.seen[i] == 0)
+	}
+	for i := range r.s.Request.Attachments {
+		if a := &r.s.Request.Attachments[i]; r.files[i] == 0 && !a.Optional && a.In(channel) {
+			r.file(a, "required")
+		}
+	}
+	for _, rule := range r.s.plan.cross {
+		// A rule about a field that is itself at fault would only confuse.
+		if !whole {
+			break
+		}
+		if name := rule.check(&r.out.Row); name != "" {
+			if i := slices.IndexFunc(r.s.plan.fields, func(f *compiled) bool { return f.Name == name }); i >= 0 {
+				r.field(r.s.plan.fields[i], rule.name)
+			}
+		}
+	}
+	r.birthDate()
+}
+
+// birthDate compares every iin field "x_iin" with a field "x_birth_date": the
+// digits of an IIN are no longer tied to personal data, so this is a remark.
+func (r *reader) birthDate() {
+	for _, v := range r.out.Row.Values {
+		number, ok := v.Data.(IIN)
+		if !ok {
+			continue
+		}
+		name := strings.TrimSuffix(v.Field, "_iin") + "_birth_date"
+		date, ok := r.out.Row.Get(name)
+		if d, isDate := date.(Date); ok && isDate && string(number[:6]) != fmt.Sprintf("%02d%02d%02d", d.Year%100, d.Month, d.Day) {
+			f, _ := r.s.Field(v.Field)
+			r.remark(&compiled{Field: f}, "birth-date")
+		}
+	}
+}
+
+func (r *reader) field(f *compiled, rule string) {
+	r.fault(f.Name, f.Path, rule, f.Label, "min", or(f.Min, f.MinLen), "max", or(f.Max, f.MaxLen))
+}
+
+func or(s string, n int) any {
+	if s != "" {
+		return s
+	}
+	return n
+}
+
+func (r *reader) remark(f *compiled, rule string) {
+	r.out.Remarks = append(r.out.Remarks, r.s.fieldFault(f.Name, f.Path, rule, f.Label))
+}
+
+func (r *reader) fault(field, path, rule string, label Text, pairs ...any) {
+	r.out.Faults = append(r.out.Faults, r.s.fieldFault(field, path, rule, label, pairs...))
+}
+
+func (s *Service) fieldFault(field, path, rule string, label Text, pairs ...any) FieldFault {
+	text := s.texts.Text("rule."+rule, pairs...).FillText("label", label)
+	return FieldFault{Field: field, Path: path, Rule: rule, Label: label, Text: text}
+}

@@ -1,0 +1,427 @@
+package mappings
+
+import (
+	"slices"
+	"strings"
+)
+
+// Service is one service description: everything the bridge knows about a
+// public service, read from one YAML file. Tables only; what a table cannot
+// say is a named Go rule (rule.go).
+type Service struct {
+	ID            string         `yaml:"service,required"` // = file name
+	Edition       string         `yaml:"edition,required"` // of the legal act; an application keeps the one it was filed under
+	InForce       *InForce       `yaml:"in_force"`
+	Act           *Act           `yaml:"act"`
+	Gateway       Gateway        `yaml:"gateway,required"`
+	Title         Text           `yaml:"title,required"`
+	Provider      Provider       `yaml:"provider,required"`
+	Form          string         `yaml:"form,required"` // paper, partly_automated, fully_automated
+	Request       Request        `yaml:"request,required"`
+	Local         Local          `yaml:"local,required"`
+	Numbering     Numbering      `yaml:"numbering,required"`
+	Statuses      []Status       `yaml:"statuses,required"`
+	Results       []Result       `yaml:"results,required"`
+	Refusals      []Refusal      `yaml:"refusals,required"`
+	Registries    []RegistryUse  `yaml:"registries"`
+	Notifications []Notification `yaml:"notifications"`
+	Notices       []Shape        `yaml:"notices,required"`
+	Channels      []Channel      `yaml:"channels,required"`
+
+	file   string
+	places map[string]place // path in the description -> line and column
+	codes  map[string]*CodeList
+	texts  *Texts
+	plan   *plan // compiled request, see read.go
+}
+
+// InForce bounds the dates of filing for which this edition applies.
+type InForce struct {
+	From Date `yaml:"from,required"`
+	To   Date `yaml:"to"`
+}
+
+// Act names the legal act behind the edition.
+type Act struct {
+	Title  Text   `yaml:"title,required"`
+	Number string `yaml:"number,required"`
+	Date   Date   `yaml:"date,required"`
+	Source string `yaml:"source"`
+}
+
+// Gateway holds the names under which partners know the service.
+type Gateway struct {
+	ServiceID string   `yaml:"service_id,required"` // serviceId of the envelope
+	Aliases   []string `yaml:"aliases"`             // other ids that mean the same
+}
+
+// Provider is who renders the service; Offices names the kind of office in
+// shared/offices.yaml that an applicant's residence leads to.
+type Provider struct {
+	Name    Text   `yaml:"name,required"`
+	Offices string `yaml:"offices,required"`
+}
+
+// Request describes the document that is filed.
+type Request struct {
+	Data        Data             `yaml:"data,required"`
+	Signer      string           `yaml:"signer,required"` // name of the iin or bin field; a channel may name another
+	Fields      []Field          `yaml:"fields,required"`
+	Attachments []AttachmentKind `yaml:"attachments"`
+	Cross       []string         `yaml:"cross"` // named rules over several fields, see rule.go
+}
+
+// Data says how the partner carries a document: CONTRACT of the gateway, the
+// forms of the data element.
+type Data struct {
+	Form       string   `yaml:"form,required"`   // escaped, cdata, nested
+	Root       Name     `yaml:"root,required"`   // root element
+	Signed     string   `yaml:"signed,required"` // inner, envelope
+	Namespaces []Prefix `yaml:"namespaces"`      // prefixes that paths of this document use
+}
+
+// Name is an expanded element name. Prefix matters in writing only.
+type Name struct {
+	NS     string `yaml:"ns"`
+	Name   string `yaml:"name,required"`
+	Prefix string `yaml:"prefix"`
+}
+
+// Prefix binds a prefix for paths.
+type Prefix struct {
+	Prefix string `yaml:",key"`
+	NS     string `yaml:"ns,required"`
+}
+
+// Field is one value of the document: where it stands, what it must be, and
+// the column that receives it.
+type Field struct {
+	Name     string   `yaml:"name,required"`
+	Path     string   `yaml:"path,required"` // from below the root, a/b/c; never //
+	Type     string   `yaml:"type,required"` // see rule.go
+	Column   string   `yaml:"column,required"`
+	Label    Text     `yaml:"label,required"`
+	Optional bool     `yaml:"optional"`
+	Channels []string `yaml:"channels"` // only in these; elsewhere the element is unknown
+	MinLen   int      `yaml:"min_len"`  // in characters
+	MaxLen   int      `yaml:"max_len"`
+	Pattern  string   `yaml:"pattern"` // RE2, matches the whole value
+	Codes    string   `yaml:"codes"`   // name of a code list; offices for the directory of offices
+	Min      string   `yaml:"min"`     // smallest number or date
+	Max      string   `yaml:"max"`
+	Rules    []string `yaml:"rules"` // further named rules, see rule.go
+}
+
+// In says whether the field belongs to a channel.
+func (f *Field) In(channel string) bool {
+	if len(f.Channels) == 0 {
+		return true
+	}
+	return slices.Contains(f.Channels, channel)
+}
+
+// AttachmentKind is one kind of enclosed document: an element at Path with the
+// children name, type, sha256 (optional) and content (base64).
+type AttachmentKind struct {
+	Name     string   `yaml:"name,required"`
+	Path     string   `yaml:"path,required"`
+	Label    Text     `yaml:"label,required"`
+	Optional bool     `yaml:"optional"`
+	Channels []string `yaml:"channels"`
+	Types    []string `yaml:"types,required"` // media types, told from the first bytes, not from the claim
+	MaxSize  Size     `yaml:"max_size,required"`
+	MaxCount int      `yaml:"max_count"` // 1 when not given
+}
+
+// Local is the akimat's own table.
+type Local struct {
+	Table  string        `yaml:"table,required"`
+	Key    string        `yaml:"key,required"` // unique: a repeated message makes no second row
+	Status LocalStatus   `yaml:"status,required"`
+	System []SystemValue `yaml:"system"` // values that the bridge knows and the document does not
+	Files  *LocalFiles   `yaml:"files"`
+}
+
+// LocalStatus names the columns that carry the state, both ways.
+type LocalStatus struct {
+	Column  string `yaml:"column,required"`
+	Changed string `yaml:"changed"` // time of the last change
+	Reason  string `yaml:"reason"`  // ground of a refusal, for people
+}
+
+// SystemValue puts a value of the bridge into a column: channel, received_at,
+// edition, gateway_message_id, sender, office_id, lang.
+type SystemValue struct {
+	Value  string `yaml:"value,required"`
+	Column string `yaml:"column,required"`
+}
+
+// LocalFiles is the table of enclosed documents.
+type LocalFiles struct {
+	Table   string `yaml:"table,required"`
+	Key     string `yaml:"key,required"` // application number
+	Kind    string `yaml:"kind,required"`
+	Name    string `yaml:"name,required"`
+	Type    string `yaml:"type,required"`
+	SHA256  string `yaml:"sha256,required"`
+	Content string `yaml:"content,required"`
+}
+
+// Numbering says what an application number looks like and who else numbers.
+type Numbering struct {
+	Format string `yaml:"format,required"` // {year} {seq} {check} and plain characters, such as UC-{year}-{seq}
+	Digits int    `yaml:"digits,required"` // of {seq}
+	Owner  string `yaml:"owner,required"`  // actor whose number counts
+	Linked string `yaml:"linked"`          // field that brings the partner's own number
+}
+
+// Status is one row of the status table: our state, its name as the regulation
+// has it with other spellings to accept, the code in the local
+// database, and what each partner is told; without a code a partner is not told.
+type Status struct {
+	State  string `yaml:"state,required"` // see States
+	Local  string `yaml:"local,required"`
+	Portal string `yaml:"portal"`
+	CSC    string `yaml:"csc"`
+	Name   Text   `yaml:"name,required"`
+	// Variants are other spellings of the name, accepted when reading.
+	Variants []string `yaml:"variants"`
+	Text     Text     `yaml:"text,required"` // the line of a notification; {number}, {reason}, {due}
+}
+
+// Code gives the status code for a partner: portal, csc or local.
+func (s Status) Code(partner string) string {
+	switch partner {
+	case "portal":
+		return s.Portal
+	case "csc":
+		return s.CSC
+	case "local":
+		return s.Local
+	}
+	return ""
+}
+
+// Result is a document that ends the service.
+type Result struct {
+	ID    string `yaml:"id,required"`
+	Kind  string `yaml:"kind,required"` // positive, negative
+	Name  Text   `yaml:"name,required"`
+	State string `yaml:"state,required"` // state that it leads to
+}
+
+// Refusal is a regulated message of refusal. Text holds {ground}; the ground
+// is the channel's condition's or this Ground.
+type Refusal struct {
+	ID     string `yaml:"id,required"`
+	Text   Text   `yaml:"text,required"`
+	Ground Text   `yaml:"ground"`
+}
+
+// RegistryUse says which registry is asked, in which channel, at which step.
+type RegistryUse struct {
+	ID       string   `yaml:"id,required"` // gbd-fl
+	Channels []string `yaml:"channels,required"`
+	Step     int      `yaml:"step,required"`
+	Field    string   `yaml:"field,required"`   // whose value is asked for
+	NoData   string   `yaml:"no_data,required"` // refusal when the registry knows nothing
+}
+
+// Notification says who is told about which states.
+type Notification struct {
+	ID      string   `yaml:"id,required"`
+	On      []string `yaml:"on,required"` // states
+	To      []string `yaml:"to,required"` // portal, csc, email
+	Section Text     `yaml:"section"`     // where the partner shows it
+	Address string   `yaml:"address"`     // field with the address; not sent when it is empty
+}
+
+// Shape is the document that tells one partner about a status.
+type Shape struct {
+	Partner  string    `yaml:",key"` // portal, csc
+	Data     Data      `yaml:"data,required"`
+	Elements []Element `yaml:"elements,required"`
+}
+
+// Element is one value of an outgoing document. A value that is empty leaves
+// the element out, unless Always.
+type Element struct {
+	Path   string `yaml:"path,required"`
+	Value  string `yaml:"value,required"` // see notice.go
+	Always bool   `yaml:"always"`
+}
+
+// Channel is one way in: who signs, which conditions are checked, which steps follow.
+type Channel struct {
+	ID         string      `yaml:",key"` // portal, csc, office, akim
+	Name       Text        `yaml:"name,required"`
+	Signer     string      `yaml:"signer"` // field; the request's when empty
+	SignedBy   string      `yaml:"signed_by,required"`
+	Conditions []Condition `yaml:"conditions"`
+	Steps      []Step      `yaml:"steps,required"`
+}
+
+// Condition is a check that the regulation numbers (condition 1, 2, 3).
+type Condition struct {
+	No      int      `yaml:"no,required"`
+	Point   int      `yaml:"point,required"` // of the regulation's procedure
+	Actor   string   `yaml:"actor,required"`
+	Checks  []string `yaml:"checks,required"`
+	OnPass  int      `yaml:"on_pass,required"`
+	OnFail  int      `yaml:"on_fail,required"`
+	Refusal string   `yaml:"refusal,required"`
+	Ground  Text     `yaml:"ground,required"`
+}
+
+// Step is one row of the regulation's table of actions.
+type Step struct {
+	No         int      `yaml:"no,required"`
+	Actor      string   `yaml:"actor,required"` // id in shared/actors.yaml
+	Through    []string `yaml:"through"`
+	Does       string   `yaml:"does,required"`
+	Action     Text     `yaml:"action,required"`
+	Completion Text     `yaml:"completion,required"`
+	Status     string   `yaml:"status"`   // what the regulation says is shown
+	ShownIn    string   `yaml:"shown_in"` // and where
+	LeadsTo    string   `yaml:"leads_to"` // state of the application when the step is done
+	Within     Term     `yaml:"within"`   // none where the text gives none
+	WarnBefore Term     `yaml:"warn_before"`
+	Next       int      `yaml:"next"` // 0 after the last
+}
+
+// File is the name of the file the description was read from.
+func (s *Service) File() string { return s.file }
+
+// Channel finds a channel by id.
+func (s *Service) Channel(id string) (*Channel, bool) {
+	for i := range s.Channels {
+		if s.Channels[i].ID == id {
+			return &s.Channels[i], true
+		}
+	}
+	return nil, false
+}
+
+// SignerField is the field whose value must be the signer's number in a channel.
+func (s *Service) SignerField(channel string) string {
+	if c, ok := s.Channel(channel); ok && c.Signer != "" {
+		return c.Signer
+	}
+	return s.Request.Signer
+}
+
+// Field finds a field by name.
+func (s *Service) Field(name string) (*Field, bool) {
+	for i := range s.Request.Fields {
+		if s.Request.Fields[i].Name == name {
+			return &s.Request.Fields[i], true
+		}
+	}
+	return nil, false
+}
+
+// Status finds the row of a state.
+func (s *Service) Status(state string) (Status, bool) {
+	for _, r := range s.Statuses {
+		if r.State == state {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// StatusByLocal finds the row of a code in the local database.
+func (s *Service) StatusByLocal(code string) (Status, bool) {
+	for _, r := range s.Statuses {
+		if r.Local == code {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// StatusByName finds the row of a status name in either language, in any of
+// its spellings and in any case.
+func (s *Service) StatusByName(name string) (Status, bool) {
+	same := func(v string) bool { return strings.EqualFold(v, name) }
+	for _, r := range s.Statuses {
+		if same(r.Name.Ru) || same(r.Name.Kk) || slices.ContainsFunc(r.Variants, same) {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// Result finds a result by id.
+func (s *Service) Result(id string) (Result, bool) {
+	for _, r := range s.Results {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Result{}, false
+}
+
+// Shape finds the outgoing document of a partner.
+func (s *Service) Shape(partner string) (*Shape, bool) {
+	for i := range s.Notices {
+		if s.Notices[i].Partner == partner {
+			return &s.Notices[i], true
+		}
+	}
+	return nil, false
+}
+
+// Refusal gives the regulated message of refusal in a channel, with the ground
+// of the condition that failed there, or the refusal's own, or the one given.
+func (s *Service) Refusal(id, channel string, ground Text) (Text, bool) {
+	for _, r := range s.Refusals {
+		if r.ID != id {
+			continue
+		}
+		if ground.IsZero() {
+			ground = r.Ground
+			if c, ok := s.Channel(channel); ok {
+				for _, k := range c.Conditions {
+					if k.Refusal == id {
+						ground = k.Ground
+					}
+				}
+			}
+		}
+		return r.Text.FillText("ground", ground), true
+	}
+	return Text{}, false
+}
+
+// Open gives the step whose term runs while an application is in a state: the
+// first step with an outcome of its own after the step that led to the state.
+// Where no step leads to the state (the office channel has no acceptance), the
+// term of the state before goes on. False after the last one.
+func (c *Channel) Open(state string) (Step, bool) {
+	if state == Extended {
+		state = InProgress
+	}
+	order, reached := States(), -1
+	for _, s := range c.Steps {
+		if s.LeadsTo != "" && slices.Index(order, s.LeadsTo) <= slices.Index(order, state) {
+			reached = s.No
+		}
+	}
+	for _, s := range c.Steps {
+		if s.LeadsTo != "" && s.No > reached {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Step finds a step of a channel by number.
+func (c *Channel) Step(no int) (Step, bool) {
+	for _, s := range c.Steps {
+		if s.No == no {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
