@@ -47,6 +47,7 @@ type verb struct {
 // verbs is the whole command line, in the order of the usage.
 var verbs = []verb{
 	{"c14n", "canonical bytes of an XML document", runC14N},
+	{"cert", "what a certificate or key file says", runCert},
 	{"version", "which build this is", runVersion},
 }
 

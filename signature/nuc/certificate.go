@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -280,13 +279,8 @@ func ReadAlgorithm(v der.Value) (Algorithm, error) {
 	return a, s.End()
 }
 
-// SerialHex is the serial number in lower-case hexadecimal, whole bytes.
-func (c *Certificate) SerialHex() string {
-	if c.Serial.Sign() == 0 {
-		return "00"
-	}
-	return hex.EncodeToString(c.Serial.Bytes())
-}
+// SerialHex is the serial number in lower-case hexadecimal, without leading zeros.
+func (c *Certificate) SerialHex() string { return c.Serial.Text(16) }
 
 // Thumbprint is the SHA-1 of the certificate, by which WS-Security may name it.
 // It only finds; what is found is judged like any other certificate.

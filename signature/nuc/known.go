@@ -56,7 +56,7 @@ func (t *Trust) ByIssuerSerial(issuer string, serial *big.Int) (*Certificate, er
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	var found []*Certificate
-	for _, c := range t.known.bySerial[(&Certificate{Serial: serial}).SerialHex()] {
+	for _, c := range t.known.bySerial[serial.Text(16)] {
 		if c.IssuerName.Equal(name) {
 			found = append(found, c)
 		}

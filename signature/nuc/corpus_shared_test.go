@@ -1,0 +1,247 @@
+//go:build shared
+
+package nuc_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kopir/signature/keystore"
+	"kopir/signature/nuc"
+	"kopir/signature/verdict"
+)
+
+// item is one row of the corpus of real objects.
+type item struct {
+	File      string
+	Kind      string
+	Algorithm string
+	Origin    string
+	Subject   string
+	Issuer    string `json:"issuer_subject"`
+	Serial    string
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	KeyUsage  string    `json:"key_usage"`
+	EKU       []string
+	Signature string `json:"expected_signature"`
+	Chain     string `json:"expected_chain"`
+	Password  string
+	Alias     string
+	Verdicts  []struct {
+		At     time.Time
+		Status string
+	}
+	Details struct {
+		AIA      []string
+		CRL      []string
+		DeltaCRL []string `json:"delta_crl"`
+		Policies []string
+	}
+}
+
+func corpus(t *testing.T) (dir string, items []item) {
+	t.Helper()
+	shared := os.Getenv("KOPIR_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "..", "shared")
+	}
+	dir = filepath.Join(shared, "nuc", "corpus")
+	raw, err := os.ReadFile(filepath.Join(dir, "MANIFEST.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct{ Items []item }
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Items) == 0 {
+		t.Fatal("an empty corpus")
+	}
+	return dir, manifest.Items
+}
+
+func (i item) rsa() bool { return strings.HasPrefix(i.Algorithm, "RSA") }
+
+func (i item) read(t *testing.T, dir string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, i.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func corpusTrust(t *testing.T, dir string) *nuc.Trust {
+	t.Helper()
+	trust, err := nuc.LoadTrust(filepath.Join(dir, "visible", "ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
+
+// judge compares chain and dates with every verdict of the row. Revocation is
+// another room's; a revoked certificate is otherwise valid.
+func (i item) judge(t *testing.T, trust *nuc.Trust, c *nuc.Certificate) {
+	t.Helper()
+	for _, v := range i.Verdicts {
+		_, checks := trust.Chain(c, v.At)
+		outcome, reason := verdict.Sum(checks)
+		if !i.rsa() {
+			// The table has no national rows yet: undecided, never passed.
+			if _, ok := c.Algorithm.Row(); !ok && (outcome == verdict.Passed || checks[1].Outcome == verdict.Passed && !trust.IsRoot(c)) {
+				t.Errorf("%s at %s: %v with an unknown algorithm", i.File, v.At, outcome)
+			}
+			continue
+		}
+		want, why := verdict.Passed, verdict.None
+		switch v.Status {
+		case "expired":
+			want, why = verdict.Failed, verdict.Expired
+		case "not-yet-valid":
+			want, why = verdict.Failed, verdict.NotYetValid
+		}
+		if outcome != want || reason != why {
+			t.Errorf("%s at %s (%s): %v %v: %+v", i.File, v.At, v.Status, outcome, reason, checks)
+		}
+	}
+	if i.Signature == "invalid" {
+		_, checks := trust.Chain(c, c.NotBefore.Add(time.Hour))
+		outcome, reason := verdict.Sum(checks)
+		if i.rsa() && (outcome != verdict.Failed || reason != verdict.SigCryptoFailure) || outcome == verdict.Passed {
+			t.Errorf("%s: %v %v: %+v", i.File, outcome, reason, checks)
+		}
+	}
+}
+
+func (i item) describes(t *testing.T, c *nuc.Certificate) {
+	t.Helper()
+	if i.Origin == "made" {
+		return
+	}
+	i.Subject = strings.Replace(i.Subject, "0.9.2342.19200300.100.1.1=", "UID=", 1)
+	if got := c.SubjectName.String(); got != i.Subject {
+		t.Errorf("%s: subject %q, want %q", i.File, got, i.Subject)
+	}
+	if got := c.IssuerName.String(); got != i.Issuer {
+		t.Errorf("%s: issuer %q, want %q", i.File, got, i.Issuer)
+	}
+	if c.SerialHex() != i.Serial || !c.NotBefore.Equal(i.NotBefore) || !c.NotAfter.Equal(i.NotAfter) {
+		t.Errorf("%s: serial %s, %s to %s", i.File, c.SerialHex(), c.NotBefore, c.NotAfter)
+	}
+	if len(c.ExtKeyUsage) != len(i.EKU) {
+		t.Errorf("%s: purposes %v, want %v", i.File, c.ExtKeyUsage, i.EKU)
+	}
+	s := c.Signer()
+	for _, part := range []struct{ mark, got string }{{"SERIALNUMBER=IIN", s.IIN}, {"OU=BIN", s.BIN}, {"SURNAME=", s.Surname}, {"G=", s.Patronymic}} {
+		want := ""
+		if _, rest, ok := strings.Cut(", "+i.Subject, ", "+part.mark); ok {
+			want, _, _ = strings.Cut(rest, ",")
+		}
+		if part.got != want {
+			t.Errorf("%s: %s%q, want %q", i.File, part.mark, part.got, want)
+		}
+	}
+	usage := nuc.UsageOther
+	switch {
+	case strings.Contains(i.KeyUsage, "nonRepudiation") && (strings.Contains(i.KeyUsage, "keyAgreement") || strings.Contains(i.KeyUsage, "keyEncipherment")):
+		usage = nuc.UsageBoth
+	case strings.Contains(i.KeyUsage, "nonRepudiation"):
+		usage = nuc.UsageSign
+	case strings.Contains(i.KeyUsage, "keyEncipherment"):
+		usage = nuc.UsageAuth
+	}
+	if s.Usage != usage {
+		t.Errorf("%s: usage %s, want %s from %s", i.File, s.Usage, usage, i.KeyUsage)
+	}
+	base := filepath.Base(i.File)
+	roles := strings.Join(s.Roles, " ")
+	for _, role := range []string{"head", "signer", "hr", "employee", "treasury"} {
+		if strings.Contains(base, "-"+role+"-") && roles != role {
+			t.Errorf("%s: roles %q", i.File, roles)
+		}
+	}
+	if strings.Contains(base, "-individual-") && (s.Kind != nuc.Individual || roles != "") {
+		t.Errorf("%s: kind %s, roles %q", i.File, s.Kind, roles)
+	}
+	if strings.Contains(base, "-infosystem-") && (s.Kind != nuc.LegalEntity || roles != "information_system") {
+		t.Errorf("%s: kind %s, roles %q", i.File, s.Kind, roles)
+	}
+}
+
+func TestCorpusCertificates(t *testing.T) {
+	dir, items := corpus(t)
+	trust := corpusTrust(t, dir)
+	n := 0
+	for _, i := range items {
+		if i.Kind != "cert" {
+			continue
+		}
+		n++
+		c, err := nuc.ParseCertificate(i.read(t, dir))
+		if err != nil {
+			t.Errorf("%s: %v", i.File, err)
+			continue
+		}
+		i.describes(t, c)
+		i.judge(t, trust, c)
+		if urls := append(c.IssuerURLs, c.OCSPServers...); i.Origin != "derived" && len(urls) != len(i.Details.AIA) {
+			t.Errorf("%s: addresses %q, want %q", i.File, urls, i.Details.AIA)
+		}
+	}
+	if n == 0 {
+		t.Fatal("no certificate in the corpus")
+	}
+}
+
+func TestCorpusKeyFiles(t *testing.T) {
+	dir, items := corpus(t)
+	trust := corpusTrust(t, dir)
+	n := 0
+	for _, i := range items {
+		if i.Kind != "p12" {
+			continue
+		}
+		n++
+		raw := i.read(t, dir)
+		if _, err := keystore.OpenPKCS12(raw, i.Password+"x"); !errors.Is(err, keystore.ErrPassword) {
+			t.Errorf("%s: with a wrong password: %v", i.File, err)
+		}
+		key, err := keystore.OpenPKCS12(raw, i.Password)
+		var unsupported *keystore.UnsupportedKeyError
+		var c *nuc.Certificate
+		switch {
+		case err == nil:
+			c = key.Certificate
+			if key.Name != i.Alias {
+				t.Errorf("%s: name %q, want %q", i.File, key.Name, i.Alias)
+			}
+			digest := key.Algorithm.Digest.Sum([]byte("to be signed"))
+			sig, err := key.Sign(digest)
+			if err != nil {
+				t.Errorf("%s: %v", i.File, err)
+			} else if err := key.Algorithm.Verify(c.PublicKey, digest, sig); err != nil {
+				t.Errorf("%s: its own signature: %v", i.File, err)
+			}
+		case errors.As(err, &unsupported) && !i.rsa():
+			if c = unsupported.Certificate; c == nil || unsupported.Name == "" {
+				t.Errorf("%s: %v, without certificate or name", i.File, err)
+				continue
+			}
+		default:
+			t.Errorf("%s: %v", i.File, err)
+			continue
+		}
+		i.describes(t, c)
+		i.judge(t, trust, c)
+	}
+	if n == 0 {
+		t.Fatal("no key file in the corpus")
+	}
+}
