@@ -88,7 +88,8 @@ func TestAllowedAlgorithms(t *testing.T) {
 			got = append(got, s.Name)
 		}
 	}
-	want := []string{"RSA with SHA-256", "RSA with SHA-384", "RSA with SHA-512"}
+	want := []string{"RSA with SHA-256", "RSA with SHA-384", "RSA with SHA-512",
+		"GOST 34.310-2004", "GOST R 34.10-2015 256", "GOST R 34.10-2015 512"}
 	if len(got) != len(want) {
 		t.Fatalf("allowed: %v, want %v", got, want)
 	}
@@ -108,6 +109,10 @@ func TestDigestValues(t *testing.T) {
 		"SHA-1":   "a9993e364706816aba3e25717850c26c9cd0d89d",
 		"SHA-224": "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7",
 		"MD5":     "900150983cd24fb0d6963f7d28e17f72",
+		// The first is a published value for the test S-boxes; OpenSSL's engine gives the others.
+		"GOST 34.311-95":        "f3134348c44fb1b2a277729e2285ebb5cb5e0f29c975bc753b70497c06a4d51d",
+		"GOST R 34.11-2015 256": "4e2919cf137ed41ec4fb6270c61826cc4fffb660341e0af3688cd0626d23b481",
+		"GOST R 34.11-2015 512": "28156e28317da7c98f4fe2bed6b542d0dab85bb224445fcedaf75d46e26d7eb8d5997f3e0915dd6b7f0aab08d9c8beb0d8c64bae2ab8b3c8c6bc53b3bf0db728",
 	}
 	for _, d := range digests {
 		if d.New == nil {

@@ -37,7 +37,7 @@ type Digest struct {
 }
 
 // digests is the table. Rows are compared by their address; never copy one.
-var digests = []*Digest{sha256Row, sha384Row, sha512Row, sha1Row, sha224Row, md5Row, ripemd160Row}
+var digests = []*Digest{gost94Row, streebog256Row, streebog512Row, sha256Row, sha384Row, sha512Row, sha1Row, sha224Row, md5Row, ripemd160Row}
 
 var (
 	sha256Row = &Digest{

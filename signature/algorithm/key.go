@@ -15,6 +15,9 @@ const (
 	KeyUnknown KeyKind = iota
 	KeyRSA
 	KeyEC
+	KeyGOST2004
+	KeyGOST2015x256
+	KeyGOST2015x512
 )
 
 func (k KeyKind) String() string {
@@ -23,6 +26,12 @@ func (k KeyKind) String() string {
 		return "RSA"
 	case KeyEC:
 		return "EC"
+	case KeyGOST2004:
+		return "GOST 34.310-2004"
+	case KeyGOST2015x256:
+		return "GOST R 34.10-2015 256"
+	case KeyGOST2015x512:
+		return "GOST R 34.10-2015 512"
 	default:
 		return "unknown"
 	}
@@ -59,6 +68,10 @@ type keyRow struct {
 var keys = []keyRow{
 	{KeyRSA, []asn1.ObjectIdentifier{{1, 2, 840, 113549, 1, 1, 1}}, parseRSA},
 	{KeyEC, []asn1.ObjectIdentifier{{1, 2, 840, 10045, 2, 1}}, parseEC},
+	{KeyGOST2004, []asn1.ObjectIdentifier{gostKeys[0].oid}, parseGOST(0)},
+	{KeyGOST2015x256, []asn1.ObjectIdentifier{gostKeys[1].oid}, parseGOST(1)},
+	{KeyGOST2015x512, []asn1.ObjectIdentifier{gostKeys[2].oid}, parseGOST(2)},
+	{KeyGOST2004, []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 6801, 1, 5, 8}}, parseVendorGOST},
 }
 
 // UnknownKeyError says that a SubjectPublicKeyInfo is well formed but of a

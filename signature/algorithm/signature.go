@@ -36,6 +36,7 @@ type Signature struct {
 // signatures is the table. Rows are compared by their address; never copy one.
 var signatures = []*Signature{
 	rsaSHA256, rsaSHA384, rsaSHA512,
+	gost2004, gost2015x256, gost2015x512,
 	{
 		Name: "RSA with SHA-1", URI: "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
 		// The national library's old spelling, in no W3C list.
