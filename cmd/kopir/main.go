@@ -48,6 +48,7 @@ type verb struct {
 var verbs = []verb{
 	{"c14n", "canonical bytes of an XML document", runC14N},
 	{"cert", "what a certificate or key file says", runCert},
+	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"version", "which build this is", runVersion},
 }
 

@@ -1,0 +1,360 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kopir/gateway/server"
+)
+
+// config is the one file that `kopir serve` and `kopir check` read. Every
+// secret lives in a file of its own, named here by its path; relative paths
+// start from the folder of the configuration.
+type config struct {
+	// Listen is the address of all doors: host:port.
+	Listen string `yaml:"listen"`
+	// PublicURL is written into the contract instead of the request's own
+	// address, for a bridge behind another name.
+	PublicURL string `yaml:"public_url"`
+	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
+	TrustedProxies []string      `yaml:"trusted_proxies"`
+	Limits         limitsConfig  `yaml:"limits"`
+	Store          storeConfig   `yaml:"store"`
+	Local          storeConfig   `yaml:"local"`
+	Key            keyConfig     `yaml:"key"`
+	Trust          []string      `yaml:"trust"`
+	Known          []string      `yaml:"known"`
+	Revocation     revokeConfig  `yaml:"revocation"`
+	Gateway        partnerConfig `yaml:"gateway"`
+	Senders        []sender      `yaml:"senders"`
+	// Mappings is a folder of service descriptions; empty means the built-in ones.
+	Mappings string   `yaml:"mappings"`
+	APIKeys  []apiKey `yaml:"api_keys"`
+	Log      struct {
+		Level  string `yaml:"level"`
+		Format string `yaml:"format"`
+	} `yaml:"log"`
+}
+
+type limitsConfig struct {
+	Body        size     `yaml:"body"`
+	Header      size     `yaml:"header"`
+	ReadTimeout duration `yaml:"read_timeout"`
+	Request     duration `yaml:"request_timeout"`
+	Drain       duration `yaml:"drain_timeout"`
+	Concurrent  int      `yaml:"concurrent"`
+}
+
+type storeConfig struct {
+	Driver string `yaml:"driver"`
+	Path   string `yaml:"path"`
+}
+
+type keyConfig struct {
+	P12          string `yaml:"p12"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+type revokeConfig struct {
+	OCSP    []string `yaml:"ocsp"`
+	CRL     []string `yaml:"crl"`
+	Files   []string `yaml:"files"`
+	Timeout duration `yaml:"timeout"`
+	Refresh duration `yaml:"refresh"`
+}
+
+// partnerConfig is where and as whom the bridge speaks to the gateway.
+type partnerConfig struct {
+	Sync         string   `yaml:"sync"`
+	Async        string   `yaml:"async"`
+	SenderID     string   `yaml:"sender_id"`
+	PasswordFile string   `yaml:"password_file"`
+	Timeout      duration `yaml:"timeout"`
+}
+
+// sender is a system that may put messages through the doors.
+type sender struct {
+	ID           string   `yaml:"id"`
+	Channel      string   `yaml:"channel"`
+	PasswordFile string   `yaml:"password_file"`
+	Services     []string `yaml:"services"`
+}
+
+type apiKey struct {
+	Name   string `yaml:"name"`
+	Role   string `yaml:"role"`
+	Office string `yaml:"office"`
+	SHA256 string `yaml:"sha256"`
+}
+
+// size is a number of bytes with an optional unit: 512KB, 25MB.
+type size int64
+
+func (s *size) parse(t string) error {
+	unit := int64(1)
+	num := t
+	for _, u := range []struct {
+		name string
+		n    int64
+	}{{"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}} {
+		if n, ok := strings.CutSuffix(t, u.name); ok {
+			num, unit = strings.TrimSpace(n), u.n
+		}
+	}
+	n, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || n < 0 || n > (1<<40)/unit {
+		return fmt.Errorf("%q is not a size; write for example 512KB or 25MB", t)
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// duration is Go's notation: 30s, 10m, 1h30m.
+type duration time.Duration
+
+func (d *duration) parse(t string) error {
+	v, err := time.ParseDuration(t)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a length of time; write for example 30s, 10m or 1h30m", t)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// defaultConfig is what an empty key means.
+func defaultConfig() config {
+	var c config
+	c.Listen = "127.0.0.1:8080"
+	c.Limits = limitsConfig{
+		Body:        32 << 20, // a 20 MB attachment in base64 with its envelope
+		Header:      64 << 10,
+		ReadTimeout: duration(30 * time.Second),
+		Request:     duration(60 * time.Second),
+		Drain:       duration(30 * time.Second),
+		Concurrent:  256,
+	}
+	c.Store.Driver, c.Local.Driver = "sqlite", "sqlite"
+	c.Revocation.Timeout = duration(5 * time.Second)
+	c.Revocation.Refresh = duration(10 * time.Minute)
+	c.Gateway.Timeout = duration(30 * time.Second)
+	c.Log.Level, c.Log.Format = "info", "json"
+	return c
+}
+
+// loaded is a configuration with the place of every key.
+type loaded struct {
+	config
+	file   string
+	dir    string
+	places map[string]place
+}
+
+// loadConfig reads the file and returns every fault of its form and of its
+// values; faults of the things it names (files, keys, addresses) are for
+// check.go.
+func loadConfig(file string) (*loaded, []fault) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, []fault{{Problem: plainFileError(err), Remedy: "name an existing file with -config"}}
+	}
+	l := &loaded{config: defaultConfig(), file: file, dir: filepath.Dir(file)}
+	places, faults := decodeStrict(src, &l.config)
+	l.places = places
+	if len(places) == 0 && len(faults) > 0 {
+		return l, faults // nothing could be read: defaults would only add noise
+	}
+	return l, append(faults, l.checkValues()...)
+}
+
+// at builds a fault at the place of a key, or of its nearest written parent.
+func (l *loaded) at(key, problem, remedy string) fault {
+	f := fault{Key: key, Problem: problem, Remedy: remedy}
+	for k := key; k != ""; {
+		if p, ok := l.places[k]; ok {
+			f.Line, f.Column = p.line, p.column
+			break
+		}
+		cut := strings.LastIndexAny(k, ".[")
+		if cut < 0 {
+			break
+		}
+		k = k[:cut]
+	}
+	return f
+}
+
+// path resolves a path of the configuration.
+func (l *loaded) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(l.dir, p)
+}
+
+func (l *loaded) checkValues() []fault {
+	var fs []fault
+	bad := func(key, problem, remedy string) { fs = append(fs, l.at(key, problem, remedy)) }
+
+	if _, port, err := net.SplitHostPort(l.Listen); err != nil {
+		bad("listen", fmt.Sprintf("%q is not an address", l.Listen), "write host:port, such as 0.0.0.0:8080")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		bad("listen", fmt.Sprintf("port %q is not a number from 0 to 65535", port), "")
+	}
+	if l.PublicURL != "" {
+		l.checkURL(&fs, "public_url", l.PublicURL)
+	}
+	for i, p := range l.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			if _, err := netip.ParseAddr(p); err != nil {
+				bad(fmt.Sprintf("trusted_proxies[%d]", i), fmt.Sprintf("%q is neither an IP address nor a network", p), "write for example 10.0.0.0/8")
+			}
+		}
+	}
+	if l.Limits.Body < 1<<10 {
+		bad("limits.body", "under 1KB no message fits", "the default is 32MB")
+	}
+	if l.Limits.Concurrent < 1 {
+		bad("limits.concurrent", "must be 1 or more", "the default is 256")
+	}
+	for _, k := range []struct {
+		key string
+		d   duration
+	}{{"limits.read_timeout", l.Limits.ReadTimeout}, {"limits.request_timeout", l.Limits.Request}, {"limits.drain_timeout", l.Limits.Drain},
+		{"revocation.timeout", l.Revocation.Timeout}, {"revocation.refresh", l.Revocation.Refresh}, {"gateway.timeout", l.Gateway.Timeout}} {
+		if k.d <= 0 {
+			bad(k.key, "must be longer than nothing", "leave the key out for its default")
+		}
+	}
+	for _, s := range []struct {
+		key string
+		c   storeConfig
+	}{{"store", l.Store}, {"local", l.Local}} {
+		if s.c.Driver != "sqlite" {
+			bad(s.key+".driver", fmt.Sprintf("unknown database %q", s.c.Driver), "known: sqlite")
+		}
+		if s.c.Path == "" {
+			bad(s.key+".path", "is missing", "name the database file")
+		}
+	}
+	if l.Key.P12 == "" {
+		bad("key.p12", "is missing", "name the PKCS#12 file with which the bridge signs")
+	}
+	if l.Key.PasswordFile == "" {
+		bad("key.password_file", "is missing", "name a file that holds the password on its first line")
+	}
+	if len(l.Trust) == 0 {
+		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder")
+	}
+	if len(l.Revocation.OCSP)+len(l.Revocation.CRL)+len(l.Revocation.Files) == 0 {
+		bad("revocation", "no source is named, so no certificate could ever be accepted", "name at least one of ocsp, crl, files")
+	}
+	for i, u := range l.Revocation.OCSP {
+		l.checkURL(&fs, fmt.Sprintf("revocation.ocsp[%d]", i), u)
+	}
+	for i, u := range l.Revocation.CRL {
+		l.checkURL(&fs, fmt.Sprintf("revocation.crl[%d]", i), u)
+	}
+	if l.Gateway.Sync == "" && l.Gateway.Async == "" {
+		bad("gateway", "no address is named, so no status could ever leave", "name sync, async or both")
+	}
+	for key, u := range map[string]string{"gateway.sync": l.Gateway.Sync, "gateway.async": l.Gateway.Async} {
+		if u != "" {
+			l.checkURL(&fs, key, u)
+		}
+	}
+	if l.Gateway.SenderID == "" {
+		bad("gateway.sender_id", "is missing", "write the senderId that the gateway's operator gave you")
+	}
+	fs = append(fs, l.checkSenders()...)
+	fs = append(fs, l.checkAPIKeys()...)
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Log.Level) {
+		bad("log.level", fmt.Sprintf("unknown level %q", l.Log.Level), "known: debug, info, warn, error")
+	}
+	if !slices.Contains([]string{"json", "console"}, l.Log.Format) {
+		bad("log.format", fmt.Sprintf("unknown format %q", l.Log.Format), "known: json, console")
+	}
+	return fs
+}
+
+func (l *loaded) checkSenders() []fault {
+	var fs []fault
+	if len(l.Senders) == 0 {
+		fs = append(fs, l.at("senders", "is missing, so every message would be refused", "name the systems that may send: id, channel, password_file"))
+	}
+	seen := map[string]bool{}
+	for i, s := range l.Senders {
+		key := fmt.Sprintf("senders[%d]", i)
+		if s.ID == "" {
+			fs = append(fs, l.at(key+".id", "is missing", "write the partner's senderId"))
+		} else if seen[s.ID] {
+			fs = append(fs, l.at(key+".id", fmt.Sprintf("%q stands twice", s.ID), "keep one entry for a sender"))
+		}
+		seen[s.ID] = true
+		if !slices.Contains([]string{"portal", "csc"}, s.Channel) {
+			fs = append(fs, l.at(key+".channel", fmt.Sprintf("unknown channel %q", s.Channel), "known: portal, csc"))
+		}
+	}
+	return fs
+}
+
+func (l *loaded) checkAPIKeys() []fault {
+	var fs []fault
+	names, sums := map[string]bool{}, map[string]bool{}
+	for i, k := range l.APIKeys {
+		key := fmt.Sprintf("api_keys[%d]", i)
+		switch {
+		case k.Name == "":
+			fs = append(fs, l.at(key+".name", "is missing", "name the system or person that holds the key"))
+		case names[k.Name]:
+			fs = append(fs, l.at(key+".name", fmt.Sprintf("%q stands twice", k.Name), "give every key its own name"))
+		}
+		names[k.Name] = true
+		if _, err := server.ParseRole(k.Role); err != nil {
+			fs = append(fs, l.at(key+".role", err.Error(), ""))
+		}
+		switch {
+		case !server.IsHash(k.SHA256):
+			fs = append(fs, l.at(key+".sha256", "is not a SHA-256 in 64 hexadecimal digits", "`kopir apikey -name NAME -role ROLE` makes a key and prints this entry"))
+		case sums[k.SHA256]:
+			fs = append(fs, l.at(key+".sha256", "is the hash of another entry too", "make a key for each"))
+		}
+		sums[k.SHA256] = true
+	}
+	return fs
+}
+
+func (l *loaded) checkURL(fs *[]fault, key, s string) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		*fs = append(*fs, l.at(key, "is not an http or https address", "write for example https://host:port/path"))
+		return
+	}
+	if u.User != nil {
+		*fs = append(*fs, l.at(key, "holds a user or a password", "addresses are logged: secrets go into files"))
+	}
+}
+
+// plainFileError says what is wrong with a file in one sentence, without the
+// system call's name.
+func plainFileError(err error) string {
+	var pe *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "no such file"
+	case errors.Is(err, fs.ErrPermission):
+		return "may not be read by this user"
+	case errors.As(err, &pe):
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

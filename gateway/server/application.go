@@ -1,0 +1,474 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"kopir/gateway"
+)
+
+func (s *Server) listApplications(c *gin.Context) *fail {
+	q := readQuery(c, "state*", "service", "channel", "office", "overdue", "received_from", "received_to", "limit", "cursor")
+	f := gateway.Filter{
+		Service: q.one("service"),
+		Channel: gateway.Channel(q.one("channel")),
+		Office:  q.one("office"),
+		Overdue: q.flag("overdue"),
+		From:    q.time("received_from"),
+		To:      q.time("received_to"),
+	}
+	for _, v := range q.values["state"] {
+		if !slices.Contains(gateway.States(), gateway.State(v)) {
+			q.bad("state", "one_of", "known", gateway.States())
+			continue
+		}
+		f.States = append(f.States, gateway.State(v))
+	}
+	if f.Channel != "" && !slices.Contains([]gateway.Channel{gateway.Portal, gateway.CSC, gateway.Office}, f.Channel) {
+		q.bad("channel", "one_of", "known", "portal, csc, office")
+	}
+	if p, _ := principalOf(c); p.Office != "" {
+		if f.Office != "" && f.Office != p.Office {
+			q.bad("office", "not_your_office", "office", p.Office)
+		}
+		f.Office = p.Office
+	}
+	limit := q.limit()
+	if bad := q.fail(); bad != nil {
+		return bad
+	}
+	page, err := s.doors.Applications(c.Request.Context(), f, q.one("cursor"), limit)
+	if err != nil {
+		return failOf(err)
+	}
+	writePage(c, page)
+	return nil
+}
+
+func writePage(c *gin.Context, page gateway.Page) {
+	if page.Applications == nil {
+		page.Applications = []gateway.Application{}
+	}
+	for i := range page.Applications {
+		withoutContent(&page.Applications[i])
+	}
+	writeJSON(c, http.StatusOK, page)
+}
+
+// withoutContent leaves the bytes of documents out; /result has those of the
+// result.
+func withoutContent(a *gateway.Application) {
+	slim := func(d gateway.Document) gateway.Document {
+		d.Content, d.Signature = nil, nil
+		return d
+	}
+	if a.Result != nil {
+		r := slim(*a.Result)
+		a.Result = &r
+	}
+	attachments := slices.Clone(a.Attachments)
+	for i := range attachments {
+		attachments[i] = slim(attachments[i])
+	}
+	a.Attachments = attachments
+}
+
+func writeApplication(c *gin.Context, status int, a *gateway.Application) {
+	out := *a
+	withoutContent(&out)
+	c.Header("ETag", etag(a.Version))
+	writeJSON(c, status, out)
+}
+
+func (s *Server) readApplication(c *gin.Context) *fail {
+	a, err := s.doors.Application(c.Request.Context(), c.Param("number"))
+	if err != nil {
+		return failOf(err)
+	}
+	if c.GetHeader("If-None-Match") == etag(a.Version) {
+		c.Header("ETag", etag(a.Version))
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	writeApplication(c, http.StatusOK, a)
+	return nil
+}
+
+func (s *Server) readTimeline(c *gin.Context) *fail {
+	t, err := s.doors.Timeline(c.Request.Context(), c.Param("number"))
+	if err != nil {
+		return failOf(err)
+	}
+	out := *t
+	withoutContent(&out.Application)
+	c.Header("ETag", etag(t.Application.Version))
+	writeJSON(c, http.StatusOK, out)
+	return nil
+}
+
+func (s *Server) readResult(c *gin.Context) *fail {
+	d, err := s.doors.Result(c.Request.Context(), c.Param("number"))
+	if err != nil {
+		return failOf(err)
+	}
+	c.Header("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(d.Name))
+	c.Header("Cache-Control", "no-store")
+	// A document comes from outside: a browser must not run it as ours.
+	c.Header("Content-Security-Policy", "sandbox")
+	c.Data(http.StatusOK, d.MediaType, d.Content)
+	return nil
+}
+
+// person names who acts, when one key serves a system of several people.
+type person struct {
+	Name string      `json:"name"`
+	IIN  gateway.IIN `json:"iin"`
+	BIN  gateway.BIN `json:"bin"`
+}
+
+// actor is the person named in the request, else the holder of the key.
+func actor(c *gin.Context, p *person) gateway.Actor {
+	if p != nil && p.Name != "" {
+		return gateway.Actor{Name: p.Name, IIN: p.IIN, BIN: p.BIN}
+	}
+	who, _ := principalOf(c)
+	return gateway.Actor{Name: who.Name}
+}
+
+// emptyOK reads an optional JSON body.
+func emptyOK(c *gin.Context, body []byte, into any) *fail {
+	if len(body) == 0 {
+		return nil
+	}
+	return decodeJSON(c.Request, body, into)
+}
+
+// faulty collects the faults of a body.
+type faulty []inputFault
+
+func (f *faulty) need(ok bool, rule string, path ...string) {
+	if !ok {
+		*f = append(*f, inputFault{pointer: pointer(path...), rule: rule})
+	}
+}
+
+func (f *faulty) actor(p *person, at string) {
+	if p == nil {
+		return
+	}
+	f.need(p.Name != "", "required", at, "name")
+	f.need(p.IIN == "" || isNumber12(string(p.IIN)), "twelve_digits", at, "iin")
+	f.need(p.BIN == "" || isNumber12(string(p.BIN)), "twelve_digits", at, "bin")
+}
+
+func (f *faulty) text(t gateway.Text, at ...string) {
+	f.need(t.RU != "", "required", append(at, "ru")...)
+	f.need(t.KK != "", "required", append(at, "kk")...)
+	f.need(utf8.RuneCountInString(t.RU) <= 2000 && utf8.RuneCountInString(t.KK) <= 2000, "too_long", at...)
+}
+
+func (f faulty) fail() *fail {
+	if len(f) == 0 {
+		return nil
+	}
+	return &fail{code: codeBadInput, faults: f}
+}
+
+func isNumber12(s string) bool {
+	if len(s) != 12 {
+		return false
+	}
+	for _, r := range s {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// finish answers with the application as it is after a change.
+func finish(c *gin.Context, a *gateway.Application, err error) *fail {
+	if err != nil {
+		return failOf(err)
+	}
+	writeApplication(c, http.StatusOK, a)
+	return nil
+}
+
+// current guards the moves that carry no version of their own: If-Match is
+// compared before the move, and the table of moves does the rest.
+func (s *Server) current(c *gin.Context) *fail {
+	v, bad := ifMatch(c)
+	if bad != nil || v == 0 {
+		return bad
+	}
+	a, err := s.doors.Application(c.Request.Context(), c.Param("number"))
+	if err != nil {
+		return failOf(err)
+	}
+	if a.Version != v {
+		return &fail{code: string(gateway.StaleVersion), header: map[string]string{"ETag": etag(a.Version)}}
+	}
+	return nil
+}
+
+func (s *Server) take(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor *person `json:"actor"`
+	}
+	if bad := emptyOK(c, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.Take(c.Request.Context(), c.Param("number"), actor(c, in.Actor))
+	return finish(c, a, err)
+}
+
+func (s *Server) giveBack(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor  *person      `json:"actor"`
+		Reason gateway.Text `json:"reason"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.text(in.Reason, "reason")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.Return(c.Request.Context(), c.Param("number"), actor(c, in.Actor), in.Reason)
+	return finish(c, a, err)
+}
+
+func (s *Server) handOver(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor *person `json:"actor"`
+		To    *person `json:"to"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.To != nil, "required", "to")
+	bad.actor(in.To, "to")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.HandOver(c.Request.Context(), c.Param("number"), actor(c, in.Actor), actor(c, in.To))
+	return finish(c, a, err)
+}
+
+// decide completes an application with its result: JSON with the document in
+// base64, or the signed XML itself as the body.
+func (s *Server) decide(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	d := gateway.Decision{State: gateway.Completed, Version: version}
+	var who *person
+	if isXML(c.GetHeader("Content-Type")) {
+		name := c.Query("name")
+		if name == "" {
+			name = "result.xml"
+		}
+		var bad faulty
+		bad.need(len(body) > 0, "required")
+		if f := bad.fail(); f != nil {
+			return f
+		}
+		d.Result = document(name, "application/xml", body, nil)
+	} else {
+		var in struct {
+			Actor  *person `json:"actor"`
+			Result *struct {
+				Name      string `json:"name"`
+				MediaType string `json:"media_type"`
+				Content   []byte `json:"content"`
+				Signature []byte `json:"signature"`
+			} `json:"result"`
+		}
+		if bad := decodeJSON(c.Request, body, &in); bad != nil {
+			return bad
+		}
+		var bad faulty
+		bad.actor(in.Actor, "actor")
+		bad.need(in.Result != nil, "required", "result")
+		if in.Result != nil {
+			bad.need(in.Result.Name != "" && len(in.Result.Name) <= 255, "required", "result", "name")
+			_, _, err := mime.ParseMediaType(in.Result.MediaType)
+			bad.need(err == nil, "media_type", "result", "media_type")
+			bad.need(len(in.Result.Content) > 0, "required", "result", "content")
+		}
+		if f := bad.fail(); f != nil {
+			return f
+		}
+		who = in.Actor
+		d.Result = document(in.Result.Name, in.Result.MediaType, in.Result.Content, in.Result.Signature)
+	}
+	a, err := s.doors.Decide(c.Request.Context(), c.Param("number"), actor(c, who), d)
+	return finish(c, a, err)
+}
+
+func document(name, mediaType string, content, signature []byte) *gateway.Document {
+	sum := sha256.Sum256(content)
+	return &gateway.Document{Name: name, MediaType: mediaType, Content: content, Signature: signature, SHA256: hex.EncodeToString(sum[:])}
+}
+
+func isXML(contentType string) bool {
+	m, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (m == "application/xml" || m == "text/xml")
+}
+
+func (s *Server) refuse(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	var in struct {
+		Actor  *person `json:"actor"`
+		Ground *struct {
+			Code string       `json:"code"`
+			Text gateway.Text `json:"text"`
+		} `json:"ground"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.Ground != nil, "required", "ground")
+	if in.Ground != nil && (in.Ground.Code == "" || in.Ground.Text != gateway.Text{}) {
+		bad.text(in.Ground.Text, "ground", "text")
+	}
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	a, err := s.doors.Decide(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Decision{
+		State: gateway.Refused, Version: version, Ground: &gateway.Ground{Code: in.Ground.Code, Text: in.Ground.Text},
+	})
+	return finish(c, a, err)
+}
+
+func (s *Server) extend(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	var in struct {
+		Actor  *person      `json:"actor"`
+		Days   int          `json:"days"`
+		Reason gateway.Text `json:"reason"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.Days >= 1 && in.Days <= 365, "working_days", "days")
+	bad.text(in.Reason, "reason")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	a, err := s.doors.Extend(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Extension{Days: in.Days, Reason: in.Reason, Version: version})
+	return finish(c, a, err)
+}
+
+// submit takes an application of the office channel: the document signed by
+// the specialist, as JSON with base64 or as the XML itself.
+func (s *Server) submit(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor    *person `json:"actor"`
+		Service  string  `json:"service"`
+		ID       string  `json:"id"`
+		Document []byte  `json:"document"`
+	}
+	if isXML(c.GetHeader("Content-Type")) {
+		in.Service, in.ID, in.Document = c.Query("service"), c.Query("id"), body
+	} else if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.Service != "", "required", "service")
+	bad.need(len(in.Document) > 0, "required", "document")
+	bad.need(len(in.ID) <= 128, "too_long", "id")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if in.ID == "" {
+		in.ID = c.GetHeader("Idempotency-Key")
+	}
+	if in.ID == "" {
+		sum := sha256.Sum256(in.Document) // the same signed bytes are the same application
+		in.ID = hex.EncodeToString(sum[:])
+	}
+	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
+	if err != nil {
+		return failOf(err)
+	}
+	c.Header("Location", apiRoot+"/applications/"+url.PathEscape(a.Number))
+	writeApplication(c, http.StatusCreated, a)
+	return nil
+}
+
+// history is asked by POST, because an IIN must not stand in an address:
+// addresses are logged by everything on the way.
+func (s *Server) history(c *gin.Context, body []byte) *fail {
+	var in struct {
+		IIN    gateway.IIN `json:"iin"`
+		Limit  int         `json:"limit"`
+		Cursor string      `json:"cursor"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.need(isNumber12(string(in.IIN)), "twelve_digits", "iin")
+	if in.Limit == 0 {
+		in.Limit = defaultPage
+	}
+	if in.Limit < 1 || in.Limit > maxPage {
+		bad = append(bad, inputFault{pointer: "/limit", rule: "page_size", values: []any{"max", strconv.Itoa(maxPage)}})
+	}
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	p, _ := principalOf(c)
+	var page gateway.Page
+	var err error
+	if p.Office != "" {
+		page, err = s.doors.Applications(c.Request.Context(), gateway.Filter{IIN: in.IIN, Office: p.Office}, in.Cursor, in.Limit)
+	} else {
+		page, err = s.doors.History(c.Request.Context(), in.IIN, in.Cursor, in.Limit)
+	}
+	if err != nil {
+		return failOf(err)
+	}
+	writePage(c, page)
+	return nil
+}

@@ -1,0 +1,151 @@
+// Package server is the doors of the bridge: SOAP for the gateway, REST for
+// the local systems, and what a watchdog asks.
+//
+// Rules it keeps:
+//
+//   - A door knows transport: limits, time-outs, keys, status codes, the form
+//     of an error. What happens to a message is decided in gateway.
+//   - One line a request in the log, without bodies, query strings and headers.
+//   - No personal number in an address: history is asked by POST.
+//   - Input is read strictly and all its faults are told at once, in the
+//     language of Accept-Language.
+//   - A defect of ours is a try_later for the caller and a stack in the log.
+//
+// It follows SOAP 1.1 over HTTP (section 6), RFC 9110, RFC 9457 (problem
+// details), RFC 6750 (Bearer), and draft-ietf-httpapi-idempotency-key-header.
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"kopir/gateway"
+	"kopir/mappings"
+)
+
+// Options are what the doors need. All but Proxies, PublicURL, Readiness and
+// Collectors are required.
+type Options struct {
+	Doors    gateway.Doors
+	Services func() []Service
+	Texts    *mappings.Texts
+	Keys     *Keys
+	Replays  Replays
+	// Contract gives a WSDL or schema by its file name, with the address of
+	// the door written into it.
+	Contract func(name, address string) ([]byte, error)
+	Log      *zap.Logger
+	Clock    func() time.Time
+	Limits   Limits
+
+	PublicURL  string
+	Proxies    []string // addresses or networks whose X-Forwarded-* are believed
+	Readiness  []Readiness
+	Collectors []prometheus.Collector
+}
+
+// Server answers HTTP. Make one with New.
+type Server struct {
+	doors     gateway.Doors
+	services  func() []Service
+	texts     *mappings.Texts
+	keys      *Keys
+	replays   Replays
+	contract  func(name, address string) ([]byte, error)
+	log       *zap.Logger
+	clock     func() time.Time
+	limits    Limits
+	publicURL string
+	proxies   []netip.Prefix
+	readiness []Readiness
+
+	metrics  *metrics
+	slots    chan struct{}
+	draining atomic.Bool
+	engine   *gin.Engine
+}
+
+// New wires the doors.
+func New(o Options) (*Server, error) {
+	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Contract == nil || o.Log == nil || o.Clock == nil {
+		return nil, errors.New("server: an option is missing")
+	}
+	if o.Limits.Body <= 0 || o.Limits.Request <= 0 || o.Limits.Concurrent <= 0 {
+		return nil, errors.New("server: every limit must be set; start from DefaultLimits")
+	}
+	proxies, err := parseNetworks(o.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		doors: o.Doors, services: o.Services, texts: o.Texts, keys: o.Keys, replays: o.Replays,
+		contract: o.Contract, log: o.Log, clock: o.Clock, limits: o.Limits,
+		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
+		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),
+	}
+	for _, c := range o.Collectors {
+		if err := s.metrics.registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	e.ContextWithFallback = true
+	if err := e.SetTrustedProxies(o.Proxies); err != nil {
+		return nil, err
+	}
+	e.Use(s.logRequests)
+	s.mountSOAP(e)
+	s.mountHealth(e)
+	rest := e.Group(apiRoot, s.catchPanics(s.writeProblem), s.limitConcurrency(s.writeProblem), s.limitTime)
+	rest.GET("/openapi.json", s.openAPI)
+	s.mountREST(rest)
+	e.NoRoute(func(c *gin.Context) { s.writeProblem(c, &fail{code: codeNoRoute}) })
+	e.NoMethod(func(c *gin.Context) { s.writeProblem(c, &fail{code: codeMethod}) })
+	s.engine = e
+	return s, nil
+}
+
+// Handler is the whole server as one handler.
+func (s *Server) Handler() http.Handler { return s.engine }
+
+// Serve answers on a listener until ctx ends; then it says "not ready", takes
+// no new connection, and gives the requests at work the time of drain.
+func (s *Server) Serve(ctx context.Context, l net.Listener, header int, read, drain time.Duration) error {
+	h := &http.Server{
+		Handler:           s.engine,
+		ReadHeaderTimeout: min(read, 10*time.Second),
+		ReadTimeout:       read,
+		WriteTimeout:      read + s.limits.Request + s.limits.Wait,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    header,
+		ErrorLog:          zap.NewStdLog(s.log),
+	}
+	done := make(chan error, 1)
+	go func() { done <- h.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	err := h.Shutdown(end)
+	if err != nil {
+		err = errors.Join(err, h.Close())
+	}
+	<-done
+	return err
+}

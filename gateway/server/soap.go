@@ -1,0 +1,123 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+
+	"kopir/gateway"
+	"kopir/gateway/soap"
+)
+
+// soapDoor is one address of SOAP messages: POST takes a message, GET serves
+// the contract.
+type soapDoor struct {
+	door     gateway.Door
+	path     string
+	contract string         // file that a bare ?wsdl means
+	fault    soap.Operation // whose fault element carries a refusal made before the message was read
+}
+
+var soapDoors = []soapDoor{
+	{gateway.SyncDoor, "/shep/sync", "SyncChannel.wsdl", soap.SyncSendMessage},
+	{gateway.AsyncDoor, "/shep/async", "AsyncChannel.wsdl", soap.AsyncSendMessage},
+}
+
+func (s *Server) mountSOAP(r gin.IRouter) {
+	for _, d := range soapDoors {
+		refuse := func(c *gin.Context, f *fail) { s.writeFault(c, d, f) }
+		r.POST(d.path, s.catchPanics(refuse), s.limitConcurrency(refuse), s.limitTime, func(c *gin.Context) { s.receive(c, d) })
+		r.GET(d.path, s.catchPanics(refuse), func(c *gin.Context) { s.serveContract(c, d) })
+	}
+}
+
+// receive hands the bytes of a message to the bridge and its answer back.
+// Content type and SOAPAction are not looked at: partners send several, and
+// the bytes say what they are.
+func (s *Server) receive(c *gin.Context, d soapDoor) {
+	raw, f := s.readBody(c.Request)
+	if f != nil {
+		s.writeFault(c, d, f)
+		return
+	}
+	addFields(c, zap.Int("bytes", len(raw)))
+	reply := s.doors.Receive(c.Request.Context(), gateway.Incoming{Door: d.door, Raw: raw, Remote: c.ClientIP()})
+	if reply.Code != "" {
+		addFields(c, zap.String("code", string(reply.Code)))
+		s.metrics.faults.WithLabelValues("soap", string(reply.Code)).Inc()
+	}
+	if reply.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds()))))
+	}
+	c.Data(reply.Status, soap.ContentType, reply.Bytes)
+}
+
+// writeFault refuses a message before or beside the bridge. SOAP 1.1, 6.2
+// wants HTTP 500 for a fault; overload keeps its own 503, for the proxies in
+// between.
+func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
+	note(c, f)
+	s.metrics.faults.WithLabelValues("soap", f.code).Inc()
+	code, status, public := "Client", http.StatusInternalServerError, f.code
+	switch f.code {
+	case codeOverloaded:
+		code, status, public = "Server", http.StatusServiceUnavailable, codeTimeout
+	case codeInternal, codeTimeout:
+		code, public = "Server", codeTimeout
+	case codeTooLarge:
+		// The sender is still writing what we shall not read: end the connection.
+		c.Header("Connection", "close")
+	case codeBadRequest:
+		public = string(gateway.Malformed)
+	}
+	for k, v := range f.header {
+		c.Header(k, v)
+	}
+	text := s.texts.Get("en", "problem."+f.code, f.values...)
+	body, err := soap.Build(soap.NewFault(d.fault, code, public, text, s.now()))
+	if err != nil {
+		s.log.Error("fault not built", zap.Error(err))
+		c.AbortWithStatus(http.StatusInternalServerError)
+		return
+	}
+	c.Data(status, soap.ContentType, body)
+	c.Abort()
+}
+
+// serveContract answers GET …?wsdl, …?wsdl=NAME and …?xsd=NAME with the
+// caller's own address in it.
+func (s *Server) serveContract(c *gin.Context, d soapDoor) {
+	name := ""
+	for k, v := range c.Request.URL.Query() {
+		switch strings.ToLower(k) {
+		case "wsdl":
+			name = v[0]
+			if name == "" {
+				name = d.contract
+			}
+		case "xsd":
+			name = v[0]
+		}
+	}
+	if name == "" {
+		c.Header("Allow", "POST")
+		c.Data(http.StatusMethodNotAllowed, "text/plain; charset=utf-8",
+			[]byte("This is a SOAP 1.1 address: POST a message here; GET "+d.path+"?wsdl shows the contract.\n"))
+		return
+	}
+	doc, err := s.contract(name, s.ownAddress(c.Request)+d.path)
+	if err != nil {
+		c.Data(http.StatusNotFound, "text/plain; charset=utf-8", fmt.Appendf(nil, "There is no such document; GET %s?wsdl names all of them.\n", d.path))
+		return
+	}
+	c.Data(http.StatusOK, "text/xml; charset=utf-8", doc)
+}
+
+// now in the zone of the clock; SOAP dates are written with it.
+func (s *Server) now() time.Time { return s.clock() }
