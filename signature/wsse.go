@@ -77,9 +77,11 @@ func locate(doc *xmltree.Document) (t task, bad *verdict.Check) {
 	case !t.security.IsZero() && !bare.IsZero():
 		return t, malformed(bare, "a second Signature beside the Security header")
 	case !t.security.IsZero():
-		return t, t.readSecurity()
+		bad = t.readSecurity()
+		return t, bad
 	case !bare.IsZero():
-		return t, t.readLegacy(bare)
+		bad = t.readLegacy(bare)
+		return t, bad
 	}
 	return t, unsigned("the message has no wsse:Security header for this node")
 }

@@ -1,0 +1,76 @@
+package signature
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"kopir/signature/keystore"
+	"kopir/signature/verdict"
+	"kopir/signature/xmltree"
+)
+
+// SignEnveloped signs a whole document in the usual form of the field
+// (CONTRACT: ds:Signature as the last child of the root, URI="", transforms
+// enveloped-signature and inclusive c14n with comments, SignedInfo in inclusive
+// c14n, the certificate in X509Data). The document's bytes stay as they are.
+// Signatures that are there already are covered by the new one.
+func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error) {
+	s, err := newSigning(key)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := parseForSigning(doc)
+	if err != nil {
+		return nil, err
+	}
+	root := tree.Root()
+	if root.Is(nsDS, "Signature") {
+		return nil, errors.New("sign: the document is itself a Signature; there is nothing to envelop it in")
+	}
+	switch o.KeyInfo {
+	case KeyInfoUsual, KeyInfoX509Data:
+		s.keyInfo = x509DataText(key.Certificate, true)
+	case KeyInfoIssuerSerial:
+		s.keyInfo = x509DataText(key.Certificate, false)
+	default:
+		return nil, errors.New("sign: a document's signature names its certificate by x509data or issuerserial")
+	}
+	s.form = uriC14N10
+	// Under URI="" comments are left out, whatever the transform is called. The
+	// document as it is now is what remains when the new Signature is taken out.
+	octets := tree.Canonical(nil, xmltree.Node{}, xmltree.C14N{Kind: xmltree.Inclusive10})
+	s.references = []signedPart{{
+		transforms: []string{uriEnveloped, uriC14N10 + "#WithComments"},
+		digest:     s.digest().Sum(octets),
+	}}
+	// The canonical SignedInfo depends on the declarations of the root alone.
+	end, empty := startTagEnd(root)
+	tag := string(tree.Source()[root.Offset() : end+1])
+	if empty {
+		tag = strings.TrimSuffix(tag, "/>") + ">"
+	}
+	text, err := s.text(tag, "</"+qname(root)+">")
+	if err != nil {
+		return nil, err
+	}
+	where, err := lastInRoot(tree, text)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	signed := splice(doc, where)
+	if err := selfCheck(signed, key, locateLast); err != nil {
+		return nil, err
+	}
+	return signed, nil
+}
+
+// locateLast finds the signature that was added last.
+func locateLast(doc *xmltree.Document) (task, *verdict.Check) {
+	nodes, bad := findSignatures(doc.Root())
+	if bad != nil {
+		return task{}, bad
+	}
+	last := nodes[len(nodes)-1]
+	return task{node: last, scope: scope{doc: doc, cut: []xmltree.Node{last}}}, nil
+}
