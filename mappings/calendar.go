@@ -123,7 +123,8 @@ type year struct {
 	Source    string `yaml:"source"`
 }
 
-// move swaps a working day and a day off in the five-day week.
+// move swaps a working day (Off) and a day of rest (Work) by an order of the
+// government or the minister (Labour Code, article 85).
 type move struct {
 	Off    Date   `yaml:"off,required"`
 	Work   Date   `yaml:"work,required"`
@@ -422,12 +423,12 @@ func (c *Calendar) build(days Week) *workdays {
 	for i := range working {
 		working[i] = in(i) && !off[i]
 	}
-	// Orders that move days speak of the five-day week.
-	if !days.has(time.Saturday) {
-		for _, y := range years {
-			for _, m := range y.Moved {
-				working[number(m.Off)-w.first] = false
-				working[number(m.Work)-w.first] = true
+	// A day of this week that is moved to a day that this week does not have:
+	// a moved Saturday changes nothing for those who work on Saturdays anyway.
+	for _, y := range years {
+		for _, m := range y.Moved {
+			if i, j := int(number(m.Off)-w.first), int(number(m.Work)-w.first); in(i) && !in(j) {
+				working[i], working[j] = false, true
 			}
 		}
 	}

@@ -156,6 +156,10 @@ func (k *checker) path(where, value string, d Data) {
 func (k *checker) data(where string, d Data) {
 	k.oneOf(where+".form", d.Form, "escaped", "cdata", "nested")
 	k.oneOf(where+".signed", d.Signed, "inner", "envelope")
+	// Unprefixed children of a root in a default namespace would fall into it.
+	if d.Root.NS != "" && d.Root.Prefix == "" {
+		k.fault(where+".root", "root-prefix")
+	}
 	if !stepPattern.MatchString(d.Root.Name) || strings.Contains(d.Root.Name, ":") {
 		k.fault(where+".root.name", "bad-path", "value", d.Root.Name)
 	}
@@ -199,8 +203,11 @@ func (k *checker) fieldRules(at string, f *Field) {
 		return
 	}
 	for j, name := range f.Rules {
-		if _, ok := namedRuleByName(name); !ok {
-			k.fault(fmt.Sprintf("%s.rules[%d]", at, j), "unknown-rule", "value", name, "known", strings.Join(namedRuleNames(), ", "))
+		where := fmt.Sprintf("%s.rules[%d]", at, j)
+		if rule, ok := namedRuleByName(name); !ok {
+			k.fault(where, "unknown-rule", "value", name, "known", strings.Join(namedRuleNames(), ", "))
+		} else if rule.kind != f.Type {
+			k.fault(where, "rule-and-type", "value", name, "type", f.Type)
 		}
 	}
 	if f.Pattern != "" {

@@ -41,16 +41,17 @@ var fieldTypes = []fieldType{
 // namedRule is what no key says about one field. at is the time of receipt.
 type namedRule struct {
 	name string
+	kind string // the type that it is for
 	ok   func(value any, at time.Time) bool
 }
 
 var namedRules = []namedRule{
-	{"not-in-future", func(v any, at time.Time) bool {
+	{"not-in-future", "date", func(v any, at time.Time) bool {
 		d, ok := v.(Date)
 		return ok && compare(d, dateOf(at)) <= 0
 	}},
-	{"is-true", func(v any, _ time.Time) bool { return v == true }},
-	{"person-name", func(v any, _ time.Time) bool {
+	{"is-true", "bool", func(v any, _ time.Time) bool { return v == true }},
+	{"person-name", "string", func(v any, _ time.Time) bool {
 		s, ok := v.(string)
 		return ok && !strings.ContainsFunc(s, func(r rune) bool {
 			return !unicode.IsLetter(r) && !unicode.Is(unicode.Mn, r) && !strings.ContainsRune(" -'’.", r)
