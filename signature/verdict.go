@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -167,7 +168,7 @@ func (s SignatureVerdict) MarshalJSON() ([]byte, error) {
 		}
 		out.Checks = append(out.Checks, j)
 	}
-	return json.Marshal(out)
+	return plainJSON(out)
 }
 
 // MarshalJSON prints the object of `kopir verify`.
@@ -176,9 +177,18 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 	if signatures == nil {
 		signatures = []SignatureVerdict{}
 	}
-	return json.Marshal(struct {
+	return plainJSON(struct {
 		Outcome    verdict.Outcome    `json:"outcome"`
 		Reason     verdict.Reason     `json:"reason"`
 		Signatures []SignatureVerdict `json:"signatures"`
 	}{v.Outcome, v.Reason, signatures})
+}
+
+// plainJSON leaves < and > as they are: details hold them, and no browser reads this.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }

@@ -47,6 +47,8 @@ type verb struct {
 // verbs is the whole command line, in the order of the usage.
 var verbs = []verb{
 	{"c14n", "canonical bytes of an XML document", runC14N},
+	{"verify", "a verdict on a signed file, as JSON", runVerify},
+	{"sign", "sign a message or a document", runSign},
 	{"cert", "what a certificate or key file says", runCert},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"version", "which build this is", runVersion},

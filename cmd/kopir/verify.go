@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"kopir/signature"
+	"kopir/signature/nuc"
+	"kopir/signature/verdict"
+	"kopir/signature/xmltree"
+)
+
+const verifyUsage = `usage: kopir verify [flags] FILE|-
+
+Judges the signatures of a file and prints the verdict as JSON on standard output.
+
+  -format F      auto (the default), wsse (SOAP message with WS-Security),
+                 xmldsig (signed XML document), cert, crl, ocsp
+  -trust PATH    file or folder of certificates, PEM or DER; self-signed ones are
+                 roots, the others intermediates. Repeatable; without it nothing passes
+  -cert FILE     certificates known beforehand, for messages that only name
+                 theirs (issuer and serial number, key identifier, thumbprint). Repeatable
+  -crl FILE      a stored revocation list. Repeatable
+  -ocsp FILE     a stored OCSP answer. Repeatable
+  -revocation R  leaf: the signer's status must be known (the default); chain:
+                 the intermediates' too; off: not asked, shown as skipped
+  -at TIME       time of judgement, RFC 3339 (2026-11-25T06:00:00Z); default: now
+  -iin N, -bin N the number that the signer's certificate must have
+  -content FILE  on a pass, write the verified bytes there, and nothing else
+  -explain       say in words on standard error what was checked
+
+Nothing is fetched from the network.
+
+Exit status: 0 TOTAL_PASSED, 1 TOTAL_FAILED, 3 INDETERMINATE, 2 wrong use or a
+file that cannot be read.
+`
+
+// files is a flag that may be given several times.
+type files []string
+
+func (f *files) String() string     { return strings.Join(*f, ",") }
+func (f *files) Set(s string) error { *f = append(*f, s); return nil }
+
+// verifyOptions is what the flags say.
+type verifyOptions struct {
+	format, revocation, at, content, detached string
+	trust, cert, crl, ocsp                    files
+	want                                      signature.Want
+	explain                                   bool
+}
+
+func runVerify(ctx context.Context, args []string, s stdio) int {
+	o, name, code := readVerifyFlags(args, s)
+	if o == nil {
+		return code
+	}
+	j, err := newJudge(o)
+	if err != nil {
+		s.complain("verify: %v", oneLine(err))
+		return exitUsage
+	}
+	src, err := readXML(name, s.in)
+	if err != nil {
+		s.complain("verify: %v", err)
+		return exitUsage
+	}
+	v, err := j.judge(ctx, src)
+	if err != nil {
+		s.complain("verify: %s: %v", name, err)
+		return exitUsage
+	}
+	if err := printJSON(s.out, v); err != nil {
+		s.complain("verify: %v", err)
+		return exitUsage
+	}
+	if o.explain {
+		explainVerdict(s.err, v)
+	}
+	if o.content != "" && v.Outcome == verdict.Passed {
+		if err := writeContent(o.content, v); err != nil {
+			s.complain("verify: %v", err)
+			return exitUsage
+		}
+	}
+	return exitOf(v.Outcome)
+}
+
+func exitOf(o verdict.Outcome) int {
+	switch o {
+	case verdict.Passed:
+		return exitPassed
+	case verdict.Failed:
+		return exitFailed
+	default:
+		return exitIndeterminate
+	}
+}
+
+// readVerifyFlags gives nil and the exit status when there is nothing to judge.
+func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
+	var o verifyOptions
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.format, "format", "auto", "")
+	flags.StringVar(&o.revocation, "revocation", "leaf", "")
+	flags.StringVar(&o.at, "at", "", "")
+	flags.StringVar(&o.content, "content", "", "")
+	flags.StringVar(&o.detached, "detached", "", "")
+	flags.StringVar(&o.want.IIN, "iin", "", "")
+	flags.StringVar(&o.want.BIN, "bin", "", "")
+	flags.BoolVar(&o.explain, "explain", false, "")
+	flags.Var(&o.trust, "trust", "")
+	flags.Var(&o.cert, "cert", "")
+	flags.Var(&o.crl, "crl", "")
+	flags.Var(&o.ocsp, "ocsp", "")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(s.out, verifyUsage)
+			return nil, "", exitPassed
+		}
+		s.complain("verify: %v; `kopir verify -h` explains the flags", err)
+		return nil, "", exitUsage
+	}
+	if err := o.check(flags.NArg()); err != nil {
+		s.complain("verify: %v", err)
+		return nil, "", exitUsage
+	}
+	return &o, flags.Arg(0), 0
+}
+
+func (o *verifyOptions) check(files int) error {
+	switch o.format {
+	case "auto", "wsse", "xmldsig", "cert", "crl", "ocsp":
+	case "cms", "tsp":
+		return fmt.Errorf("-format %s is not built yet; auto, wsse, xmldsig, cert, crl and ocsp are", o.format)
+	default:
+		return fmt.Errorf("unknown format %q; it is auto, wsse, xmldsig, cert, crl or ocsp", o.format)
+	}
+	switch o.revocation {
+	case "leaf", "chain", "off":
+	default:
+		return fmt.Errorf("-revocation is leaf, chain or off, not %q", o.revocation)
+	}
+	if o.detached != "" {
+		return errors.New("-detached belongs to -format cms, which is not built yet")
+	}
+	o.want.At = time.Now()
+	if o.at != "" {
+		at, err := time.Parse(time.RFC3339, o.at)
+		if err != nil {
+			return fmt.Errorf("-at %q is not a time as 2026-11-25T06:00:00Z", o.at)
+		}
+		o.want.At = at
+	}
+	for _, n := range []struct{ flag, value string }{{"iin", o.want.IIN}, {"bin", o.want.BIN}} {
+		if n.value != "" && (len(n.value) != 12 || strings.Trim(n.value, "0123456789") != "") {
+			return fmt.Errorf("-%s has 12 digits", n.flag)
+		}
+	}
+	if files != 1 {
+		return errors.New("name one file, or - for standard input")
+	}
+	return nil
+}
+
+// writeContent writes the verified bytes beside the file's place and moves
+// them there whole.
+func writeContent(path string, v *signature.Verdict) error {
+	content, ok := v.Content()
+	if !ok {
+		return errors.New("the signatures cover several parts, so there is no one content to write")
+	}
+	tmp := path + ".part"
+	if err := os.WriteFile(tmp, content.Bytes(), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// oneLine makes one sentence of several errors.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// judge is a verifier made of the files that the flags name.
+type judge struct {
+	verifier signature.Verifier
+	o        *verifyOptions
+}
+
+func newJudge(o *verifyOptions) (*judge, error) {
+	j := &judge{o: o}
+	trust := nuc.NewTrust()
+	if len(o.trust) > 0 {
+		var err error
+		if trust, err = nuc.LoadTrust(o.trust...); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range o.cert {
+		certs, err := nuc.LoadCertificates(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range certs {
+			trust.AddKnown(c)
+		}
+	}
+	j.verifier.Trust = trust
+	switch o.revocation {
+	case "chain":
+		j.verifier.Revoke = signature.RevokeChain
+	case "off":
+		j.verifier.Revoke = signature.RevokeOff
+	}
+	return j, nil
+}
+
+// judge finds out what the bytes are, if it is not said, and judges them.
+// Bytes that are not what they should be are a verdict too, not an error.
+func (j *judge) judge(ctx context.Context, src []byte) (*signature.Verdict, error) {
+	doc, err := xmltree.Parse(src, xmltree.DefaultLimits())
+	if err != nil {
+		return unreadable(err), nil
+	}
+	format := j.o.format
+	if format == "auto" {
+		format = "xmldsig"
+		if doc.Root().Local() == "Envelope" && strings.Contains(doc.Root().Space(), "soap") {
+			format = "wsse"
+		}
+	}
+	if format == "wsse" {
+		return j.verifier.WSSE(ctx, doc, j.o.want), nil
+	}
+	return j.verifier.XMLDSig(ctx, doc, j.o.want), nil
+}
+
+// unreadable is the verdict about bytes in which no signature can be looked for.
+func unreadable(err error) *signature.Verdict {
+	return &signature.Verdict{
+		Outcome: verdict.Failed, Reason: verdict.FormatFailure, Detail: err.Error(),
+		Signatures: []signature.SignatureVerdict{{
+			Outcome: verdict.Failed, Reason: verdict.FormatFailure,
+			Checks: []verdict.Check{verdict.Fail(verdict.CheckFormat, verdict.FormatFailure, err.Error())},
+		}},
+	}
+}
+
+// explainVerdict says in words what the JSON says.
+func explainVerdict(w io.Writer, v *signature.Verdict) {
+	fmt.Fprintf(w, "%s %s\n", v.Outcome, v.Reason)
+	for i := range v.Signatures {
+		s := &v.Signatures[i]
+		fmt.Fprintf(w, "\nsignature %d: %s %s\n", i+1, s.Outcome, s.Reason)
+		if len(s.Signed) > 0 {
+			fmt.Fprintf(w, "  covers       %s\n", strings.Join(s.Signed, ", "))
+		}
+		if s.Certificate != nil {
+			who := s.Signer()
+			fmt.Fprintf(w, "  signer       %s, IIN %s, BIN %s\n", who.CN, dash(who.IIN), dash(who.BIN))
+		}
+		for _, c := range s.Checks {
+			mark := map[verdict.Outcome]string{verdict.Passed: "yes", verdict.Failed: "NO"}[c.Outcome]
+			switch {
+			case c.Skipped:
+				mark = "skipped"
+			case mark == "":
+				mark = "not known"
+			}
+			fmt.Fprintf(w, "  %-12s %s\n", c.Name, strings.TrimSpace(strings.Join([]string{mark, string(c.Reason), c.Detail}, " ")))
+		}
+	}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
