@@ -37,6 +37,9 @@ type config struct {
 	Revocation     revokeConfig  `yaml:"revocation"`
 	Gateway        partnerConfig `yaml:"gateway"`
 	Senders        []sender      `yaml:"senders"`
+	// Officials are the BINs of the organisations whose employees file in the
+	// office channel and sign results.
+	Officials []string `yaml:"officials"`
 	// Mappings is a folder of service descriptions; empty means the built-in ones.
 	Mappings string   `yaml:"mappings"`
 	APIKeys  []apiKey `yaml:"api_keys"`
@@ -82,12 +85,16 @@ type partnerConfig struct {
 	Timeout      duration `yaml:"timeout"`
 }
 
-// sender is a system that may put messages through the doors.
+// sender is a system that may put messages through the doors. It is known by
+// its password, by the certificates that sign its messages, or by both.
 type sender struct {
 	ID           string   `yaml:"id"`
 	Channel      string   `yaml:"channel"`
 	PasswordFile string   `yaml:"password_file"`
-	Services     []string `yaml:"services"`
+	BINs         []string `yaml:"bins"`         // organisations whose system certificates it signs with
+	Certificates []string `yaml:"certificates"` // files of single certificates
+	Services     []string `yaml:"services"`     // serviceIds; empty: all
+	Polled       bool     `yaml:"polled"`       // it fetches its messages by getMessages
 }
 
 type apiKey struct {
@@ -267,13 +274,20 @@ func (l *loaded) checkValues() []fault {
 	if l.Gateway.Sync == "" && l.Gateway.Async == "" {
 		bad("gateway", "no address is named, so no status could ever leave", "name sync, async or both")
 	}
-	for key, u := range map[string]string{"gateway.sync": l.Gateway.Sync, "gateway.async": l.Gateway.Async} {
-		if u != "" {
-			l.checkURL(&fs, key, u)
-		}
+	if l.Gateway.Sync != "" {
+		l.checkURL(&fs, "gateway.sync", l.Gateway.Sync)
+	}
+	if l.Gateway.Async != "" {
+		l.checkURL(&fs, "gateway.async", l.Gateway.Async)
 	}
 	if l.Gateway.SenderID == "" {
 		bad("gateway.sender_id", "is missing", "write the senderId that the gateway's operator gave you")
+	}
+	if len(l.Officials) == 0 {
+		bad("officials", "is missing, so nobody's result could be accepted", "name the BINs of the organisations whose employees sign results")
+	}
+	for i, bin := range l.Officials {
+		l.checkBIN(&fs, fmt.Sprintf("officials[%d]", i), bin)
 	}
 	fs = append(fs, l.checkSenders()...)
 	fs = append(fs, l.checkAPIKeys()...)
@@ -303,8 +317,21 @@ func (l *loaded) checkSenders() []fault {
 		if !slices.Contains([]string{"portal", "csc"}, s.Channel) {
 			fs = append(fs, l.at(key+".channel", fmt.Sprintf("unknown channel %q", s.Channel), "known: portal, csc"))
 		}
+		if s.PasswordFile == "" && len(s.BINs)+len(s.Certificates) == 0 {
+			fs = append(fs, l.at(key, "has neither a password nor a certificate, so anybody could speak in its name", "name password_file, bins or certificates"))
+		}
+		for j, bin := range s.BINs {
+			l.checkBIN(&fs, fmt.Sprintf("%s.bins[%d]", key, j), bin)
+		}
 	}
 	return fs
+}
+
+// checkBIN: twelve digits. The check digit is the authority's business.
+func (l *loaded) checkBIN(fs *[]fault, key, bin string) {
+	if len(bin) != 12 || strings.Trim(bin, "0123456789") != "" {
+		*fs = append(*fs, l.at(key, fmt.Sprintf("%q is not a BIN", bin), "write its twelve digits in quotes"))
+	}
 }
 
 func (l *loaded) checkAPIKeys() []fault {

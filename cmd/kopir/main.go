@@ -50,6 +50,7 @@ var verbs = []verb{
 	{"verify", "a verdict on a signed file, as JSON", runVerify},
 	{"sign", "sign a message or a document", runSign},
 	{"cert", "what a certificate or key file says", runCert},
+	{"check", "every fault of a configuration and of what it names, at once", runCheck},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"version", "which build this is", runVersion},
 }

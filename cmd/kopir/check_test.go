@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kopir/signature/sigtest"
+)
+
+// site is a folder with the example configuration and everything that it names.
+type site struct {
+	t         *testing.T
+	dir       string
+	authority *sigtest.Authority
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	a, err := sigtest.NewAuthority("", sigtest.Options{Day: time.Now().UTC().Truncate(24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, dir: t.TempDir(), authority: a}
+	partner := s.listen()
+	example, err := os.ReadFile("../../testdata/config/kopir.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("127.0.0.1:8090", partner, "listen: 127.0.0.1:8080", "listen: 127.0.0.1:0").Replace(string(example))
+	s.write("kopir.yaml", []byte(text))
+	s.write("trust/authority.pem", a.ChainPEM())
+	s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "BRIDGE"}, "Qwerty12")
+	for _, name := range []string{"bridge", "gateway", "portal", "csc"} {
+		s.write("keys/"+name+".password", []byte("Qwerty12\n"))
+	}
+	return s
+}
+
+// listen gives an address at which something answers.
+func (s *site) listen() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func (s *site) write(name string, b []byte) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) key(name string, p sigtest.Profile, password string) {
+	s.t.Helper()
+	c, err := s.authority.Issue(p)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b, err := c.PKCS12(password)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write(name, b)
+}
+
+// edit replaces a piece of the configuration, which must be there.
+func (s *site) edit(old, new string) {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.dir, "kopir.yaml"))
+	if err != nil || !strings.Contains(string(b), old) {
+		s.t.Fatalf("no %q in the example: %v", old, err)
+	}
+	s.write("kopir.yaml", []byte(strings.Replace(string(b), old, new, 1)))
+}
+
+// kopir runs a verb and gives its exit status and what it printed.
+func kopir(t *testing.T, args ...string) (int, string, string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, stdio{in: strings.NewReader(""), out: &out, err: &errs, env: func(string) string { return "" }})
+	return code, out.String(), errs.String()
+}
+
+func TestCheckPassesOverTheExample(t *testing.T) {
+	s := newSite(t)
+	code, out, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	if code != exitPassed || errs != "" {
+		t.Fatalf("%d\n%s%s", code, out, errs)
+	}
+	for _, want := range []string{"no fault", " days left", "almaty-unemployed-certificate", "senders   2", "1 roots, 1 authorities"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "data")); err == nil {
+		t.Error("check made a database")
+	}
+}
+
+// Each of these breaks one thing that the configuration names; check must say
+// it in one sentence and nothing else.
+func TestCheckFindsWhatIsNamedAndWrong(t *testing.T) {
+	year := 365 * 24 * time.Hour
+	for name, c := range map[string]struct {
+		change func(*site)
+		want   string
+	}{
+		"wrong password": {func(s *site) { s.write("keys/bridge.password", []byte("hunter2\n")) }, "key.password_file: the password does not open keys/bridge.p12; write the right one"},
+		"no key file":    {func(s *site) { os.Remove(filepath.Join(s.dir, "keys/bridge.p12")) }, "key.p12: keys/bridge.p12: no such file"},
+		"damaged key":    {func(s *site) { s.write("keys/bridge.p12", []byte("not a key")) }, "key.p12: "},
+		"empty password": {func(s *site) { s.write("keys/bridge.password", []byte("\n")) }, "key.password_file: keys/bridge.password: the first line is empty"},
+		"expired key": {func(s *site) {
+			s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "OLD", NotBefore: time.Now().Add(-year), NotAfter: time.Now().Add(-time.Hour)}, "Qwerty12")
+		}, "expired on"},
+		"key of tomorrow": {func(s *site) {
+			s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "NEW", NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(year)}, "Qwerty12")
+		}, "is valid only from"},
+		"key for authentication": {func(s *site) {
+			s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, Usage: sigtest.Auth, BIN: sigtest.BIN(1), CommonName: "AUTH"}, "Qwerty12")
+		}, "the certificate is not for signing"},
+		"another authority's key": {func(s *site) {
+			other, err := sigtest.NewAuthority("OTHER", sigtest.Options{Day: time.Now().UTC().Truncate(24 * time.Hour)})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.authority = other
+			s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "OTHER"}, "Qwerty12")
+		}, "does not lead to a configured root"},
+		"no trust folder":   {func(s *site) { s.edit("trust: [trust]", "trust: [nowhere]") }, "trust[0]: nowhere: no such file"},
+		"trust is no trust": {func(s *site) { s.write("trust/authority.pem", []byte("hello")) }, "trust: "},
+		"no such service":   {func(s *site) { s.edit("services: [ALMATY_UNEMPLOYED_CERTIFICATE]", "services: [NOTHING]") }, `senders[1].services[0]: no service has the serviceId "NOTHING"`},
+		"no secret":         {func(s *site) { os.Remove(filepath.Join(s.dir, "keys/csc.password")) }, "senders[1].password_file: keys/csc.password: no such file"},
+		"port in use":       {func(s *site) { a := s.listen(); s.edit("listen: 127.0.0.1:0", "listen: "+a) }, "is in use by another program; stop that one"},
+		"address of nobody": {func(s *site) { s.edit("listen: 127.0.0.1:0", "listen: 203.0.113.1:80") }, "cannot listen on 203.0.113.1:80"},
+		"partner is away": {func(s *site) {
+			s.edit("/bip-async/", "/bip-async/\n  sync: http://127.0.0.1:1/")
+			s.edit("  sync: http", "  # sync: http")
+		}, "gateway.sync: cannot be reached: connection refused"},
+		"not a database":    {func(s *site) { s.write("data/kopir.db", []byte(strings.Repeat("not a database ", 100))) }, "store.path: data/kopir.db: it"},
+		"path under a file": {func(s *site) { s.write("data", []byte("a file")) }, "store.path: "},
+		"broken mapping": {func(s *site) {
+			s.edit("# mappings: mappings", "mappings: m")
+			s.write("m/x.yaml", []byte("service: y\n"))
+		}, "mappings: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			c.change(s)
+			code, out, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+			if code != exitFailed || !strings.Contains(errs, c.want) {
+				t.Errorf("%d, no %q in:\n%s%s", code, c.want, out, errs)
+			}
+			if strings.Contains(errs, "hunter2") || strings.Contains(errs, "Qwerty12") {
+				t.Errorf("a secret is shown:\n%s", errs)
+			}
+		})
+	}
+}
+
+func TestCheckTellsAllAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.edit("level: info", "level: loud")
+	s.edit("trust: [trust]", "trust: [nowhere]")
+	s.write("keys/bridge.password", []byte("wrong\n"))
+	s.write("keys/gateway.password", []byte("\n"))
+	code, _, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	for _, want := range []string{"log.level", "trust[0]", "key.password_file", "gateway.password_file", "kopir: 4 faults"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %q in:\n%s", want, errs)
+		}
+	}
+	if code != exitFailed {
+		t.Errorf("exit status %d", code)
+	}
+}
+
+func TestCheckWrongUse(t *testing.T) {
+	for _, args := range [][]string{{"check"}, {"check", "-config"}, {"check", "-config", "a", "b"}, {"check", "-colour"}, {"check", "-config", "/nowhere/kopir.yaml"}} {
+		if code, out, errs := kopir(t, args...); code != exitUsage || errs == "" || out != "" {
+			t.Errorf("%v: %d %q %q", args, code, out, errs)
+		}
+	}
+}
+
+func TestAPIKeyIsShownOnce(t *testing.T) {
+	code, out, errs := kopir(t, "apikey", "-name", "desk", "-role", "specialist")
+	key := strings.TrimSpace(out)
+	if code != exitPassed || !strings.HasPrefix(key, "kopir_") || strings.Contains(errs, key) {
+		t.Fatalf("%d %q %q", code, out, errs)
+	}
+	s := newSite(t)
+	entry := errs[strings.Index(errs, "  - {"):]
+	s.edit("api_keys:\n", "api_keys:\n"+entry)
+	if code, out, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml")); code != exitPassed || !strings.Contains(out, "api keys  2") {
+		t.Errorf("the printed entry does not pass: %d %s%s", code, out, errs)
+	}
+	if code, _, _ := kopir(t, "apikey", "-name", "desk", "-role", "boss"); code != exitUsage {
+		t.Errorf("unknown role: %d", code)
+	}
+}
