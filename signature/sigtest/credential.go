@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"math/big"
 
+	"kopir/signature/keystore"
+	"kopir/signature/nuc"
+
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 )
 
@@ -48,4 +51,13 @@ func (c *Credential) FileName() string {
 		prefix = "AUTH_RSA256_"
 	}
 	return prefix + hex.EncodeToString(c.Certificate.SubjectKeyId) + ".p12"
+}
+
+// Key gives the credential in the form in which the bridge signs.
+func (c *Credential) Key() (*keystore.Key, error) {
+	cert, err := nuc.ParseCertificate(c.DER)
+	if err != nil {
+		return nil, err
+	}
+	return keystore.NewKey(cert, c.Signer)
 }

@@ -142,3 +142,10 @@ func (a *Authority) list(by *link, number *big.Int, entries []x509.RevocationLis
 	}
 	return der, nil
 }
+
+// Revoked reports whether a certificate of the issuing CA is revoked or on
+// hold at a moment.
+func (a *Authority) Revoked(serial *big.Int, at time.Time) bool {
+	_, revoked := a.find(serial, false, at)
+	return revoked
+}

@@ -5,7 +5,8 @@
 // It also exports PKCS#12 files as the national authority hands them out.
 //
 // It makes what others must judge, so it shares no code with the judges: it
-// stands on the standard library alone (and one PKCS#12 writer). Tests and the
+// stands on the standard library alone (and one PKCS#12 writer); only
+// Credential.Key hands over to the bridge's own types. Tests and the
 // simulator may import it, production packages may not.
 //
 // What it follows: RFC 5280 (certificates, CRLs), RFC 6960 (OCSP), RFC 7292

@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"kopir/signature/sigtest"
+)
+
+// DefaultService is what people apply for when they do not say.
+const DefaultService = "almaty-unemployed-certificate"
+
+// Tweaks make an application other than it should be. The zero value is a
+// good application.
+type Tweaks struct {
+	IIN          string            `json:"iin,omitempty"`           // the applicant's IIN in the document
+	Set          map[string]string `json:"set,omitempty"`           // element path below the root: other text, or an element that the form does not have
+	Drop         []string          `json:"drop,omitempty"`          // element paths that are left out
+	AttachmentKB int               `json:"attachment_kb,omitempty"` // encloses a PDF of this size
+	Form         string            `json:"form,omitempty"`          // of data: escaped (default), untyped, cdata, nested
+	Unsigned     bool              `json:"unsigned,omitempty"`      // no person's signature
+	Tampered     bool              `json:"tampered,omitempty"`      // changed after it was signed
+	Certificate  string            `json:"certificate,omitempty"`   // of the signer: good (default), expired, not_yet_valid, revoked, hold, auth, stranger
+	CosignedBy   string            `json:"cosigned_by,omitempty"`   // a second signature, by this person
+}
+
+// Certificates that a signer can have.
+const (
+	certGood        = ""
+	certExpired     = "expired"
+	certNotYetValid = "not_yet_valid"
+	certRevoked     = "revoked"
+	certHold        = "hold"
+	certAuth        = "auth"
+	certStranger    = "stranger"
+)
+
+// document makes and signs the document of an application. It fills in who
+// signs where the submission does not say.
+func (s *Sim) document(channel, number string, sub *Submission) ([]byte, form, error) {
+	if sub.Service == "" {
+		sub.Service = DefaultService
+	}
+	all, err := forms()
+	if err != nil {
+		return nil, form{}, err
+	}
+	f, ok := all[sub.Service]
+	if !ok {
+		return nil, form{}, fmt.Errorf("there is no form of service %q", sub.Service)
+	}
+	applicant, ok := s.Person(sub.Person)
+	if !ok {
+		return nil, f, fmt.Errorf("there is no person %q", sub.Person)
+	}
+	if sub.SignedBy == "" {
+		sub.SignedBy = map[string]string{"csc": "operator", "office": "specialist"}[channel]
+	}
+	if sub.SignedBy == "" {
+		sub.SignedBy = sub.Person
+	}
+	signer, ok := s.Person(sub.SignedBy)
+	if !ok {
+		return nil, f, fmt.Errorf("there is no person %q", sub.SignedBy)
+	}
+	values := map[string]string{
+		"number": number, "iin": applicant.IIN, "surname": applicant.Surname, "given_name": applicant.GivenName,
+		"patronymic": applicant.Patronymic, "born": applicant.Born, "email": applicant.Email, "district": applicant.District,
+		"operator_iin": signer.IIN, "operator_surname": signer.Surname, "operator_given_name": signer.GivenName,
+	}
+	if sub.Tweaks.IIN != "" {
+		values["iin"] = sub.Tweaks.IIN
+	}
+	document, err := f.build(channel, values, sub.Tweaks)
+	if err != nil || sub.Tweaks.Unsigned {
+		return document, f, err
+	}
+	if document, err = s.signAs(sub.SignedBy, sub.Tweaks.Certificate, document); err != nil {
+		return nil, f, err
+	}
+	if sub.Tweaks.CosignedBy != "" {
+		if document, err = s.signAs(sub.Tweaks.CosignedBy, certGood, document); err != nil {
+			return nil, f, err
+		}
+	}
+	if sub.Tweaks.Tampered {
+		document = tampered(document)
+	}
+	return document, f, nil
+}
+
+// SignAs puts a person's enveloped signature, made by goxmldsig, into an XML
+// document. Certificate is one of the words of Tweaks.Certificate.
+func (s *Sim) SignAs(person, certificate string, document []byte) ([]byte, error) {
+	return s.signAs(person, certificate, document)
+}
+
+func (s *Sim) signAs(person, certificate string, document []byte) ([]byte, error) {
+	c, err := s.credentialFor(person, certificate)
+	if err != nil {
+		return nil, err
+	}
+	return signEnveloped(document, c)
+}
+
+// credentialFor gives a person's certificate in a condition. The good one is
+// always the same; each of the others is issued for the occasion.
+func (s *Sim) credentialFor(person, condition string) (*sigtest.Credential, error) {
+	s.mu.Lock()
+	good, p := s.certificates[person], s.people[person]
+	s.mu.Unlock()
+	if p.Key == "" {
+		return nil, fmt.Errorf("there is no person %q", person)
+	}
+	if condition == certGood || condition == "good" {
+		return good, nil
+	}
+	profile, err := p.profile(sigtest.Sign)
+	if err != nil {
+		return nil, err
+	}
+	return s.issue(profile, condition)
+}
+
+// issue makes a certificate in a condition: one of the words above, or good.
+func (s *Sim) issue(profile sigtest.Profile, condition string) (*sigtest.Credential, error) {
+	const day = 24 * time.Hour
+	now, by := s.now(), s.authority
+	profile.NotBefore = now.Add(-day)
+	switch condition {
+	case certGood, "good", certRevoked, certHold:
+	case certExpired:
+		profile.NotBefore, profile.NotAfter = now.Add(-400*day), now.Add(-35*day)
+	case certNotYetValid:
+		profile.NotBefore, profile.NotAfter = now.Add(30*day), now.Add(395*day)
+	case certAuth:
+		profile.Usage = sigtest.Auth
+	case certStranger:
+		by = s.strangers
+	default:
+		return nil, fmt.Errorf("certificate %q is none of good, expired, not_yet_valid, revoked, hold, auth, stranger", condition)
+	}
+	c, err := by.Issue(profile)
+	if err != nil {
+		return nil, err
+	}
+	switch condition {
+	case certRevoked:
+		s.authority.Revoke(c, now, sigtest.ReasonKeyCompromise)
+	case certHold:
+		s.authority.Revoke(c, now, sigtest.ReasonHold)
+	}
+	return c, nil
+}

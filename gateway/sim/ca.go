@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"kopir/signature/sigtest"
+)
+
+// crlLife is how long the national lists are valid; deltaLife how long a delta.
+const (
+	crlLife   = 180 * 24 * time.Hour
+	deltaLife = 24 * time.Hour
+)
+
+// maxOCSP bounds a request: one certificate needs about 120 bytes.
+const maxOCSP = 16 << 10
+
+// authorityDoors are the addresses that the certificates name, below /ca.
+func (s *Sim) authorityDoors(mux *http.ServeMux) {
+	mux.HandleFunc("GET /ca"+sigtest.PathRoot, s.troubled(PartCert, s.serveCert(s.authority.Root())))
+	mux.HandleFunc("GET /ca"+sigtest.PathIssuing, s.troubled(PartCert, s.serveCert(s.authority.Issuing())))
+	mux.HandleFunc("GET /ca/chain.pem", s.troubled(PartCert, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		w.Write(s.authority.ChainPEM())
+	}))
+	mux.HandleFunc("GET /ca"+sigtest.PathCRL, s.troubled(PartCRL, s.serveCRL))
+	mux.HandleFunc("GET /ca"+sigtest.PathDeltaCRL, s.troubled(PartCRL, s.serveDelta))
+	mux.HandleFunc("GET /ca"+sigtest.PathRootCRL, s.troubled(PartCRL, s.serveRootCRL))
+	mux.HandleFunc("POST /ca"+sigtest.PathOCSP, s.troubled(PartOCSP, s.postOCSP))
+	mux.HandleFunc("POST /ca"+sigtest.PathOCSP+"/{$}", s.troubled(PartOCSP, s.postOCSP))
+	mux.HandleFunc("GET /ca"+sigtest.PathOCSP+"/", s.troubled(PartOCSP, s.getOCSP))
+}
+
+func (s *Sim) serveCert(der []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/pkix-cert")
+		w.Write(der)
+	}
+}
+
+// serveCRL gives the full list of the last publication: what was revoked
+// since stands in the delta list only.
+func (s *Sim) serveCRL(w http.ResponseWriter, r *http.Request) {
+	at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
+	s.writeList(w, r)(s.authority.CRL(at, at.Add(crlLife)))
+}
+
+func (s *Sim) serveDelta(w http.ResponseWriter, r *http.Request) {
+	at := s.now().Add(-time.Duration(troubleOf(r.Context()).Age))
+	base := s.publishedAt()
+	if base.After(at) {
+		base = at
+	}
+	s.writeList(w, r)(s.authority.DeltaCRL(base, at, at.Add(deltaLife)))
+}
+
+func (s *Sim) serveRootCRL(w http.ResponseWriter, r *http.Request) {
+	at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
+	s.writeList(w, r)(s.authority.RootCRL(at, at.Add(crlLife)))
+}
+
+// writeList answers with DER, or with PEM where ?pem is asked for.
+func (s *Sim) writeList(w http.ResponseWriter, r *http.Request) func([]byte, error) {
+	return func(der []byte, err error) {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/pkix-crl")
+		if r.URL.Query().Has("pem") {
+			der = pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
+		}
+		w.Write(der)
+	}
+}
+
+func (s *Sim) postOCSP(w http.ResponseWriter, r *http.Request) {
+	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOCSP))
+	if err != nil {
+		http.Error(w, "the request is too large or broken off", http.StatusBadRequest)
+		return
+	}
+	s.answerOCSP(w, r, request)
+}
+
+// getOCSP reads the request out of the path (RFC 6960, A.1).
+func (s *Sim) getOCSP(w http.ResponseWriter, r *http.Request) {
+	text, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), "/ca"+sigtest.PathOCSP+"/"))
+	if err != nil {
+		text = ""
+	}
+	// What does not decode becomes an empty request: malformedRequest.
+	request, _ := base64.StdEncoding.DecodeString(text)
+	s.answerOCSP(w, r, request)
+}
+
+func (s *Sim) answerOCSP(w http.ResponseWriter, r *http.Request, request []byte) {
+	t := troubleOf(r.Context())
+	at := s.now().Add(-time.Duration(t.Age))
+	o := sigtest.OCSPOptions{NoNonce: t.NoNonce}
+	if t.TryLater {
+		o.Status = sigtest.OCSPTryLater
+	}
+	if t.WrongNonce {
+		o.Nonce = []byte("not the nonce")
+	}
+	if t.WrongSigner {
+		// A good certificate of the same authority, without the purpose.
+		o.Signer, _ = s.members["gateway"].keys()
+	}
+	answer, err := s.authority.OCSP(request, at, o)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/ocsp-response")
+	w.Write(answer)
+}
+
+// Publish makes a new full list of everything revoked until now.
+func (s *Sim) Publish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.published = s.now()
+}
+
+func (s *Sim) publishedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.published
+}

@@ -1,0 +1,346 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"kopir/gateway/soap"
+	"kopir/signature"
+)
+
+// Notice is one message that told a partner about an application: a line in
+// the cabinet's notifications, or in the service centre's list.
+type Notice struct {
+	At        time.Time          `json:"at"`
+	Type      string             `json:"type"` // NOTIFICATION or RESPONSE
+	MessageID string             `json:"message_id"`
+	Code      string             `json:"code,omitempty"` // the partner's status code
+	TextRU    string             `json:"text_ru,omitempty"`
+	TextKK    string             `json:"text_kk,omitempty"`
+	ReasonRU  string             `json:"reason_ru,omitempty"`
+	ReasonKK  string             `json:"reason_kk,omitempty"`
+	Repeat    bool               `json:"repeat,omitempty"` // the same document came before
+	Transport *signature.Verdict `json:"transport"`        // over the Body
+	Document  string             `json:"document"`         // as it came in data
+	Inner     *signature.Verdict `json:"inner,omitempty"`  // of a signature inside it
+}
+
+// Result is the output document of a service.
+type Result struct {
+	Name      string             `json:"name"`
+	MediaType string             `json:"media_type"`
+	Content   []byte             `json:"content"`
+	SHA256    string             `json:"sha256"`
+	Verdict   *signature.Verdict `json:"verdict,omitempty"` // of the official's signature, where it is inside the XML
+}
+
+// Case is an application as a partner sees it.
+type Case struct {
+	Number        string    `json:"number"`               // the partner's own
+	BridgeNumber  string    `json:"bridge_number"`        // once it was told
+	Service       string    `json:"service"`              // empty when the partner has no form of it
+	Person        string    `json:"person,omitempty"`     // applicant, by key
+	SignedBy      string    `json:"signed_by,omitempty"`  // by key
+	MessageID     string    `json:"message_id,omitempty"` // the gateway's
+	CorrelationID string    `json:"correlation_id"`
+	SentAt        time.Time `json:"sent_at,omitzero"` // zero: the partner learnt of it by a notice
+	Status        string    `json:"status"`           // code of the last notice
+	Delivery      string    `json:"delivery"`         // the gateway's word on the application: ON_DELIVERY, DELIVERED, NOT_DELIVERED
+	Fault         string    `json:"fault,omitempty"`  // why it was not delivered
+	Notices       []Notice  `json:"notices"`
+	Result        *Result   `json:"result,omitempty"`
+	Document      string    `json:"document,omitempty"` // as it was sent
+}
+
+// desk is the portal or the service centre: it sends applications and keeps
+// what it is told about them.
+type desk struct {
+	sim     *Sim
+	as      *member
+	channel string
+
+	mu    sync.Mutex
+	next  int
+	cases []*Case
+	// Cases by conversation, own number, bridge's number and message.
+	byTalk, byNumber, byBridge, byMessage map[string]*Case
+	early                                 map[string]soap.ChangeStatusNotification // came before the gateway's answer was read
+	digests                               map[string]bool
+	watch                                 chan struct{} // closed and replaced at every change
+}
+
+func newDesk(s *Sim, as *member, channel string) *desk {
+	as.notify = true
+	d := &desk{sim: s, as: as, channel: channel, next: int(s.now().Unix())}
+	d.forget()
+	return d
+}
+
+// forget empties the desk; its numbers go on.
+func (d *desk) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cases = nil
+	d.byTalk, d.byNumber, d.byBridge, d.byMessage = map[string]*Case{}, map[string]*Case{}, map[string]*Case{}, map[string]*Case{}
+	d.early, d.digests = map[string]soap.ChangeStatusNotification{}, map[string]bool{}
+	if d.watch != nil {
+		close(d.watch)
+	}
+	d.watch = make(chan struct{})
+}
+
+// number is the partner's own number of an application. The caller holds mu.
+func (d *desk) number() string {
+	d.next++
+	return d.as.sender + "-" + strconv.Itoa(d.next)
+}
+
+// changed wakes those who wait. The caller holds mu.
+func (d *desk) changed() {
+	close(d.watch)
+	d.watch = make(chan struct{})
+}
+
+// list gives copies of the cases that a filter lets through, oldest first,
+// and a channel that is closed at the next change.
+func (d *desk) list(keep func(*Case) bool) ([]Case, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := []Case{}
+	for _, c := range d.cases {
+		if keep == nil || keep(c) {
+			one := *c
+			one.Notices = slices.Clone(c.Notices)
+			out = append(out, one)
+		}
+	}
+	return out, d.watch
+}
+
+// await gives the cases that fit as soon as there is one, or none when the
+// context ends first.
+func (d *desk) await(ctx context.Context, fits func(*Case) bool) []Case {
+	for {
+		list, change := d.list(fits)
+		if len(list) > 0 {
+			return list
+		}
+		select {
+		case <-ctx.Done():
+			return list
+		case <-change:
+		}
+	}
+}
+
+// callback is the desk's door: what the gateway pushes.
+func (d *desk) callback(w http.ResponseWriter, r *http.Request) {
+	s := d.sim
+	if code := troubleOf(r.Context()).Fault; code != "" {
+		s.fault(w, d.as, soap.AsyncSendMessage, refuse(code, "ordered"))
+		return
+	}
+	raw, bad := readAll(w, r)
+	var got *received
+	if bad == nil {
+		got, bad = s.receive(r.Context(), raw)
+	}
+	if bad == nil && signedBy(got.verdict).Subject.BIN != s.members["gateway"].bin {
+		bad = refuse(codeSignature, "not signed by the gateway")
+	}
+	if bad != nil {
+		s.fault(w, d.as, soap.AsyncSendMessage, bad)
+		return
+	}
+	switch p := got.message.Payload.(type) {
+	case *soap.AsyncSendMessageRequest:
+		d.take(r, got, p)
+		s.answer(w, r, d.as, &soap.AsyncSendMessageResponse{MessageID: p.MessageInfo.MessageID, CorrelationID: p.MessageInfo.CorrelationID, ResponseDate: s.now(), SessionID: p.MessageInfo.SessionID})
+	case *soap.AsyncChangeStatusNotifyRequest:
+		d.delivered(p.Notification)
+		s.answer(w, r, d.as, &soap.AsyncChangeStatusNotifyResponse{ResponseDate: s.now(), SessionID: p.SessionID})
+	default:
+		s.fault(w, d.as, soap.AsyncSendMessage, refuse(codeFormat, "%s is not an operation of a call-back", got.message.Operation))
+	}
+}
+
+// delivered notes what the gateway says of an application that was sent.
+func (d *desk) delivered(n soap.ChangeStatusNotification) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.byMessage[n.MessageID]
+	if c == nil {
+		d.early[n.MessageID] = n
+		return
+	}
+	c.Delivery = string(n.MessageState)
+	if n.MessageState != soap.Delivered {
+		c.Fault = n.Status.StatusCode + ": " + n.Status.StatusMessage
+	}
+	d.changed()
+}
+
+// take keeps a notice with the case it belongs to; a desk that learns of an
+// application in this way gives it its own number.
+func (d *desk) take(r *http.Request, got *received, p *soap.AsyncSendMessageRequest) {
+	s, info := d.sim, p.MessageInfo
+	document := documentOf(p.MessageData.Data)
+	n := Notice{At: s.now(), Type: string(info.MessageType), MessageID: info.MessageID, Transport: got.verdict, Document: string(document)}
+	read := readNotice(document, d.channel)
+	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
+	n.Inner = s.judgeInner(r.Context(), document)
+	sum := sha256.Sum256(document)
+	digest := info.CorrelationID + hex.EncodeToString(sum[:])
+
+	var result *Result
+	if read["result"] != "" {
+		result = s.readResult(r.Context(), read)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n.Repeat = d.digests[digest]
+	d.digests[digest] = true
+	c := d.find(info.CorrelationID, read["own_number"], read["number"])
+	if c == nil {
+		c = &Case{Number: d.number(), CorrelationID: info.CorrelationID, Notices: []Notice{}, Service: read["service"]}
+		d.keep(c)
+	}
+	c.Notices = append(c.Notices, n)
+	if c.BridgeNumber == "" && read["number"] != "" {
+		c.BridgeNumber = read["number"]
+		d.byBridge[c.BridgeNumber] = c
+	}
+	if n.Code != "" {
+		c.Status = n.Code
+	}
+	if result != nil {
+		c.Result = result
+	}
+	d.changed()
+}
+
+// find gives the case of a notice: by conversation, by our number, or by the
+// bridge's. The caller holds mu.
+func (d *desk) find(correlation, own, bridge string) *Case {
+	for _, c := range []*Case{d.byTalk[correlation], d.byNumber[own], d.byBridge[bridge]} {
+		if c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// keep enters a case. The caller holds mu.
+func (d *desk) keep(c *Case) {
+	d.cases = append(d.cases, c)
+	d.byNumber[c.Number] = c
+	if c.CorrelationID != "" {
+		d.byTalk[c.CorrelationID] = c
+	}
+}
+
+// drop takes a case out again. The caller holds mu.
+func (d *desk) drop(c *Case) {
+	d.cases = slices.DeleteFunc(d.cases, func(other *Case) bool { return other == c })
+	delete(d.byNumber, c.Number)
+}
+
+// Submission orders an application.
+type Submission struct {
+	Service  string `json:"service,omitempty"`   // empty: almaty-unemployed-certificate
+	Person   string `json:"person"`              // applicant, by key
+	SignedBy string `json:"signed_by,omitempty"` // empty: the applicant at the portal, the operator at the service centre
+	Tweaks   Tweaks `json:"tweaks,omitzero"`
+}
+
+// send makes the document, has it signed, and sends it through the gateway.
+func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
+	s := d.sim
+	d.mu.Lock()
+	number := d.number()
+	d.mu.Unlock()
+	document, f, err := s.document(d.channel, number, &sub)
+	if err != nil {
+		return nil, err
+	}
+	data, err := inForm(document, sub.Tweaks.Form)
+	if err != nil {
+		return nil, err
+	}
+	c := &Case{Number: number, Service: f.Service, Person: sub.Person, SignedBy: sub.SignedBy, SentAt: s.now(), Delivery: string(soap.OnDelivery), Notices: []Notice{}, Document: string(document)}
+	envelope, err := seal(&soap.AsyncSendMessageRequest{
+		MessageInfo: soap.AsyncMessageInfo{
+			ServiceID: f.ServiceID, MessageType: soap.TypeRequest, MessageDate: s.now(),
+			Sender: soap.SenderInfo{SenderID: d.as.sender, Password: soap.Secret(d.as.password)},
+		},
+		MessageData: soap.MessageData{Data: data},
+	}, d.as.signing())
+	if err != nil {
+		return nil, err
+	}
+	// Entered before it is sent: the first notice can be here before the
+	// gateway's answer is read.
+	d.mu.Lock()
+	d.keep(c)
+	d.mu.Unlock()
+	answer, err := d.hand(ctx, envelope)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.drop(c)
+		return nil, err
+	}
+	d.settle(c, answer)
+	d.changed()
+	out := *c
+	out.Notices = slices.Clone(c.Notices)
+	return &out, nil
+}
+
+// hand gives an envelope to the gateway.
+func (d *desk) hand(ctx context.Context, envelope []byte) (*soap.AsyncSendMessageResponse, error) {
+	got, err := d.sim.post(ctx, d.sim.base+AsyncPath, envelope)
+	var fault *soap.Fault
+	if errors.As(err, &fault) {
+		return nil, fmt.Errorf("the gateway refused: %s: %s", faultCode(fault), fault.String)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the gateway did not take it: %w", err)
+	}
+	answer, ok := got.message.Payload.(*soap.AsyncSendMessageResponse)
+	if !ok {
+		return nil, fmt.Errorf("the gateway answered with %s", got.message.Operation)
+	}
+	return answer, nil
+}
+
+// settle gives a case the gateway's ids, and what came for them too early. The
+// caller holds mu.
+func (d *desk) settle(c *Case, answer *soap.AsyncSendMessageResponse) {
+	c.MessageID, c.CorrelationID = answer.MessageID, answer.CorrelationID
+	d.byMessage[c.MessageID] = c
+	if other := d.byTalk[c.CorrelationID]; other != nil && other != c {
+		c.Notices = append(other.Notices, c.Notices...)
+		c.Status, c.BridgeNumber, c.Result = other.Status, other.BridgeNumber, other.Result
+		d.drop(other)
+		if c.BridgeNumber != "" {
+			d.byBridge[c.BridgeNumber] = c
+		}
+	}
+	d.byTalk[c.CorrelationID] = c
+	if n, ok := d.early[c.MessageID]; ok {
+		delete(d.early, c.MessageID)
+		c.Delivery = string(n.MessageState)
+		if n.MessageState != soap.Delivered {
+			c.Fault = n.Status.StatusCode + ": " + n.Status.StatusMessage
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package sim
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"kopir/gateway/soap"
+)
+
+// exchange is what the gateway keeps: messages and conversations.
+type exchange struct {
+	mu            sync.Mutex
+	next          int64
+	parcels       map[string]*parcel       // by the gateway's messageId
+	conversations map[string]*conversation // by correlationId
+	order         []*parcel
+}
+
+// conversation is what a REQUEST opened.
+type conversation struct {
+	id, service      string
+	opener, receiver string // member keys
+	parcels          []*parcel
+}
+
+// parcel is one message on its way.
+type parcel struct {
+	id, correlation, session string
+	service                  string
+	kind                     soap.MessageType
+	from, to                 string // member keys
+	data                     soap.Data
+	routeID                  string
+	properties               []soap.Property
+	date                     time.Time
+	// ownID is the sender's own messageId, for the control interface.
+	ownID string
+
+	state   soap.MessageState
+	code    string
+	text    string
+	changed time.Time
+	tries   int
+}
+
+// newExchange numbers messages from the clock, so that a restarted simulator
+// does not give the ids of its former life to other messages.
+func newExchange(at time.Time) exchange {
+	return exchange{next: at.UnixMilli(), parcels: map[string]*parcel{}, conversations: map[string]*conversation{}}
+}
+
+// number gives the next short decimal id. The caller holds mu.
+func (e *exchange) number() string {
+	e.next++
+	return strconv.FormatInt(e.next, 10)
+}
+
+// other is the far end of a conversation for one of its ends.
+func (c *conversation) other(key string) string {
+	if key == c.opener {
+		return c.receiver
+	}
+	return c.opener
+}
+
+// info is what the gateway writes above a message that it hands on.
+func (s *Sim) info(p *parcel) soap.AsyncMessageInfo {
+	from := s.members[p.from]
+	return soap.AsyncMessageInfo{
+		MessageID: p.id, CorrelationID: p.correlation, ServiceID: p.service, MessageType: p.kind, RouteID: p.routeID,
+		MessageDate: p.date, SessionID: p.session, Properties: p.properties,
+		Sender: soap.SenderInfo{SenderID: from.sender, Password: soap.Secret(s.PushPassword(from.sender))},
+	}
+}
+
+// settle moves a parcel to a state. The caller holds mu.
+func (p *parcel) settle(state soap.MessageState, code, text string, at time.Time) {
+	p.state, p.code, p.text, p.changed = state, code, text, at
+}
+
+// Parcel is a message at the gateway, for the control interface.
+type Parcel struct {
+	MessageID     string    `json:"message_id"`
+	CorrelationID string    `json:"correlation_id"`
+	OwnID         string    `json:"own_id,omitempty"`
+	Service       string    `json:"service"`
+	Type          string    `json:"type"`
+	From          string    `json:"from"`
+	To            string    `json:"to"`
+	State         string    `json:"state"`
+	Code          string    `json:"code"`
+	Text          string    `json:"text"`
+	Tries         int       `json:"tries"`
+	ChangedAt     time.Time `json:"changed_at"`
+}
+
+// Parcels lists the messages at the gateway, oldest first.
+func (s *Sim) Parcels() []Parcel {
+	e := &s.gateway
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Parcel, 0, len(e.order))
+	for _, p := range e.order {
+		out = append(out, Parcel{p.id, p.correlation, p.ownID, p.service, string(p.kind), p.from, p.to, string(p.state), p.code, p.text, p.tries, p.changed})
+	}
+	return out
+}
+
+// forget stops what is under way and empties the gateway; its numbers go on.
+func (e *exchange) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, one := range e.order {
+		if one.state == soap.OnDelivery {
+			one.state = soap.DeliveryStopped
+		}
+	}
+	e.parcels, e.conversations, e.order = map[string]*parcel{}, map[string]*conversation{}, nil
+}

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"kopir/gateway/soap"
+	"kopir/signature"
+	"kopir/signature/xmltree"
+)
+
+// documentOf is the business document of a message as bytes of its own.
+func documentOf(d soap.Data) []byte {
+	if d.Form == soap.Nested {
+		return nestedXML(d.Node)
+	}
+	return d.Document()
+}
+
+// nestedXML writes the elements below data so that they stand by themselves.
+func nestedXML(data xmltree.Node) []byte {
+	var out []byte
+	for e := range data.Elements() {
+		out = data.Document().Canonical(out, e, xmltree.C14N{Kind: xmltree.Exclusive})
+	}
+	return out
+}
+
+// inForm puts a document into data in one of the forms of the contract.
+func inForm(document []byte, form string) (soap.Data, error) {
+	switch soap.Form(form) {
+	case "", soap.Escaped:
+		return soap.EscapedData(document), nil
+	case soap.Untyped, soap.CDATA:
+		return soap.Data{Form: soap.Form(form), Text: document}, nil
+	case soap.Nested:
+		doc, err := xmltree.Parse(document, xmltree.DefaultLimits())
+		if err != nil {
+			return soap.Data{}, err
+		}
+		return soap.NestedData(doc.Canonical(nil, doc.Root(), xmltree.C14N{Kind: xmltree.Exclusive})), nil
+	}
+	return soap.Data{}, fmt.Errorf("form %q is none of escaped, untyped, cdata, nested", form)
+}
+
+// readNotice finds what a form says about the answers of a service. The form
+// is the first one whose status code is there.
+func readNotice(document []byte, channel string) map[string]string {
+	doc, err := xmltree.Parse(document, xmltree.DefaultLimits())
+	if err != nil {
+		return nil
+	}
+	all, err := forms()
+	if err != nil {
+		return nil
+	}
+	for _, f := range all {
+		out := map[string]string{}
+		for name, path := range f.Notices[channel] {
+			if value, ok := textAt(doc.Root(), path); ok {
+				out[name] = value
+			}
+		}
+		if out["code"] != "" {
+			out["service"] = f.Service
+			return out
+		}
+	}
+	return nil
+}
+
+// textAt follows local names; prefixes and namespaces differ by service.
+func textAt(n xmltree.Node, path string) (string, bool) {
+	for _, name := range strings.Split(path, "/") {
+		var next xmltree.Node
+		for e := range n.Elements() {
+			if e.Local() == name {
+				next = e
+				break
+			}
+		}
+		if next.IsZero() {
+			return "", false
+		}
+		n = next
+	}
+	return strings.TrimSpace(n.Text()), true
+}
+
+// judgeInner judges the signatures inside a document; nil when there are none.
+func (s *Sim) judgeInner(ctx context.Context, document []byte) *signature.Verdict {
+	doc, err := xmltree.Parse(document, xmltree.DefaultLimits())
+	if err != nil {
+		return nil
+	}
+	for e := range doc.Root().Descendants() {
+		if e.Is(soap.DSig, "Signature") {
+			return s.verifier.XMLDSig(ctx, doc, signature.Want{At: s.now()})
+		}
+	}
+	return nil
+}
+
+// readResult unpacks the output document. One that does not decode is kept
+// as it came: the inbox shows what the bridge sent.
+func (s *Sim) readResult(ctx context.Context, read map[string]string) *Result {
+	content, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(read["result"]), ""))
+	if err != nil {
+		content = []byte(read["result"])
+	}
+	sum := sha256.Sum256(content)
+	return &Result{Name: read["result_name"], MediaType: read["result_type"], Content: content, SHA256: hex.EncodeToString(sum[:]), Verdict: s.judgeInner(ctx, content)}
+}

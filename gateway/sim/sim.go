@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"kopir/signature"
+	"kopir/signature/keystore"
+	"kopir/signature/sigtest"
+)
+
+// Paths of the gateway's doors, as member systems know them.
+const (
+	SyncPath  = "/bip-sync-wss-gost/"
+	AsyncPath = "/bip-async/"
+)
+
+// Config of a simulation. BaseURL is required, the rest has defaults.
+type Config struct {
+	BaseURL string           // where the simulator's handler can be reached, such as http://127.0.0.1:8090
+	Now     func() time.Time // zero: time.Now
+	// Day is the authority's; zero: midnight UTC before Now.
+	Day       time.Time
+	FreshKeys bool // new RSA keys instead of those of sigtest's pool
+	Bridge    Bridge
+	Log       *zap.Logger // zero: silent
+
+	// Wait pauses before a retry or a slow answer; zero: a timer.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Retry says how long to wait before another try to push (try counts from
+	// 1), and whether to try at all; zero: from 1 s doubling to 1 min, 12 times.
+	Retry func(try int) (time.Duration, bool)
+}
+
+// Bridge is where the bridge under test lives. Empty addresses: its messages
+// wait until it polls, and what it should answer at once gets a fault.
+type Bridge struct {
+	AsyncURL string `json:"async_url"` // sendMessage and changeMassageStatusNotification are pushed here
+	SyncURL  string `json:"sync_url"`  // SendMessage for its services
+	Notify   bool   `json:"notify"`    // send changeMassageStatusNotification about what the bridge sent
+}
+
+// Sim is the simulation. Make it with New, serve Handler, end it with Close.
+type Sim struct {
+	base   string
+	now    func() time.Time
+	wait   func(ctx context.Context, d time.Duration) error
+	retry  func(try int) (time.Duration, bool)
+	log    *zap.Logger
+	client *http.Client
+	secret []byte // of the passwords that the gateway writes into what it pushes
+
+	authority, strangers *sigtest.Authority
+	verifier             *signature.Verifier
+	members              map[string]*member // by key; the map is fixed after New
+	registry             *registry
+	portal, csc          *desk
+	troubles             troubles
+	handler              http.Handler
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu           sync.Mutex
+	people       map[string]Person
+	order        []string                       // keys of people, in order of arrival
+	iins         map[string]string              // IIN to key: the first who had it
+	certificates map[string]*sigtest.Credential // a person's good one, by key
+	published    time.Time
+
+	gateway exchange
+}
+
+// member is a system at the gateway.
+type member struct {
+	key, sender, password, bin string
+	services                   []string
+
+	mu         sync.Mutex
+	credential *sigtest.Credential
+	sign       *keystore.Key
+	async      string // call-back address; empty: the member polls
+	sync       string // SyncChannel address for its services
+	notify     bool   // wants changeMassageStatusNotification
+	pushing    map[string]bool
+	keptBack   []func() // pushes that wait until another one has gone
+}
+
+// New makes a simulation: authority, members, people. Nothing is served and
+// nothing is sent before somebody uses Handler.
+func New(c Config) (*Sim, error) {
+	if !strings.HasPrefix(c.BaseURL, "http://") && !strings.HasPrefix(c.BaseURL, "https://") {
+		return nil, fmt.Errorf("sim: BaseURL %q must be the http address under which the simulator is reached", c.BaseURL)
+	}
+	s := &Sim{
+		base: strings.TrimRight(c.BaseURL, "/"), now: c.Now, wait: c.Wait, retry: c.Retry, log: c.Log,
+		members: map[string]*member{}, people: map[string]Person{}, iins: map[string]string{}, certificates: map[string]*sigtest.Credential{},
+		secret: []byte("the gateway's own"),
+		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: time.Minute}},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.wait == nil {
+		s.wait = sleep
+	}
+	if s.retry == nil {
+		s.retry = defaultRetry
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	s.troubles.reset()
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.published = s.now()
+	day := c.Day
+	if day.IsZero() {
+		day = s.now().UTC().Truncate(24 * time.Hour)
+	}
+	var err error
+	if s.authority, err = sigtest.NewAuthority("", sigtest.Options{BaseURL: s.base + "/ca", Day: day, FreshKeys: c.FreshKeys}); err != nil {
+		return nil, err
+	}
+	// A second authority, to which no root leads.
+	if s.strangers, err = sigtest.NewAuthority("STRANGER", sigtest.Options{BaseURL: s.base + "/ca", Day: day}); err != nil {
+		return nil, err
+	}
+	if s.verifier, err = newVerifier(s); err != nil {
+		return nil, err
+	}
+	if err := s.castAll(); err != nil {
+		return nil, err
+	}
+	s.gateway = newExchange(s.now())
+	s.SetBridge(c.Bridge)
+	s.handler = s.routes()
+	return s, nil
+}
+
+// defaultRetry tries for about ten minutes.
+func defaultRetry(try int) (time.Duration, bool) {
+	return min(time.Second<<min(try-1, 6), time.Minute), try <= 12
+}
+
+// castAll issues the systems' and the people's certificates, always in the
+// same order.
+func (s *Sim) castAll() error {
+	c, err := cast()
+	if err != nil {
+		return err
+	}
+	for _, row := range c.Systems {
+		org, ok := c.Organizations[row.Organization]
+		if !ok {
+			return fmt.Errorf("sim: cast.yaml: no organization %q", row.Organization)
+		}
+		credential, err := s.authority.Issue(sigtest.Profile{
+			Kind: sigtest.System, BIN: org.BIN, Organization: org.Name, CommonName: row.Name,
+		})
+		if err != nil {
+			return err
+		}
+		key, err := credential.Key()
+		if err != nil {
+			return err
+		}
+		s.members[row.Key] = &member{key: row.Key, sender: row.Sender, password: row.Password, bin: org.BIN, services: row.Services,
+			credential: credential, sign: key, pushing: map[string]bool{}}
+	}
+	for _, key := range []string{"gateway", "bridge", "portal", "csc", "registry"} {
+		if s.members[key] == nil {
+			return fmt.Errorf("sim: cast.yaml: no system %q", key)
+		}
+	}
+	s.portal = newDesk(s, s.members["portal"], "portal")
+	s.csc = newDesk(s, s.members["csc"], "csc")
+	s.registry = &registry{sim: s}
+	s.members["portal"].async = s.base + "/portal/callback"
+	s.members["csc"].async = s.base + "/csc/callback"
+	s.members["registry"].sync = s.base + "/registry/gbdfl"
+	for _, p := range c.People {
+		if org, ok := c.Organizations[p.Organization]; ok {
+			p.BIN, p.Organization = org.BIN, org.Name
+		}
+		if err := s.AddPerson(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddPerson lets somebody take part. The key must be new; the register of
+// natural persons knows the person as Registry says.
+func (s *Sim) AddPerson(p Person) error {
+	if p.Key == "" || p.IIN == "" || p.Surname == "" || p.GivenName == "" {
+		return errors.New("a person needs key, iin, surname and given_name")
+	}
+	if p.Kind == "" {
+		p.Kind = "person"
+	}
+	profile, err := p.profile(sigtest.Sign)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.people[p.Key]; ok || s.members[p.Key] != nil {
+		return fmt.Errorf("there is a person or system %q already", p.Key)
+	}
+	c, err := s.authority.Issue(profile)
+	if err != nil {
+		return err
+	}
+	s.people[p.Key], s.certificates[p.Key] = p, c
+	s.order = append(s.order, p.Key)
+	if _, ok := s.iins[p.IIN]; !ok {
+		s.iins[p.IIN] = p.Key
+	}
+	return nil
+}
+
+// Person finds somebody by key.
+func (s *Sim) Person(key string) (Person, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.people[key]
+	return p, ok
+}
+
+// byIIN finds somebody by number.
+func (s *Sim) byIIN(iin string) (Person, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key, ok := s.iins[iin]
+	return s.people[key], ok
+}
+
+func (s *Sim) desk(name string) (*desk, error) {
+	switch name {
+	case "portal":
+		return s.portal, nil
+	case "csc":
+		return s.csc, nil
+	}
+	return nil, fmt.Errorf("%q is neither portal nor csc", name)
+}
+
+// SetBridge says where the bridge under test lives.
+func (s *Sim) SetBridge(b Bridge) {
+	m := s.members["bridge"]
+	m.mu.Lock()
+	m.async, m.sync, m.notify = b.AsyncURL, b.SyncURL, b.Notify
+	m.mu.Unlock()
+}
+
+// Handler serves every part of the simulation.
+func (s *Sim) Handler() http.Handler { return s.handler }
+
+// Close stops deliveries and waits for those under way.
+func (s *Sim) Close() {
+	s.cancel()
+	s.work.Wait()
+	s.client.CloseIdleConnections()
+}
+
+// PushPassword is what stands in sender/password of what the gateway pushes in
+// the name of a sender: 64 hexadecimal digits, the same for each message.
+func (s *Sim) PushPassword(sender string) string {
+	mac := hmac.New(sha256.New, s.secret)
+	mac.Write([]byte(sender))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func (s *Sim) memberBySender(id string) *member {
+	for _, m := range s.members {
+		if m.sender == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// memberForService is who receives requests of a service.
+func (s *Sim) memberForService(id string) *member {
+	for _, m := range s.members {
+		for _, own := range m.services {
+			if own == id {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+func (m *member) addresses() (async, sync string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.async, m.sync
+}
