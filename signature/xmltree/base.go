@@ -1,13 +1,17 @@
 package xmltree
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
-// reference parts of RFC 3986 section 3; nil means absent.
+// uriParts are the components of RFC 3986 section 3; nil means absent. The
+// fragment is dropped.
 type uriParts struct {
 	scheme, authority, path, query []byte
 }
 
-// splitURI follows RFC 3986 appendix B. The fragment is dropped.
+// splitURI follows RFC 3986 appendix B.
 func splitURI(u []byte) (p uriParts) {
 	if i := bytes.IndexByte(u, '#'); i >= 0 {
 		u = u[:i]
@@ -15,7 +19,8 @@ func splitURI(u []byte) (p uriParts) {
 	if i := bytes.IndexByte(u, '?'); i >= 0 {
 		u, p.query = u[:i], u[i+1:]
 	}
-	if i := bytes.IndexByte(u, ':'); i > 0 && hasScheme(u) {
+	if hasScheme(u) {
+		i := bytes.IndexByte(u, ':')
 		p.scheme, u = u[:i], u[i+1:]
 	}
 	if bytes.HasPrefix(u, []byte("//")) {
@@ -30,108 +35,129 @@ func splitURI(u []byte) (p uriParts) {
 	return p
 }
 
-// joinReferences resolves ref against base: join-URI-References of Canonical
-// XML 1.1 section 2.4, which is RFC 3986 section 5.2 for a base that may be
-// relative, so that leading ".." segments stay.
-func joinReferences(base, ref []byte) []byte {
-	r := splitURI(ref)
-	if r.scheme != nil {
-		r.path = removeDots(r.path)
-		return r.join()
-	}
-	b := splitURI(base)
-	switch {
-	case r.authority != nil:
-		r.path = removeDots(r.path)
-	case len(r.path) == 0:
-		r.path = removeDots(b.path)
-		if r.query == nil {
-			r.query = b.query
+// joinReferences resolves the first reference against the second, the result
+// against the third, and so on: join-URI-References of Canonical XML 1.1
+// section 2.4, which is RFC 3986 section 5.2 for bases that may be relative,
+// so that leading ".." segments stay. Each segment is touched once: a chain
+// of bases costs no more than its length.
+func joinReferences(fromInside [][]byte) []byte {
+	u := splitURI(fromInside[0])
+	path := pathOf(u.path)
+	open := len(u.path) == 0 // the path is that of the base
+	for _, outer := range fromInside[1:] {
+		if u.scheme != nil {
+			break
 		}
-		r.authority = b.authority
-	case r.path[0] == '/':
-		r.path = removeDots(r.path)
-		r.authority = b.authority
-	default:
-		r.path = removeDots(merge(b, r.path))
-		r.authority = b.authority
-	}
-	r.scheme = b.scheme
-	return r.join()
-}
-
-// merge is RFC 3986 section 5.2.3; a base that ends in a dot segment names a
-// directory.
-func merge(base uriParts, path []byte) []byte {
-	if base.authority != nil && len(base.path) == 0 {
-		return append([]byte{'/'}, path...)
-	}
-	dir := base.path
-	last := dir[bytes.LastIndexByte(dir, '/')+1:]
-	if string(last) == ".." || string(last) == "." {
-		dir = append(bytes.Clone(dir), '/')
-	} else {
-		dir = dir[:len(dir)-len(last)]
-	}
-	return append(bytes.Clone(dir), path...)
-}
-
-// removeDots resolves "." and ".." segments and empty ones between slashes;
-// ".." segments for which a relative path has nothing to remove stay in front.
-func removeDots(path []byte) []byte {
-	rooted := len(path) > 0 && path[0] == '/'
-	var out [][]byte
-	segments := bytes.Split(path, []byte("/"))
-	if rooted {
-		segments = segments[1:]
-	}
-	for i, s := range segments {
-		last := i == len(segments)-1
+		base := splitURI(outer)
+		u.scheme = base.scheme
+		if u.authority != nil {
+			continue
+		}
+		u.authority = base.authority
 		switch {
-		case string(s) == ".":
-			if last {
-				out = append(out, nil)
+		case open:
+			path = pathOf(base.path)
+			if u.query == nil {
+				u.query = base.query
 			}
-		case string(s) == "..":
-			switch {
-			case len(out) > 0 && string(out[len(out)-1]) != "..":
-				out = out[:len(out)-1]
-				if last && len(out) > 0 || last && rooted {
-					out = append(out, nil)
-				}
-			case rooted:
-				if last {
-					out = append(out, nil)
-				}
-			default:
-				out = append(out, s)
-				if last {
-					out = append(out, nil)
-				}
-			}
-		case len(s) == 0 && !last:
-		default:
-			out = append(out, s)
+		case !path.rooted:
+			path.under(directory(base))
 		}
+		open = path.isEmpty()
 	}
-	joined := bytes.Join(out, []byte("/"))
-	if rooted {
-		joined = append([]byte{'/'}, joined...)
+	var out []byte
+	if u.scheme != nil {
+		out = append(append(out, u.scheme...), ':')
 	}
-	return joined
+	if u.authority != nil {
+		out = append(append(out, "//"...), u.authority...)
+	}
+	out = path.append(out)
+	if u.query != nil {
+		out = append(append(out, '?'), u.query...)
+	}
+	return out
 }
 
-func (p uriParts) join() []byte {
-	var out []byte
-	if p.scheme != nil {
-		out = append(append(out, p.scheme...), ':')
+// directory is the path of base up to its last slash; one that ends in a dot
+// segment names a directory.
+func directory(base uriParts) path {
+	if base.authority != nil && len(base.path) == 0 {
+		return path{rooted: true}
 	}
-	if p.authority != nil {
-		out = append(append(out, "//"...), p.authority...)
+	p := pathOf(base.path)
+	if len(p.reversed) > 0 {
+		p.reversed = p.reversed[1:]
 	}
-	out = append(out, p.path...)
-	if p.query != nil {
-		out = append(append(out, '?'), p.query...)
+	return p
+}
+
+// path is a path without dot segments but leading "..", and without empty
+// segments but a last one, which stands for a slash at the end.
+type path struct {
+	rooted   bool
+	ups      int      // leading ".." segments
+	reversed [][]byte // the other segments, last first
+}
+
+func pathOf(raw []byte) (p path) {
+	if len(raw) == 0 {
+		return p
+	}
+	if raw[0] == '/' {
+		p.rooted, raw = true, raw[1:]
+	}
+	for more := true; more; {
+		var segment []byte
+		segment, raw, more = bytes.Cut(raw, []byte("/"))
+		switch string(segment) {
+		case "..":
+			if n := len(p.reversed); n > 0 {
+				p.reversed = p.reversed[:n-1]
+			} else if !p.rooted {
+				p.ups++
+			}
+			segment = nil
+		case ".":
+			segment = nil
+		}
+		if len(segment) > 0 || !more {
+			p.reversed = append(p.reversed, segment)
+		}
+	}
+	slices.Reverse(p.reversed)
+	return p
+}
+
+// under puts a relative path under the directory dir.
+func (p *path) under(dir path) {
+	for p.ups > 0 && len(dir.reversed) > 0 {
+		dir.reversed = dir.reversed[1:]
+		p.ups--
+	}
+	if dir.rooted {
+		p.rooted, p.ups = true, 0
+	}
+	p.ups += dir.ups
+	p.reversed = append(p.reversed, dir.reversed...)
+}
+
+func (p path) isEmpty() bool {
+	return !p.rooted && p.ups == 0 && (len(p.reversed) == 0 || len(p.reversed) == 1 && len(p.reversed[0]) == 0)
+}
+
+func (p path) append(out []byte) []byte {
+	if p.rooted {
+		out = append(out, '/')
+	}
+	for range p.ups {
+		out = append(out, "../"...)
+	}
+	for i := len(p.reversed) - 1; i >= 0; i-- {
+		out = append(out, p.reversed[i]...)
+		if i > 0 {
+			out = append(out, '/')
+		}
 	}
 	return out
 }

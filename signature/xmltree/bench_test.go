@@ -31,7 +31,7 @@ func message(data string) []byte {
 func rows(n int) string {
 	var b strings.Builder
 	for i := 0; i < n; i += 3 {
-		fmt.Fprintf(&b, "\n  <row no=\"%d\"><surname>ТЕСТОВ</surname><name>ТЕСТ</name></row>", i)
+		fmt.Fprintf(&b, "\n  <row no=\"%d\"><surname>ТЕСТОВ</surname><address>г. Алматы, ул. Тестовая, 1</address></row>", i)
 	}
 	return b.String()
 }
@@ -46,9 +46,9 @@ func sizes() []struct {
 		src  []byte
 	}{
 		{"4KB", message("&lt;application&gt;&lt;iin&gt;900101300123&lt;/iin&gt;" + strings.Repeat("&lt;a&gt;ӘЖ&lt;/a&gt;", 20) + "&lt;/application&gt;")},
-		{"500KB-rows", message(rows(15_000))},
+		{"500KB-rows", message(rows(10_500))},
 		{"5MB-attachment", message("<file>" + strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0\n", 5<<20/77) + "</file>")},
-		{"10MB-elements", message(rows(280_000))},
+		{"10MB-elements", message(rows(210_000))},
 	}
 }
 
@@ -76,15 +76,11 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkCanonical: the Body of a parsed message, with goxmldsig's
-// canonicaliser over etree as reference. The bytes of both are equal.
+// BenchmarkCanonical: a parsed message, with goxmldsig's canonicaliser over
+// etree as reference.
 func BenchmarkCanonical(b *testing.B) {
 	for _, s := range sizes() {
 		doc, err := Parse(s.src, Limits{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		body, err := doc.ByID("id-1")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -93,7 +89,7 @@ func BenchmarkCanonical(b *testing.B) {
 			b.ReportAllocs()
 			var out []byte
 			for b.Loop() {
-				out = doc.Canonical(out[:0], body, C14N{Kind: Exclusive})
+				out = doc.Canonical(out[:0], Node{}, C14N{Kind: Exclusive})
 			}
 		})
 		foreign := etree.NewDocument()
@@ -101,12 +97,11 @@ func BenchmarkCanonical(b *testing.B) {
 			b.Fatal(err)
 		}
 		theirs := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-		element := foreign.FindElement("./Envelope/Body")
 		b.Run(s.name+"/goxmldsig", func(b *testing.B) {
 			b.SetBytes(int64(len(s.src)))
 			b.ReportAllocs()
 			for b.Loop() {
-				out, err := theirs.Canonicalize(element)
+				out, err := theirs.Canonicalize(foreign.Root())
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -1,7 +1,6 @@
 package xmltree
 
 import (
-	"bytes"
 	"slices"
 )
 
@@ -45,7 +44,7 @@ func (w *writer) attributesWithInherited(i int32) {
 		}
 		last = a
 		if len(bases) > 0 && d.bindings[a.bind].uri == xmlURI && string(d.local(a)) == "base" {
-			w.base(bases)
+			w.base(bases, bases[0].name > n.start) // behind its own tag's name: not inherited
 			continue
 		}
 		w.attribute(a)
@@ -53,16 +52,18 @@ func (w *writer) attributesWithInherited(i int32) {
 }
 
 // base writes xml:base as the fix-up of Canonical XML 1.1 wants it: that of
-// the element, resolved against those around it. An empty result is not written.
-func (w *writer) base(fromInside []*attribute) {
+// the element, resolved against those around it. Only a resolved value may be
+// empty, and is then not written.
+func (w *writer) base(fromInside []*attribute, own bool) {
 	value := w.d.valueOf(fromInside[0])
 	if len(fromInside) > 1 {
-		value = bytes.Clone(value)
-		for _, a := range fromInside[1:] {
-			value = joinReferences(w.d.valueOf(a), value)
+		values := make([][]byte, len(fromInside))
+		for i, a := range fromInside {
+			values[i] = w.d.valueOf(a)
 		}
+		value = joinReferences(values)
 	}
-	if len(value) == 0 {
+	if len(value) == 0 && !(own && len(fromInside) == 1) {
 		return
 	}
 	w.dst = append(w.dst, ` xml:base="`...)

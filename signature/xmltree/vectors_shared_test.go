@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sharedDir is the folder of the vectors that are kept outside the repository.
@@ -113,4 +115,95 @@ func runVector(t *testing.T, dir string, c vector) string {
 		t.Fatal("the vector's file is damaged")
 	}
 	return "bytes"
+}
+
+// TestHostile: no honest message is refused, and the resource attacks end
+// quickly, read or refused.
+func TestHostile(t *testing.T) {
+	dir := sharedDir(t, "vectors", "hostile", "visible")
+	raw, err := os.ReadFile(filepath.Join(dir, "MANIFEST.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Variants []struct {
+			File, Expect string
+			Recipe       *struct {
+				Token string
+				Fill  [][2]any
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	read, refused := 0, map[Code]int{}
+	for _, v := range manifest.Variants {
+		src, err := os.ReadFile(filepath.Join(dir, v.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Recipe != nil {
+			var fill strings.Builder
+			for _, part := range v.Recipe.Fill {
+				for n := range int(part[1].(float64)) {
+					fill.WriteString(strings.ReplaceAll(part[0].(string), "{n}", fmt.Sprintf("%07d", n)))
+				}
+			}
+			src = []byte(strings.ReplaceAll(string(src), v.Recipe.Token, fill.String()))
+		}
+		begin := time.Now()
+		doc, err := Parse(src, Limits{})
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("%s took %v", v.File, took)
+		}
+		if err != nil {
+			refused[err.(*Error).Code]++
+			if v.Expect == "accept" {
+				t.Errorf("%s: %v", v.File, err)
+			}
+			continue
+		}
+		read++
+		if out := doc.Canonical(nil, Node{}, C14N{Kind: Exclusive, Comments: true}); len(out) == 0 {
+			t.Error(v.File, "has no canonical form")
+		}
+	}
+	t.Log(read, "read, refused:", refused)
+	if read < 100 || len(refused) < 10 {
+		t.Error("too little was tried")
+	}
+}
+
+// TestSamples: the octets that were hashed and signed in messages found on the
+// wire.
+func TestSamples(t *testing.T) {
+	dir := sharedDir(t, "shep", "samples")
+	for _, number := range []string{"01", "02", "03", "05", "06"} {
+		files, err := filepath.Glob(filepath.Join(dir, number+"-*.xml"))
+		if err != nil || len(files) != 1 {
+			t.Fatal(number, files, err)
+		}
+		src, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc := mustParse(t, string(src))
+		for part, is := range map[string]func(Node) bool{
+			"body":       func(n Node) bool { return n.Is("http://schemas.xmlsoap.org/soap/envelope/", "Body") },
+			"signedinfo": func(n Node) bool { return n.Is("http://www.w3.org/2000/09/xmldsig#", "SignedInfo") },
+		} {
+			want, err := os.ReadFile(filepath.Join(dir, "vectors", number+"."+part+".c14n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range doc.Root().Descendants() {
+				if is(n) {
+					if got := doc.Canonical(nil, n, C14N{Kind: Exclusive}); string(got) != string(want) {
+						t.Errorf("%s %s\ngot  %q\nwant %q", number, part, got, want)
+					}
+				}
+			}
+		}
+	}
 }
