@@ -86,8 +86,8 @@ func (v *Verifier) checkReferences(sig *xmlSignature, t task) *verdict.Check {
 				return refuse(verdict.CheckReferences, verdict.SigConstraintsFailure, "%stwo references to one element", place(r.node))
 			}
 		}
-		if v.lab == nil || !v.lab.manifests {
-			if m, ok := manifest(r.target); ok {
+		if m, ok := manifest(r.target); ok {
+			if v.lab == nil || v.lab.manifest == nil || !v.lab.manifest(m) {
 				return refuse(verdict.CheckReferences, verdict.SigConstraintsFailure, "%sa manifest's references are not followed, so it vouches for nothing", place(m))
 			}
 		}
@@ -133,13 +133,25 @@ func (t task) primary(n xmltree.Node) bool {
 		return n == t.body
 	case n.IsZero() || !n.Within(t.node):
 		return !insideSignature(n)
+	case n.Is(nsDS, "SignatureProperties"), n.Is(nsDS, "SignatureProperty"):
+		return false
 	default:
 		root := t.scope.root
 		if root.IsZero() {
 			root = t.scope.doc.Root()
 		}
-		return t.node == root && n.Is(nsDS, "Object") && n.Parent() == t.node
+		return t.node == root && insideObject(n, t.node)
 	}
+}
+
+// insideObject: the element is an Object of the signature, or lies in one.
+func insideObject(n, signature xmltree.Node) bool {
+	for ; !n.IsZero() && n != signature; n = n.Parent() {
+		if n.Parent() == signature {
+			return n.Is(nsDS, "Object")
+		}
+	}
+	return false
 }
 
 // insideSignature: the element lies within some ds:Signature.
@@ -211,7 +223,7 @@ func (v *Verifier) findKey(sig *xmlSignature, t task, out *SignatureVerdict) (al
 	if bad != nil {
 		return nil, bad
 	}
-	out.Certificate = c
+	out.Certificate, out.others = c, k.others
 	out.Checks = append(out.Checks, verdict.Pass(verdict.CheckCertificate, c.SerialHex()))
 	if c.PublicKey == nil {
 		return nil, refuse(verdict.CheckKey, verdict.CryptoConstraintsFailure, "the key of the certificate cannot be used: %v", c.KeyProblem)
@@ -223,7 +235,7 @@ func (v *Verifier) findKey(sig *xmlSignature, t task, out *SignatureVerdict) (al
 // is right: chain, dates, usage, person, and last of all revocation.
 func (v *Verifier) checkSigner(ctx context.Context, out *SignatureVerdict, want Want) {
 	c := out.Certificate
-	chain, checks := v.trust().Chain(c, want.At)
+	chain, checks := v.trust().ChainWith(c, out.others, want.At)
 	out.Checks = append(out.Checks, checks...)
 	out.Checks = append(out.Checks, c.CheckUsage())
 	if want.IIN != "" {

@@ -29,6 +29,7 @@ type keyInfo struct {
 	security xmltree.Node // the wsse:Security header in which tokens are looked up; zero: no tokens
 	doc      *xmltree.Document
 	found    *nuc.Certificate
+	others   []*nuc.Certificate // authorities that came along
 }
 
 // certificate finds the signer's certificate.

@@ -51,7 +51,7 @@ func (v *Verifier) digestAllowed(uri string) (*algorithm.Digest, *verdict.Check)
 	if !ok {
 		return nil, refuse(verdict.CheckAlgorithms, verdict.CryptoConstraintsFailure, "the digest algorithm %s is not on the list", quote(uri))
 	}
-	if d.Refusal != verdict.None && (v.lab == nil || d.New == nil) {
+	if d.Refusal != verdict.None && !v.lab.allows(d.Name) {
 		return nil, refuse(verdict.CheckAlgorithms, d.Refusal, "the digest algorithm %s is refused by policy", d.Name)
 	}
 	return d, nil
@@ -63,11 +63,13 @@ func (v *Verifier) methodAllowed(uri string) (*algorithm.Signature, *verdict.Che
 	if !ok {
 		return nil, refuse(verdict.CheckAlgorithms, verdict.CryptoConstraintsFailure, "the signature algorithm %s is not on the list", quote(uri))
 	}
-	if s.Refusal != verdict.None && v.lab == nil {
+	if s.Refusal != verdict.None && !v.lab.allows(s.Name) {
 		return nil, refuse(verdict.CheckAlgorithms, s.Refusal, "the signature algorithm %s is refused by policy: %s", s.Name, s.Why)
 	}
 	return s, nil
 }
+
+func (l *lab) allows(row string) bool { return l != nil && l.allow != nil && l.allow(row) }
 
 // refuse makes the check that ends a judgement.
 func refuse(name string, reason verdict.Reason, format string, args ...any) *verdict.Check {

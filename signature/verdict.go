@@ -29,7 +29,8 @@ type SignatureVerdict struct {
 	Certificate *nuc.Certificate // the signer's; nil if none was found
 	Checks      []verdict.Check
 
-	parts []part
+	parts  []part
+	others []*nuc.Certificate // that came beside the signer's; believed only as far as a root vouches for them
 }
 
 // Timestamp is what wsu:Timestamp says. Whether that is fresh is for the

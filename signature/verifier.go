@@ -46,8 +46,10 @@ type lab struct {
 	// key gives the key where a document only names it; the certificate's
 	// checks are then left out.
 	key func(keyInfo xmltree.Node) (algorithm.PublicKey, bool)
-	// manifests: a reference to a ds:Manifest may pass, unfollowed.
-	manifests bool
+	// allow lets an algorithm through that policy refuses, by the row's name.
+	allow func(row string) bool
+	// manifest lets a reference to a ds:Manifest pass, unfollowed.
+	manifest func(xmltree.Node) bool
 	// digested is told the octets of each reference, signed those of SignedInfo.
 	digested func(index int, octets []byte)
 	signed   func(octets []byte)

@@ -52,11 +52,16 @@ func (k *keyInfo) x509Data(n xmltree.Node) *verdict.Check {
 			return unnamed(name, "%s is not that of a certificate beside it", name.Local())
 		}
 	}
+	for _, c := range certs {
+		if c.Fingerprint != leaf.Fingerprint {
+			k.others = append(k.others, c)
+		}
+	}
 	return k.take(leaf, n)
 }
 
 // onlyLeaf is the one certificate that is not the issuer of another; the
-// others only come along and are not believed. nil: there is none, or two.
+// others only come along: a chain may lead through them, to a configured root. nil: there is none, or two.
 func onlyLeaf(certs []*nuc.Certificate) *nuc.Certificate {
 	var leaf *nuc.Certificate
 	for _, c := range certs {

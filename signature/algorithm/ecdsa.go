@@ -65,14 +65,17 @@ func verifyECDSA(key PublicKey, digest, sig []byte) error {
 	return nil
 }
 
-// verifyECDSAXML takes r and s beside each other, both as wide as the order
-// (XML Signature 1.1 section 6.4.3), not the DER of certificates.
+// verifyECDSAXML takes r and s beside each other (XML Signature 1.1 section
+// 6.4.3), not the DER of certificates. Both should be as wide as the order;
+// Java makes them as wide as the larger of the two needs, so narrower halves
+// are read too.
 func verifyECDSAXML(key PublicKey, digest, sig []byte) error {
 	k, ok := key.(ECPublicKey)
 	if !ok {
 		return ErrKeyKind
 	}
-	if width := (k.Curve.Params().N.BitLen() + 7) / 8; len(sig) != 2*width {
+	width := (k.Curve.Params().N.BitLen() + 7) / 8
+	if len(sig) == 0 || len(sig)%2 != 0 || len(sig) > 2*width {
 		return fmt.Errorf("the value has %d bytes, r and s of this curve have %d", len(sig), 2*width)
 	}
 	r, s := new(big.Int).SetBytes(sig[:len(sig)/2]), new(big.Int).SetBytes(sig[len(sig)/2:])

@@ -64,6 +64,31 @@ func (t *Trust) Chain(leaf *Certificate, at time.Time) ([]*Certificate, []verdic
 	return slices.Clone(p.certs), []verdict.Check{p.keys, p.link, validity(p.certs, at)}
 }
 
+// ChainWith is Chain where others may stand between the leaf and the
+// configured authorities: certificates that came with a message. They are
+// believed only as far as a configured root vouches for them, and nothing is
+// remembered of such a chain.
+func (t *Trust) ChainWith(leaf *Certificate, others []*Certificate, at time.Time) ([]*Certificate, []verdict.Check) {
+	chain, checks := t.Chain(leaf, at)
+	if chain != nil || len(others) == 0 {
+		return chain, checks
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	s := search{trust: t, out: &paths{depth: -1}, others: others}
+	s.from([]*Certificate{leaf})
+	for _, p := range s.out.chains {
+		if within(p.certs, at) {
+			return p.certs, []verdict.Check{p.keys, p.link, p.dates}
+		}
+	}
+	if len(s.out.chains) == 0 {
+		return nil, checks
+	}
+	p := s.out.chains[0]
+	return p.certs, []verdict.Check{p.keys, p.link, validity(p.certs, at)}
+}
+
 func within(chain []*Certificate, at time.Time) bool {
 	for _, c := range chain {
 		if at.Before(c.NotBefore) || at.After(c.NotAfter) {
@@ -147,6 +172,7 @@ func (t *Trust) search(leaf *Certificate) *paths {
 type search struct {
 	trust      *Trust
 	out        *paths
+	others     []*Certificate // that came with a message
 	signatures int
 }
 
@@ -187,6 +213,11 @@ func (s *search) from(path []*Certificate) {
 		return
 	}
 	candidates := s.trust.bySubject[string(last.RawIssuer)]
+	for _, o := range s.others {
+		if bytes.Equal(o.RawSubject, last.RawIssuer) {
+			candidates = append(candidates[:len(candidates):len(candidates)], o)
+		}
+	}
 	if len(candidates) == 0 && depth > 1 {
 		s.broken(depth, verdict.NoCertificateChain, "the chain ends at %s: no configured root %s", last.label(), last.IssuerName)
 	}
