@@ -133,3 +133,6 @@ func (*AsyncChangeStatusNotifyResponse) message() (Operation, Kind) {
 	return ClientChangeMassageStatusNotification, Response
 }
 func (f *Fault) message() (Operation, Kind) { return f.Operation, FaultKind }
+
+// OperationOf names the operation and kind of message that a payload is.
+func OperationOf(p Payload) (Operation, Kind) { return p.message() }

@@ -1,0 +1,96 @@
+package client
+
+import (
+	"fmt"
+
+	"kopir/gateway/soap"
+)
+
+// Outcome is what is known of a message whose exchange failed.
+type Outcome string
+
+const (
+	NotSent Outcome = "not_sent" // it never left
+	Unknown Outcome = "unknown"  // it may have arrived
+	Refused Outcome = "refused"  // the peer answered with a fault: it was not taken
+)
+
+// Error is a failed exchange.
+type Error struct {
+	Peer      string
+	Operation soap.Operation
+	Outcome   Outcome
+	// Temporary: sending the same message again can help.
+	Temporary bool
+	Code      string // the peer's own code of a fault
+	Status    int    // HTTP status, 0 when there was no answer
+	Err       error
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("client: %s: %s: %s", e.Peer, e.Operation, e.Outcome)
+	if e.Status != 0 {
+		s += fmt.Sprintf(", HTTP %d", e.Status)
+	}
+	if e.Code != "" {
+		s += ", code " + e.Code
+	}
+	return s + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause: a *soap.Fault, a *soap.Error, an error of the network.
+func (e *Error) Unwrap() error { return e.Err }
+
+// lasting are codes of faults that another try of the same message meets
+// again; passing are those of a service that is down. They are one platform's.
+var (
+	lasting = map[string]bool{
+		"SCE001": true,                                 // bad format
+		"SCE005": true, "SCE006": true, "SCE007": true, // transport signature out of date, wrong, missing
+		"SCE015": true, "SCE016": true, "SCE017": true, // the same of the business signature
+		"SVC_ERRFORMAT": true,
+	}
+	passing = map[string]bool{"SCE004": true, "SCE909": true, "SE_PROCESSOR": true}
+)
+
+// faultCode is the code that says most, and temporary whether another try can
+// help: by the known codes, then by SOAP 1.1, section 4.4.1 (Client: not without
+// change; Server: perhaps), and yes where nothing is known.
+func faultCode(f *soap.Fault) (code string, temporary bool) {
+	code = f.Code
+	if f.Info != nil && f.Info.ErrorCode != "" {
+		code = f.Info.ErrorCode
+	}
+	switch class := firstPart(f.Code); {
+	case lasting[code]:
+		return code, false
+	case passing[code]:
+		return code, true
+	case class == "Client", class == "VersionMismatch", class == "MustUnderstand":
+		return code, false
+	default:
+		return code, true
+	}
+}
+
+// firstPart is the general class of a dotted fault code.
+func firstPart(code string) string {
+	for i := range len(code) {
+		if code[i] == '.' {
+			return code[:i]
+		}
+	}
+	return code
+}
+
+// temporaryStatus says whether an HTTP answer without a fault may change by
+// itself. Addresses and access rights that are wrong are put right by people
+// while messages wait; a message that is too large stays so.
+func temporaryStatus(status int) bool {
+	switch status {
+	case 400, 413, 415, 422, 431:
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kopir/gateway/soap"
+)
+
+// Mailbox is what a Poller fetches from; *Async is one.
+type Mailbox interface {
+	Messages(ctx context.Context, q Query) (*soap.AsyncGetMessagesResponse, *Answer, error)
+	Confirm(ctx context.Context, messageID, serviceID string, refusal *soap.ErrorInfo, resend bool) (*soap.AsyncSendDeliveryNotificationResponse, *Answer, error)
+}
+
+// Fetched is a message that was fetched, with the answer that held it.
+type Fetched struct {
+	Message soap.AsyncMessage
+	Answer  *Answer
+}
+
+// Rejection is the error of a handler that refuses a message: the gateway is
+// told, and with Resend asked to hand it out again.
+type Rejection struct {
+	Code, Text string
+	Resend     bool
+}
+
+func (r *Rejection) Error() string { return "client: rejected " + r.Code + ": " + r.Text }
+
+// Poller fetches the messages of a service instead of having them pushed. A
+// message is confirmed after Handle has returned, so one whose confirmation is
+// lost comes again: Handle must know messages by their id.
+type Poller struct {
+	From      Mailbox
+	ServiceID string
+	Amount    int32 // messages at a time; zero: the gateway's default
+	// Every is the pause between questions when nothing waits; after a failure
+	// it doubles each time, up to sixteenfold. Zero: a minute.
+	Every time.Duration
+	// Handle takes one message. nil: it is kept safely, and is confirmed. A
+	// *Rejection: it is refused. Any other error: it is neither, and comes
+	// again.
+	Handle func(ctx context.Context, f Fetched) error
+	// Failed is told of what went wrong; nil: nobody is.
+	Failed func(err error)
+}
+
+// Run polls until the context ends, and returns its error.
+func (p *Poller) Run(ctx context.Context) error {
+	every := p.Every
+	if every <= 0 {
+		every = time.Minute
+	}
+	pause := every
+	for {
+		taken, err := p.Once(ctx)
+		switch {
+		case err != nil:
+			if p.Failed != nil && ctx.Err() == nil {
+				p.Failed(err)
+			}
+		case taken > 0:
+			pause = min(every, time.Second) // more may wait
+		default:
+			pause = every
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		if err != nil {
+			pause = min(max(pause, every)*2, every*16)
+		}
+	}
+}
+
+// Once asks once and handles what came, in its order. taken counts the
+// messages that were confirmed or refused for good; the error joins all that
+// failed.
+func (p *Poller) Once(ctx context.Context) (taken int, err error) {
+	got, answer, err := p.From.Messages(ctx, Query{ServiceID: p.ServiceID, Amount: p.Amount})
+	if err != nil {
+		return 0, err
+	}
+	var faults []error
+	for _, m := range got.Messages {
+		if ctx.Err() != nil {
+			return taken, errors.Join(append(faults, ctx.Err())...)
+		}
+		final, err := p.settle(ctx, Fetched{m, answer})
+		if err != nil {
+			faults = append(faults, err)
+		} else if final {
+			taken++
+		}
+	}
+	return taken, errors.Join(faults...)
+}
+
+// settle handles one message and tells the gateway. final is false when it
+// will come again.
+func (p *Poller) settle(ctx context.Context, f Fetched) (final bool, err error) {
+	info := f.Message.MessageInfo
+	if info.MessageID == "" {
+		return false, errors.New("client: a fetched message has no id, so it cannot be confirmed")
+	}
+	var refusal *soap.ErrorInfo
+	resend := false
+	if err := p.Handle(ctx, f); err != nil {
+		var r *Rejection
+		if !errors.As(err, &r) {
+			return false, err
+		}
+		refusal, resend = &soap.ErrorInfo{ErrorCode: r.Code, ErrorMessage: r.Text}, r.Resend
+	}
+	if _, _, err := p.From.Confirm(ctx, info.MessageID, info.ServiceID, refusal, resend); err != nil {
+		return false, err
+	}
+	return !resend, nil
+}

@@ -1,0 +1,111 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kopir/gateway"
+	"kopir/gateway/soap"
+	"kopir/mappings"
+)
+
+// Sender sends the bridge's notices to portal and service centres through an
+// asynchronous channel. The service's description says how the notice is
+// carried and whether it is signed by itself.
+type Sender struct {
+	// Outlets gives the way out of each route.
+	Outlets map[gateway.Route]Outlet
+	// Services are the descriptions.
+	Services *mappings.Set
+	// SignDocument signs a notice by itself (enveloped), for services whose
+	// partner expects that; nil where none does.
+	SignDocument func(document []byte) ([]byte, error)
+	// RouteID is filled in where the gateway asks for it, by service id.
+	RouteID map[string]string
+}
+
+// Outlet is the way to a partner.
+type Outlet struct {
+	// Channel is the same one for several routes where one gateway serves them.
+	Channel *Async
+	// ServiceID is the partner's own service, for notices that belong to no
+	// conversation which the partner opened.
+	ServiceID string
+}
+
+var _ gateway.Sender = (*Sender)(nil)
+
+// Send implements gateway.Sender. The same delivery gives the same bytes each
+// time, as long as the key is the same.
+func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt, error) {
+	never := func(err error) (gateway.Receipt, error) {
+		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Err: err}
+	}
+	out := s.Outlets[d.Route]
+	if out.Channel == nil {
+		return never(fmt.Errorf("client: no way out for the route %q", d.Route))
+	}
+	serviceID := d.ServiceID
+	if serviceID == "" {
+		serviceID = out.ServiceID
+	}
+	shape, err := s.shape(d)
+	if err != nil {
+		return never(err)
+	}
+	document := d.Body
+	if shape.Data.Signed == "inner" {
+		if s.SignDocument == nil {
+			return never(fmt.Errorf("client: notices of %q must be signed by themselves, and there is no key for it", d.ServiceID))
+		}
+		if document, err = s.SignDocument(document); err != nil {
+			return gateway.Receipt{}, &gateway.SendError{Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
+		}
+	}
+	data, err := carry(shape.Data.Form, document)
+	if err != nil {
+		return never(err)
+	}
+	response, answer, err := out.Channel.SendMessage(ctx, soap.AsyncMessageInfo{
+		MessageID: d.MessageID, CorrelationID: d.CorrelationID, ServiceID: serviceID,
+		MessageType: soap.MessageType(d.MessageType), MessageDate: d.MessageDate, RouteID: s.RouteID[serviceID],
+	}, data)
+	receipt := gateway.Receipt{Sent: answer.Sent, Answer: answer.Raw}
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return receipt, &gateway.SendError{Permanent: !e.Temporary, Code: e.Code, Err: err}
+	case err != nil:
+		return receipt, err
+	}
+	receipt.MessageID, receipt.CorrelationID = response.MessageID, response.CorrelationID
+	return receipt, nil
+}
+
+// shape is how the service describes the notice.
+func (s *Sender) shape(d gateway.Delivery) (*mappings.Shape, error) {
+	service, ok := s.Services.ByGateway(d.ServiceID)
+	if !ok {
+		return nil, fmt.Errorf("client: no description of the service %q", d.ServiceID)
+	}
+	shape, ok := service.Shape(string(d.Route))
+	if !ok {
+		return nil, fmt.Errorf("client: service %s has no notice for %q", service.ID, d.Route)
+	}
+	return shape, nil
+}
+
+// carry puts the notice into data as the service's partner reads it.
+func carry(form string, document []byte) (soap.Data, error) {
+	switch form {
+	case "escaped":
+		return soap.EscapedData(document), nil
+	case "cdata":
+		return soap.Data{Form: soap.CDATA, Text: document}, nil
+	case "nested":
+		return soap.NestedData(withoutDeclaration(document)), nil
+	default:
+		return soap.Data{}, fmt.Errorf("client: notices have the unknown form %q", form)
+	}
+}
