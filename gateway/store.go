@@ -127,6 +127,9 @@ const (
 	ToRegistry Route = "registry" // the question to the register of persons
 )
 
+// Routes is the closed list.
+func Routes() []Route { return []Route{ToPortal, ToCSC, ToLocal, ToRegistry} }
+
 // DeliveryState is how far a delivery has come.
 type DeliveryState string
 
@@ -145,6 +148,8 @@ type Delivery struct {
 	Route       Route         `json:"route"`
 	Seq         int64         `json:"seq"` // order within application and route; set by the store
 	State       DeliveryState `json:"state"`
+	Service     string        `json:"service,omitempty"` // our id of it
+	Partner     string        `json:"partner,omitempty"` // whose notice it is: portal, csc
 
 	// What goes out; MessageID and MessageDate are the same at every try.
 	MessageType   string    `json:"message_type,omitempty"` // NOTIFICATION or RESPONSE
@@ -155,6 +160,7 @@ type Delivery struct {
 	Body          []byte    `json:"-"` // the inner document; for local and registry routes their job as JSON
 
 	CreatedAt time.Time `json:"created_at"`
+	Since     time.Time `json:"since"` // from when on it is tried: a person's retry begins anew
 	NextAt    time.Time `json:"next_at"`
 	Tries     int       `json:"tries"`
 	Error     string    `json:"error,omitempty"` // of the last try; no content of messages
@@ -175,7 +181,7 @@ type DeliveryFilter struct {
 	Application   string
 	Route         Route
 	States        []DeliveryState
-	ServiceID     string
+	Service       string // our id of it
 	CorrelationID string
 	MessageID     string // ours or the gateway's
 }

@@ -27,10 +27,10 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service_id, peer_message_id, body, payload, sent, answer)
+		if _, err := t.exec(`INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service, peer_message_id, body, payload, sent, answer)
 			VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			kept.ID, kept.Application, string(kept.Route), kept.Seq, string(kept.State), micros(kept.NextAt), micros(kept.CreatedAt), kept.MessageID, kept.CorrelationID,
-			kept.ServiceID, kept.PeerMessageID, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer)); err != nil {
+			kept.Service, kept.PeerMessageID, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer)); err != nil {
 			return fmt.Errorf("store: delivery: %w", err)
 		}
 		return nil
@@ -98,7 +98,7 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 	var w where
 	for _, c := range []struct{ column, value string }{
 		{"o.id", f.ID}, {"o.application", f.Application}, {"o.route", string(f.Route)},
-		{"o.service_id", f.ServiceID}, {"o.correlation_id", f.CorrelationID},
+		{"o.service", f.Service}, {"o.correlation_id", f.CorrelationID},
 	} {
 		if c.value != "" {
 			w.and(c.column+" = ?", c.value)

@@ -94,7 +94,7 @@ CREATE TABLE outbox (
     created_at      BIGINT NOT NULL,
     message_id      TEXT   NOT NULL,
     correlation_id  TEXT   NOT NULL,
-    service_id      TEXT   NOT NULL,
+    service         TEXT   NOT NULL,
     peer_message_id TEXT   NOT NULL,
     body            TEXT   NOT NULL,
     payload         BYTEA  NOT NULL,

@@ -1,0 +1,265 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"kopir/gateway/soap"
+	"kopir/mappings"
+)
+
+// draft is a Change in the making: what one decision does to one application.
+type draft struct {
+	b       *Bridge
+	service *mappings.Service
+	channel *mappings.Channel
+	at      time.Time
+	app     *Application
+	dues    []Due      // as they are in the store
+	files   []Document // attachments with their content, for the local row
+	change  Change
+	why     Text // of an extension
+	quiet   bool // the local database knows already
+}
+
+func (b *Bridge) draft(s *mappings.Service, ch Channel, at time.Time) *draft {
+	c, _ := s.Channel(string(ch))
+	return &draft{b: b, service: s, channel: c, at: at}
+}
+
+// ctx is for what belongs to the draft and not to a caller: numbers are taken
+// whether or not somebody still waits.
+func (d *draft) ctx() context.Context { return context.Background() }
+
+// done gives the finished Change.
+func (d *draft) done() Change {
+	if d.app != nil {
+		a := *d.app
+		d.change.Application = &a
+		if d.change.Message != nil {
+			d.change.Message.Application = a.Number
+		}
+	}
+	for i := range d.change.Evidence {
+		e := &d.change.Evidence[i]
+		if d.app != nil {
+			e.Application = d.app.Number
+		}
+		if d.change.Message != nil {
+			e.Message = d.change.Message.ID
+		}
+	}
+	return d.change
+}
+
+// enter moves the application on. The state, its history, the clock, the
+// notifications and the local row change together or not at all.
+func (d *draft) enter(to State, who Actor) error {
+	from := d.app.State
+	if err := allowed(from, to); err != nil {
+		return &Error{Code: MoveNotAllowed, Field: "state", Say: err.Error()}
+	}
+	d.app.State, d.app.ChangedAt = to, d.at
+	n := d.notice()
+	sentence, err := d.service.NoticeText(n)
+	if err != nil {
+		return &Error{Code: Internal, Say: "the status has no text", Cause: err}
+	}
+	d.event(Event{Kind: EventState, From: from, To: to, Actor: who, Text: text(sentence)})
+	start := d.at
+	if from == Held {
+		start = d.app.ReceivedAt // the legal clock ran all the while
+	}
+	if err := d.clock(start); err != nil {
+		return err
+	}
+	if err := d.notify(n); err != nil {
+		return err
+	}
+	fresh := to == Received && (from == "" || from == Held)
+	if fresh {
+		d.ask()
+	}
+	if !d.quiet && to != Held && (fresh || from != Held) {
+		d.local(fresh)
+	}
+	return nil
+}
+
+func (d *draft) event(e Event) {
+	e.Application, e.At = d.app.Number, d.at
+	d.change.Events = append(d.change.Events, e)
+}
+
+// notice is what partners are told of the application as it stands.
+func (d *draft) notice() *mappings.Notice {
+	n := &mappings.Notice{At: d.at.In(d.b.zone())}
+	if d.app == nil {
+		return n
+	}
+	n.Number, n.PartnerNumber, n.Correlation = d.app.Number, d.app.PartnerNumber, d.app.CorrelationID
+	n.IIN, n.State = string(d.app.Applicant.IIN), string(d.app.State)
+	n.Reason = d.app.Refusal.whole().mapped()
+	if d.app.State == Extended {
+		n.Due, n.Reason = d.app.DueAt.In(d.b.zone()), d.why.mapped()
+	}
+	if d.change.Result != nil {
+		n.Result = &mappings.ResultFile{ID: d.change.Result.Kind, Name: d.change.Result.Name, Type: d.change.Result.MediaType, Content: d.change.Result.Content}
+	}
+	return n
+}
+
+// routeOf is the way to a partner of a notification.
+var routeOf = map[string]Route{"portal": ToPortal, "csc": ToCSC}
+
+// notify puts the notifications of a state into the outbox.
+func (d *draft) notify(n *mappings.Notice) error {
+	for _, rule := range d.service.Notifications {
+		if !slices.Contains(rule.On, n.State) {
+			continue
+		}
+		for _, to := range rule.To {
+			route, ok := routeOf[to]
+			if !ok {
+				// No mail leaves the bridge yet: say so where a person sees it.
+				if d.value(rule.Address) != "" {
+					d.event(Event{Kind: EventNote, Actor: Actor{Name: "bridge"}, Detail: "not sent to " + to + ": there is no such way out; hand the result over in person"})
+				}
+				continue
+			}
+			if err := d.tell(route, to, n, d.app.Number, d.app.CorrelationID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tell puts one notification into the outbox. The conversation that the
+// sender opened ends with a RESPONSE; everybody else gets a NOTIFICATION.
+func (d *draft) tell(route Route, partner string, n *mappings.Notice, line, correlation string) error {
+	own := *n
+	if partner != d.channel.ID {
+		own.Correlation, own.PartnerNumber, correlation = "", "", ""
+	}
+	doc, err := d.service.Notice(partner, &own)
+	if err != nil {
+		return &Error{Code: Internal, Say: "the notification could not be built", Cause: err}
+	}
+	out := d.delivery(route, line, doc)
+	out.MessageType = string(soap.TypeNotification)
+	if correlation != "" {
+		out.CorrelationID, out.ServiceID = correlation, d.service.Gateway.ServiceID
+		if State(n.State).Final() {
+			out.MessageType = string(soap.TypeResponse)
+		}
+	}
+	out.Partner, out.Service = partner, d.service.ID
+	d.change.Deliveries = append(d.change.Deliveries, out)
+	return nil
+}
+
+func (d *draft) delivery(route Route, line string, body []byte) Delivery {
+	return Delivery{
+		ID: d.b.newID(), Application: line, Route: route, State: Queued, MessageID: d.b.newID(), MessageDate: d.at,
+		Body: body, CreatedAt: d.at, Since: d.at, NextAt: d.at,
+	}
+}
+
+// refusal tells an asynchronous sender that its message became no application.
+func (d *draft) refusal(m *inbound, correlation string, g *Ground) error {
+	n := d.notice()
+	n.State, n.Reason, n.Correlation = string(Refused), g.whole().mapped(), correlation
+	return d.tell(routeOf[d.channel.ID], d.channel.ID, n, "message/"+m.id, correlation)
+}
+
+// local puts the row, or its new status, on the way to the local database.
+func (d *draft) local(fresh bool) {
+	row := LocalRow{Service: d.service.ID, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
+	if fresh {
+		row.Fields, row.Files = d.app.Fields, d.files
+		row.System = map[string]string{
+			"channel": string(d.app.Channel), "received_at": d.app.ReceivedAt.In(d.b.zone()).Format(time.RFC3339), "edition": d.app.Edition,
+			"gateway_message_id": d.app.MessageID, "sender": d.app.Sender, "office_id": d.app.Office, "lang": d.value("language"),
+		}
+	}
+	d.job(ToLocal, row)
+}
+
+// ask puts the questions to the registries of the channel on their way.
+func (d *draft) ask() {
+	for _, r := range d.service.Registries {
+		if slices.Contains(r.Channels, d.channel.ID) {
+			d.job(ToRegistry, registryJob{Registry: r.ID, Field: r.Field, NoData: r.NoData})
+		}
+	}
+}
+
+func (d *draft) job(route Route, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	out := d.delivery(route, d.app.Number, body)
+	out.Service = d.service.ID
+	d.change.Deliveries = append(d.change.Deliveries, out)
+}
+
+// value is a field of the application by its name.
+func (d *draft) value(name string) string { return d.app.value(name) }
+
+func (a *Application) value(name string) string {
+	if i := slices.IndexFunc(a.Fields, func(f Field) bool { return f.Name == name }); i >= 0 && name != "" {
+		return a.Fields[i].Value
+	}
+	return ""
+}
+
+// maxRaces bounds how often a change is made again because another was faster.
+const maxRaces = 8
+
+// amend changes an application as it stands: with a version, only that one.
+// Another change that came between is not overwritten; the amendment is made
+// again on what is there then, unless the caller decided on a version.
+func (b *Bridge) amend(ctx context.Context, number string, version int64, do func(*draft) error) (*Application, error) {
+	for try := 0; ; try++ {
+		app, err := b.o.Store.Application(ctx, number)
+		if errors.Is(err, ErrNotFound) {
+			return nil, &Error{Code: NotFound, Field: "number", Say: "there is no application of this number"}
+		}
+		if err != nil {
+			return nil, tryLater(err)
+		}
+		if version != 0 && app.Version != version {
+			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again"}
+		}
+		s, ok := b.o.Services.Service(app.Service)
+		if !ok {
+			return nil, &Error{Code: UnknownService, Field: "service", Say: "the description of this application's service is not loaded"}
+		}
+		d := b.draft(s, app.Channel, b.now().UTC())
+		if d.dues, err = b.o.Store.Dues(ctx, number); err != nil {
+			return nil, tryLater(err)
+		}
+		d.app = app
+		if err := do(d); err != nil {
+			return nil, err
+		}
+		d.app.Version++
+		c := d.done()
+		err = b.o.Store.Commit(ctx, c)
+		switch {
+		case errors.Is(err, ErrVersion) && version == 0 && try < maxRaces:
+			continue
+		case errors.Is(err, ErrVersion):
+			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again", Cause: err}
+		case err != nil:
+			return nil, tryLater(err)
+		}
+		b.stir(c)
+		return c.Application, nil
+	}
+}

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"kopir/signature/verdict"
+)
+
+// reask judges held applications again, as of the time of their receipt, and
+// moves on those that can be decided now. It gives how many it asked about.
+func (b *Bridge) reask(ctx context.Context) (int, error) {
+	held, err := b.o.Store.HeldBefore(ctx, b.now(), claimBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range held {
+		if err := b.askHeld(ctx, h); err != nil {
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			b.log.Error("held application", zap.String("application", h.Application), zap.Error(err))
+		}
+	}
+	return len(held), nil
+}
+
+func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
+	app, err := b.o.Store.Application(ctx, h.Application)
+	if err != nil {
+		return err
+	}
+	s, ok := b.o.Services.Service(app.Service)
+	if !ok {
+		return errors.New("the description of its service is not loaded")
+	}
+	p, err := b.again(s, app.Channel, h.Since, h.Document)
+	if err != nil {
+		return err
+	}
+	j, err := b.judge(ctx, p)
+	if err != nil {
+		return err
+	}
+	if j.held != verdict.None {
+		h.Tries++
+		h.NextAt, h.Reason = b.now().UTC().Add(askAfter(h.Tries)), j.held
+		b.log.Warn("still held", zap.String("application", h.Application), zap.Int("tries", h.Tries), zap.String("reason", string(h.Reason)), zap.String("detail", detail(j.verdict)))
+		return b.o.Store.Commit(ctx, Change{Hold: &h})
+	}
+	_, err = b.amend(ctx, h.Application, 0, func(d *draft) error {
+		d.change.Release = h.Application
+		d.change.Evidence = append(d.change.Evidence, b.evidence(ByPerson, d.at, j.verdict))
+		if d.app.State != Held {
+			return nil // a person or another hand was faster
+		}
+		if j.ground != nil {
+			d.app.Refusal = j.ground
+			return d.enter(Refused, Actor{Name: "intake"})
+		}
+		d.fill(j)
+		return d.enter(Received, Actor{Name: "intake"})
+	})
+	return err
+}

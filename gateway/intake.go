@@ -1,0 +1,300 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"kopir/gateway/soap"
+	"kopir/mappings"
+	"kopir/signature"
+	"kopir/signature/verdict"
+	"kopir/signature/xmltree"
+)
+
+// paper is the document in which somebody applies, as it was unwrapped.
+type paper struct {
+	service *mappings.Service
+	channel Channel
+	at      time.Time // of receipt: the time of judgement
+	doc     *xmltree.Document
+	nested  xmltree.Node       // the document's root where it stands inside another
+	system  *signature.Verdict // of the envelope, where that is all that is signed
+	body    []byte             // what a later judgement begins from
+}
+
+// judgement is what came of a paper: one of reading (accepted), ground
+// (refused) or held.
+type judgement struct {
+	verdict *signature.Verdict
+	signer  Party
+	reading *mappings.Reading
+	ground  *Ground
+	held    verdict.Reason
+}
+
+// unwrap finds the document in the data of a message, in whatever form it is
+// carried.
+func (b *Bridge) unwrap(s *mappings.Service, ch Channel, at time.Time, system *signature.Verdict, d soap.Data) (*paper, error) {
+	p := &paper{service: s, channel: ch, at: at, system: system}
+	if c, ok := system.Content(); ok {
+		p.body = c.Bytes()
+	}
+	return p, p.open(d)
+}
+
+func (p *paper) open(d soap.Data) error {
+	switch d.Form {
+	case soap.Escaped, soap.Untyped, soap.CDATA:
+		doc, err := xmltree.Parse(bytes.TrimSpace(d.Document()), xmltree.DefaultLimits())
+		if err != nil {
+			e := unreadable(err).(*Error)
+			e.Field = "data"
+			return e
+		}
+		p.doc = doc
+		return nil
+	case soap.Nested:
+		for n := range d.Node.Elements() {
+			if !p.nested.IsZero() {
+				return refuse(Malformed, "data", "more than one document")
+			}
+			p.nested = n
+		}
+		if p.nested.IsZero() {
+			return refuse(Malformed, "data", "no document")
+		}
+		return nil
+	default:
+		return refuse(Malformed, "data", "the document of the application is missing")
+	}
+}
+
+// again opens a paper that was kept: the Body of its message, or the bare
+// document of the office channel.
+func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byte) (*paper, error) {
+	doc, err := xmltree.Parse(kept, xmltree.DefaultLimits())
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	p := &paper{service: s, channel: ch, at: at, doc: doc, body: kept}
+	if !doc.Root().Is(soap.Envelope11, "Body") {
+		return p, nil
+	}
+	m, err := soap.ReadBody(doc.Root())
+	if err != nil {
+		return nil, malformed(err)
+	}
+	p.doc = nil
+	return p, p.open(m.Data())
+}
+
+// judge asks, in this order: is the person's signature good; does the document
+// read; is the signer the one who must sign; is every field right.
+func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
+	j := &judgement{}
+	want := signature.Want{At: p.at}
+	root, err := b.verified(ctx, p, want, j)
+	if err != nil || j.ground != nil || j.held != verdict.None {
+		return j, err
+	}
+	j.reading = p.service.Read(root, string(p.channel), p.at)
+	field := p.service.SignerField(string(p.channel))
+	if j.reading.Row.Text(field) != "" {
+		var reason verdict.Reason
+		if j.signer, reason = b.identify(p.service, p.channel, &j.reading.Row, j.verdict); reason != verdict.None {
+			j.ground = b.unconfirmed(p, reason)
+			return j, nil
+		}
+	}
+	if len(j.reading.Faults) > 0 {
+		j.ground = b.ground(p, "field-faults")
+		for _, f := range j.reading.Faults {
+			j.ground.Faults = append(j.ground.Faults, FieldFault{Field: f.Field, Path: f.Path, Rule: f.Rule, Text: text(f.Text)})
+		}
+	}
+	return j, nil
+}
+
+// verified gives the root of what was signed. Nothing else is ever read.
+func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j *judgement) (xmltree.Node, error) {
+	switch {
+	case p.service.Request.Data.Signed == "envelope" && p.system != nil:
+		// The envelope's signature covers the document as it stands.
+		j.verdict = p.system
+		if !p.nested.IsZero() {
+			return p.nested, nil
+		}
+		return p.doc.Root(), nil
+	case !p.nested.IsZero():
+		j.verdict = b.o.Verifier.XMLDSigElement(ctx, p.nested, want)
+	default:
+		j.verdict = b.o.Verifier.XMLDSig(ctx, p.doc, want)
+	}
+	if askAgain(j.verdict) {
+		j.held = j.verdict.Reason
+		return xmltree.Node{}, nil
+	}
+	if j.verdict.Outcome != verdict.Passed {
+		j.ground = b.unconfirmed(p, j.verdict.Reason)
+		return xmltree.Node{}, nil
+	}
+	content, ok := j.verdict.Content()
+	if !ok {
+		j.ground = b.unconfirmed(p, verdict.SigConstraintsFailure)
+		return xmltree.Node{}, nil
+	}
+	tree, err := content.Tree()
+	if err != nil {
+		return xmltree.Node{}, &Error{Code: Internal, Say: "what was signed does not read", Cause: err}
+	}
+	return tree.Root(), nil
+}
+
+// unconfirmed is the regulated refusal because of the signature, with the
+// reason of the verdict as its one fault.
+func (b *Bridge) unconfirmed(p *paper, reason verdict.Reason) *Ground {
+	g := b.ground(p, "eds-not-confirmed")
+	g.Faults = []FieldFault{{Path: "/" + p.service.Request.Data.Root.Name, Rule: string(reason), Text: text(b.o.Services.Texts.Text("reason." + string(reason)))}}
+	return g
+}
+
+// ground is a regulated refusal of the service.
+func (b *Bridge) ground(p *paper, id string) *Ground {
+	t, ok := p.service.Refusal(id, string(p.channel), mappings.Text{})
+	if !ok {
+		t = b.o.Services.Texts.Text("error." + string(ServiceRefused))
+	}
+	return &Ground{Code: id, Text: text(t)}
+}
+
+// whole is a ground with all its faults in one sentence.
+func (g *Ground) whole() Text {
+	if g == nil {
+		return Text{}
+	}
+	t := g.Text
+	var ru, kk []string
+	for _, f := range g.Faults {
+		ru, kk = append(ru, f.Text.RU), append(kk, f.Text.KK)
+	}
+	if len(ru) > 0 {
+		t.RU += ": " + strings.Join(ru, "; ")
+		t.KK += ": " + strings.Join(kk, "; ")
+	}
+	return t
+}
+
+// serviceFor finds the service that a message is for.
+func (b *Bridge) serviceFor(m *inbound, serviceID string) (*mappings.Service, error) {
+	s, ok := b.o.Services.ByGateway(serviceID)
+	if ok {
+		_, ok = s.Channel(string(m.partner.Channel))
+	}
+	if !ok || !m.partner.mayUse(serviceID) {
+		return nil, refuse(UnknownService, "serviceId", "this service is not offered here to this sender")
+	}
+	m.trail.service = s.ID
+	return s, nil
+}
+
+// arrival is what an intake needs to know of the message that brought it.
+type arrival struct {
+	message       *Message // with everything but Reply, Code and Application
+	evidence      []Evidence
+	correlationID string // under which its sender awaits news; empty: none
+	messageID     string
+	sender        string
+}
+
+// intake turns a judged paper into a Change. The application is nil when it
+// was refused: a refusal for form or signature gives no number, the message
+// and the verdicts are what is kept.
+func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
+	d := b.draft(p.service, p.channel, p.at)
+	d.change.Message = from.message
+	d.change.Evidence = append(from.evidence, b.evidence(ByPerson, p.at, j.verdict))
+	if j.ground != nil {
+		from.message.Code = ServiceRefused
+		return d, nil
+	}
+	number, err := b.number(d.ctx(), p.service, p.at)
+	if err != nil {
+		return nil, tryLater(err)
+	}
+	d.app = &Application{
+		Number: number, Service: p.service.ID, Edition: p.service.Edition, Channel: p.channel,
+		ReceivedAt: p.at, ChangedAt: p.at, Version: 1,
+		Sender: from.sender, MessageID: from.messageID, CorrelationID: from.correlationID,
+	}
+	if j.held != verdict.None {
+		d.change.Hold = &Hold{Application: number, Document: p.body, Reason: j.held, Since: p.at, NextAt: p.at.Add(askAfter(0))}
+		return d, d.enter(Held, Actor{Name: "intake"})
+	}
+	d.fill(j)
+	return d, d.enter(Received, Actor{Name: "intake"})
+}
+
+// fill puts what was read into the application.
+func (d *draft) fill(j *judgement) {
+	row := &j.reading.Row
+	d.app.Signer = j.signer
+	d.app.Applicant = Party{IIN: IIN(row.Text("applicant_iin")), BIN: BIN(row.Text("applicant_bin")), Name: fullName(row)}
+	d.app.PartnerNumber = row.Text(d.service.Numbering.Linked)
+	d.app.Fields = nil
+	for _, v := range row.Values {
+		d.app.Fields = append(d.app.Fields, Field{Name: v.Field, Value: v.Text(), Column: v.Column, Label: text(v.Label)})
+		if f, ok := d.service.Field(v.Field); ok && f.Codes == mappings.CodesOfOffices {
+			d.app.Office = v.Text()
+		}
+	}
+	d.files = nil
+	d.app.Attachments = nil
+	for _, a := range j.reading.Attachments {
+		doc := Document{Kind: a.Kind, Name: a.Name, MediaType: a.Type, SHA256: a.SHA256}
+		d.app.Attachments = append(d.app.Attachments, doc)
+		doc.Content = a.Content
+		d.files = append(d.files, doc)
+	}
+}
+
+func fullName(row *mappings.Row) string {
+	var parts []string
+	for _, f := range []string{"surname", "given_name", "patronymic"} {
+		if v := row.Text(f); v != "" {
+			parts = append(parts, v)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// evidence keeps a verdict as `kopir verify` prints it.
+func (b *Bridge) evidence(kind EvidenceKind, at time.Time, v *signature.Verdict) Evidence {
+	e := Evidence{Kind: kind, At: at, Outcome: v.Outcome, Reason: v.Reason}
+	if j, err := json.Marshal(v); err == nil {
+		e.Verdict = j
+	}
+	return e
+}
+
+// commitIntake writes it. When the same message was written meanwhile by
+// another hand, that one's answer counts.
+func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
+	c := d.done()
+	err := b.o.Store.Commit(ctx, c)
+	if errors.Is(err, ErrDuplicate) {
+		kept, err := b.o.Store.Message(ctx, c.Message.Sender, c.Message.Key)
+		if err != nil {
+			return nil, tryLater(err)
+		}
+		return kept, nil
+	}
+	if err != nil {
+		return nil, tryLater(err)
+	}
+	b.stir(c)
+	return nil, nil
+}

@@ -1,0 +1,99 @@
+package mio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kopir/mappings"
+)
+
+// column is one column that a description needs.
+type column struct {
+	name, kind string
+	key        bool
+}
+
+// tables are the tables and columns that a service needs, in order.
+func tables(s *mappings.Service) map[string][]column {
+	l := s.Local
+	main := []column{{name: l.Key, key: true}}
+	add := func(name, kind string) {
+		if name != "" && !slices.ContainsFunc(main, func(c column) bool { return c.name == name }) {
+			main = append(main, column{name: name, kind: kind})
+		}
+	}
+	for _, f := range s.Request.Fields {
+		add(f.Column, f.Type)
+	}
+	for _, v := range l.System {
+		add(v.Column, "string")
+	}
+	add(l.Status.Column, "string")
+	add(l.Status.Changed, "string")
+	add(l.Status.Reason, "string")
+	all := map[string][]column{l.Table: main}
+	if f := l.Files; f != nil {
+		all[f.Table] = []column{{name: f.Key}, {name: f.Kind}, {name: f.Name}, {name: f.Type}, {name: f.SHA256}, {name: f.Content, kind: "blob"}}
+	}
+	return all
+}
+
+// Check says every table and column of the descriptions that is not there.
+func (m *DB) Check(ctx context.Context) error {
+	var faults []error
+	for _, s := range m.set.Services() {
+		for table, columns := range tables(s) {
+			have, err := m.d.columns(ctx, m.db, table)
+			if err != nil {
+				return fmt.Errorf("mio: %w", err)
+			}
+			if len(have) == 0 {
+				faults = append(faults, fmt.Errorf("mio: service %s: there is no table %s", s.ID, table))
+				continue
+			}
+			for _, c := range columns {
+				if !have[c.name] {
+					faults = append(faults, fmt.Errorf("mio: service %s: table %s has no column %s", s.ID, table, c.name))
+				}
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// create makes the tables that are missing.
+func (m *DB) create(ctx context.Context) error {
+	for _, s := range m.set.Services() {
+		for table, columns := range tables(s) {
+			name, err := m.name(table)
+			if err != nil {
+				return err
+			}
+			var parts []string
+			for _, c := range columns {
+				q, err := m.name(c.name)
+				if err != nil {
+					return err
+				}
+				kind := "TEXT"
+				if t, ok := m.d.types[c.kind]; ok {
+					kind = t
+				}
+				if c.kind == "blob" {
+					kind = "BLOB"
+				}
+				if c.key {
+					kind += " NOT NULL PRIMARY KEY"
+				}
+				parts = append(parts, q+" "+kind)
+			}
+			if _, err := m.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+strings.Join(parts, ", ")+")"); err != nil {
+				return fmt.Errorf("mio: make %s: %w", table, err)
+			}
+		}
+	}
+	return nil
+}

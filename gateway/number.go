@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"kopir/mappings"
+)
+
+// numberBlock is how many numbers are taken at once. What a process leaves of
+// its block stays unused: a gap in the numbers, never one number twice.
+const numberBlock = 50
+
+// numbers hands out the numbers of applications, one sequence for each service
+// and year.
+type numbers struct {
+	store Store
+	mu    sync.Mutex
+	left  map[string]block
+}
+
+type block struct{ next, end int64 }
+
+func (n *numbers) take(ctx context.Context, sequence string) (int64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b := n.left[sequence]
+	if b.next == b.end {
+		first, err := n.store.Reserve(ctx, sequence, numberBlock)
+		if err != nil {
+			return 0, err
+		}
+		b = block{first, first + numberBlock}
+	}
+	got := b.next
+	b.next++
+	if n.left == nil {
+		n.left = map[string]block{}
+	}
+	n.left[sequence] = b
+	return got, nil
+}
+
+// number gives the next number of a service in the year of receipt.
+func (b *Bridge) number(ctx context.Context, s *mappings.Service, at time.Time) (string, error) {
+	year := strconv.Itoa(at.In(b.zone()).Year())
+	n, err := b.numbers.take(ctx, s.ID+"/"+year)
+	if err != nil {
+		return "", err
+	}
+	return formatNumber(s.Numbering, year, n), nil
+}
+
+// formatNumber fills {year}, {seq} and {check}. The check digit makes the sum
+// of all digits before it, weighted 1, 3, 1, 3 … from the right, a multiple of
+// ten, as in GS1 numbers: it finds every single wrong digit.
+func formatNumber(f mappings.Numbering, year string, n int64) string {
+	s := strings.NewReplacer("{year}", year, "{seq}", fmt.Sprintf("%0*d", f.Digits, n)).Replace(f.Format)
+	if !strings.Contains(s, "{check}") {
+		return s
+	}
+	sum, weight := 0, 3
+	for i := strings.Index(s, "{check}") - 1; i >= 0; i-- {
+		if c := s[i]; c >= '0' && c <= '9' {
+			sum += int(c-'0') * weight
+			weight = 4 - weight
+		}
+	}
+	return strings.ReplaceAll(s, "{check}", strconv.Itoa((10-sum%10)%10))
+}

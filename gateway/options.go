@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"kopir/mappings"
+	"kopir/signature"
+	"kopir/signature/keystore"
+)
+
+// Options is what a Bridge is made of. Store, Verifier, Key, Services, Sender
+// and at least one Partner are required.
+type Options struct {
+	Store    Store
+	Verifier *signature.Verifier
+	Key      *keystore.Key // with which the bridge signs its answers and notices
+	Services *mappings.Set
+	Partners []Partner
+	Sender   Sender
+	// Local is the local body's database, Registry the register of persons. A
+	// service that needs one that is not there cannot be accepted.
+	Local    LocalDB
+	Registry Registry
+	// Officials are the organisations whose employees file in the office
+	// channel and sign results.
+	Officials []BIN
+	// SenderID names the bridge in messages that partners fetch.
+	SenderID string
+	// Polled are the routes whose partner fetches its messages by getMessages;
+	// nothing is pushed there.
+	Polled []Route
+
+	Log   *zap.Logger      // nil: silent
+	Now   func() time.Time // nil: time.Now
+	NewID func() string    // nil: random UUIDs
+}
+
+// Bridge is the rules over one store. It is safe for concurrent use.
+type Bridge struct {
+	o        Options
+	partners partners
+	numbers  numbers
+	wake     map[Route]chan struct{}
+	log      *zap.Logger
+	now      func() time.Time
+	newID    func() string
+}
+
+var _ Doors = (*Bridge)(nil)
+
+// New makes a Bridge, or says everything that is missing.
+func New(o Options) (*Bridge, error) {
+	var faults []error
+	need := func(ok bool, what string) {
+		if !ok {
+			faults = append(faults, errors.New("gateway: "+what))
+		}
+	}
+	need(o.Store != nil, "a store is needed")
+	need(o.Verifier != nil, "a verifier is needed")
+	need(o.Verifier == nil || o.Verifier.Revoke != signature.RevokeOff, "a bridge always asks about revocation")
+	need(o.Key != nil, "a key to sign with is needed")
+	need(o.Services != nil, "service descriptions are needed")
+	need(o.Sender != nil, "a sender is needed")
+	need(len(o.Partners) > 0, "no partner is named, so every message would be refused")
+	if o.Services != nil {
+		for _, s := range o.Services.Services() {
+			need(o.Local != nil, fmt.Sprintf("service %s writes into a local database, and none is given", s.ID))
+			need(len(s.Registries) == 0 || o.Registry != nil, fmt.Sprintf("service %s asks a registry, and none is given", s.ID))
+		}
+	}
+	known, err := newPartners(o.Partners)
+	faults = append(faults, err)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, wake: map[Route]chan struct{}{}}
+	if b.log == nil {
+		b.log = zap.NewNop()
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	if b.newID == nil {
+		b.newID = uuid.NewString
+	}
+	for _, r := range Routes() {
+		b.wake[r] = make(chan struct{}, 1)
+	}
+	b.numbers.store = o.Store
+	return b, nil
+}

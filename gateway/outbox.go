@@ -1,0 +1,252 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"kopir/mappings"
+	"kopir/signature"
+	"kopir/signature/verdict"
+)
+
+const (
+	claimBatch = 16 // deliveries of a route on their way at once
+)
+
+// deliver takes what is due on a route and carries it, each application's in
+// its order. It gives how many it tried.
+func (b *Bridge) deliver(ctx context.Context, route Route) (int, error) {
+	batch, err := b.o.Store.Claim(ctx, route, b.now(), sendLease, claimBatch)
+	if err != nil {
+		return 0, err
+	}
+	var wg sync.WaitGroup
+	for _, d := range batch {
+		wg.Go(func() { b.carry(ctx, d) })
+	}
+	wg.Wait()
+	return len(batch), nil
+}
+
+// carry makes one try and writes down what came of it. A try that was cut off
+// because we are stopping is not counted.
+func (b *Bridge) carry(ctx context.Context, d Delivery) {
+	try, cancel := context.WithTimeout(ctx, sendBudget)
+	defer cancel()
+	var err error
+	var also func(*draft) error // what else follows, for the application
+	switch d.Route {
+	case ToLocal:
+		err = b.writeLocal(try, &d)
+	case ToRegistry:
+		also, err = b.askRegistry(try, &d)
+	default:
+		err = b.send(try, &d)
+	}
+	if err != nil && ctx.Err() != nil {
+		return // the lease runs out by itself
+	}
+	b.settle(context.WithoutCancel(ctx), d, err, also)
+}
+
+// settle writes the outcome of a try.
+func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) {
+	at := b.now().UTC()
+	d.Tries++
+	var se *SendError
+	switch {
+	case failed == nil:
+		d.State, d.DoneAt, d.Error = Done, at, ""
+	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUp:
+		d.State, d.Error = Dead, failed.Error()
+	default:
+		d.NextAt, d.Error = at.Add(retryAfter(d.Tries, d.ID)), failed.Error()
+	}
+	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries)}
+	switch d.State {
+	case Done:
+		b.log.Info("delivered", fields...)
+	case Dead:
+		b.log.Error("delivery given up; it waits for a person", append(fields, zap.Error(failed))...)
+	default:
+		b.log.Warn("delivery failed", append(fields, zap.Time("next", d.NextAt), zap.Error(failed))...)
+	}
+	var err error
+	if also != nil || d.State == Dead {
+		_, err = b.amend(ctx, d.Application, 0, func(dr *draft) error {
+			dr.change.Deliveries = append(dr.change.Deliveries, d)
+			if d.State == Dead {
+				dr.event(Event{Kind: EventDead, Actor: Actor{Name: "outbox"}, Detail: string(d.Route) + ": " + d.Error})
+			}
+			if also != nil {
+				return also(dr)
+			}
+			return nil
+		})
+	}
+	if also == nil && d.State != Dead || CodeOf(err) == NotFound { // a refusal without an application has no history
+		c := Change{Deliveries: []Delivery{d}}
+		if err = b.o.Store.Commit(ctx, c); err == nil {
+			b.stir(c)
+		}
+	}
+	if err != nil && !errors.Is(err, ErrLease) {
+		b.log.Error("delivery not settled; it will be tried again", append(fields, zap.Error(err))...)
+	}
+}
+
+// send hands the message to the sender, and keeps what went out and came back.
+func (b *Bridge) send(ctx context.Context, d *Delivery) error {
+	r, err := b.o.Sender.Send(ctx, *d)
+	if len(r.Sent) > 0 {
+		d.Sent = r.Sent
+	}
+	if len(r.Answer) > 0 {
+		d.Answer = r.Answer
+	}
+	if err != nil {
+		return err
+	}
+	d.PeerMessageID = r.MessageID
+	return nil
+}
+
+// inner is the document of a delivery that a partner fetches, signed by itself
+// where the partner wants it so. What is pushed is signed by the Sender.
+func (b *Bridge) inner(d *Delivery) ([]byte, error) {
+	s, ok := b.o.Services.Service(d.Service)
+	if !ok {
+		return nil, &SendError{Permanent: true, Err: fmt.Errorf("the description of service %s is not loaded", d.Service)}
+	}
+	if shape, ok := s.Shape(d.Partner); !ok || shape.Data.Signed != "inner" {
+		return d.Body, nil
+	}
+	signed, err := signature.SignEnveloped(d.Body, b.o.Key, signature.SignOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("sign the notification: %w", err)
+	}
+	return signed, nil
+}
+
+// writeLocal puts the row into the local database.
+func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
+	var row LocalRow
+	if err := json.Unmarshal(d.Body, &row); err != nil {
+		return &SendError{Permanent: true, Err: err}
+	}
+	return b.o.Local.Write(ctx, row)
+}
+
+// registryJob is the question to a registry.
+type registryJob struct {
+	Registry string `json:"registry"`
+	Field    string `json:"field"`   // whose value is asked for
+	NoData   string `json:"no_data"` // refusal when the registry knows nothing
+}
+
+// askRegistry asks, and says what follows for the application. An answer that
+// the registry could not give is an error: asked again.
+func (b *Bridge) askRegistry(ctx context.Context, d *Delivery) (func(*draft) error, error) {
+	var job registryJob
+	if err := json.Unmarshal(d.Body, &job); err != nil {
+		return nil, &SendError{Permanent: true, Err: err}
+	}
+	app, err := b.o.Store.Application(ctx, d.Application)
+	if err != nil {
+		return nil, err
+	}
+	person, err := b.o.Registry.Person(ctx, PersonQuery{MessageID: d.MessageID, IIN: IIN(app.value(job.Field)), At: d.MessageDate})
+	if err != nil {
+		return nil, err
+	}
+	d.Answer = person.Answer
+	return func(dr *draft) error {
+		known := Evidence{Kind: ByRegistry, At: dr.at, Outcome: verdict.Passed, Document: person.Answer}
+		found := Event{Kind: EventRegistry, Actor: Actor{Name: job.Registry}, Detail: "found"}
+		if !person.Found {
+			found.Detail = "no data"
+		}
+		dr.change.Evidence = append(dr.change.Evidence, known)
+		dr.event(found)
+		if person.Found || dr.app.State.Final() {
+			return nil
+		}
+		t, ok := dr.service.Refusal(job.NoData, dr.channel.ID, mappings.Text{})
+		if !ok {
+			return &Error{Code: Internal, Say: "the service has no refusal " + job.NoData}
+		}
+		dr.app.Refusal = &Ground{Code: job.NoData, Text: text(t)}
+		return dr.enter(Refused, Actor{Name: job.Registry})
+	}, nil
+}
+
+// stir wakes the routes that a change has put something on.
+func (b *Bridge) stir(c Change) {
+	for _, d := range c.Deliveries {
+		select {
+		case b.wake[d.Route] <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Deliveries lists what is on its way, done or given up.
+func (b *Bridge) Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error) {
+	p, err := b.o.Store.Deliveries(ctx, f, cursor, limit)
+	if err != nil {
+		return DeliveryPage{}, tryLater(err)
+	}
+	return p, nil
+}
+
+// Retry sends a dead delivery again; what waits behind it follows.
+func (b *Bridge) Retry(ctx context.Context, id string, who Actor) error {
+	return b.decideDead(ctx, id, who, "sent again", func(d *Delivery, at time.Time) {
+		d.State, d.NextAt, d.Since, d.Error = Queued, at, at, ""
+	})
+}
+
+// Drop gives a dead delivery up for good; it stays in the outbox with the reason.
+func (b *Bridge) Drop(ctx context.Context, id string, who Actor, why string) error {
+	if why == "" {
+		return refuse(Malformed, "why", "the reason is needed: it is kept")
+	}
+	return b.decideDead(ctx, id, who, "dropped: "+why, func(d *Delivery, at time.Time) {
+		d.State, d.DoneAt, d.Error = Dropped, at, "dropped by "+who.Name+": "+why
+	})
+}
+
+func (b *Bridge) decideDead(ctx context.Context, id string, who Actor, what string, do func(*Delivery, time.Time)) error {
+	page, err := b.o.Store.Deliveries(ctx, DeliveryFilter{ID: id}, "", 1)
+	if err != nil {
+		return tryLater(err)
+	}
+	if len(page.Deliveries) == 0 {
+		return &Error{Code: NotFound, Field: "id", Say: "there is no delivery of this id"}
+	}
+	d := page.Deliveries[0]
+	if d.State != Dead {
+		return refuse(MoveNotAllowed, "state", "only a dead delivery can be sent again or dropped; this one is %s", d.State)
+	}
+	do(&d, b.now().UTC())
+	note := Event{Kind: EventNote, Actor: who, Detail: string(d.Route) + " delivery " + what}
+	_, err = b.amend(ctx, d.Application, 0, func(dr *draft) error {
+		dr.change.Deliveries = append(dr.change.Deliveries, d)
+		dr.event(note)
+		return nil
+	})
+	if CodeOf(err) == NotFound {
+		c := Change{Deliveries: []Delivery{d}}
+		if err = b.o.Store.Commit(ctx, c); err != nil {
+			return tryLater(err)
+		}
+		b.stir(c)
+	}
+	return err
+}

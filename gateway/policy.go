@@ -1,0 +1,36 @@
+package gateway
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// When to try again. Pure functions: the same history gives the same time.
+const (
+	maxRetry   = time.Hour          // between two tries
+	giveUp     = 3 * 24 * time.Hour // of trying, until a person must look
+	firstAsk   = time.Minute        // about a held application
+	maxAsk     = 15 * time.Minute   // revocation services come back within hours
+	sendLease  = 5 * time.Minute    // longer than any send may take
+	sendBudget = 90 * time.Second   // for one send
+)
+
+// retryAfter is the pause after the tries-th failure: its fourth power in
+// seconds, at most an hour, moved by up to a tenth so that what failed
+// together is not tried together. id makes the jitter.
+func retryAfter(tries int, id string) time.Duration {
+	d := maxRetry
+	if tries < 8 { // 8^4 s is more than an hour
+		d = time.Duration(tries*tries*tries*tries) * time.Second
+	}
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	h.Write([]byte{byte(tries)})
+	jitter := time.Duration(h.Sum32()%2001) - 1000 // -1000 … 1000 ‰ of a tenth
+	return d + d/10*jitter/1000
+}
+
+// askAfter is the pause before the next question about a held application.
+func askAfter(tries int) time.Duration {
+	return min(firstAsk<<min(tries, 4), maxAsk)
+}

@@ -1,0 +1,370 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"kopir/gateway/soap"
+	"kopir/signature"
+	"kopir/signature/nuc"
+	"kopir/signature/verdict"
+	"kopir/signature/xmltree"
+)
+
+// inbound is a message on its way through the steps.
+type inbound struct {
+	in    Incoming
+	at    time.Time // of receipt
+	id    string    // ours
+	sha   string    // of the raw bytes, hex
+	key   string    // the sender's id of it, normalised
+	trail trail
+
+	doc     *xmltree.Document
+	claim   *soap.Message // as it stands there; only what is needed before the signature is judged
+	message *soap.Message // read from what was signed
+	partner *Partner
+	signer  *nuc.Certificate
+	system  *signature.Verdict
+
+	reply []byte // set by the step that answers; ends the way
+	code  Code   // what is kept beside the reply
+}
+
+// The way of every message through a SOAP door, in this order. The first error
+// ends it; there is no way around a step.
+var steps = []struct {
+	name string
+	do   func(*Bridge, context.Context, *inbound) error
+}{
+	{"read", (*Bridge).read},               // strictly, and find the operation
+	{"seen", (*Bridge).seen},               // the same bytes: the stored reply
+	{"sender", (*Bridge).sender},           // who it says it is, with the password
+	{"signature", (*Bridge).signature},     // of the sending system over the Body
+	{"certificate", (*Bridge).certificate}, // the signer is that sender
+	{"content", (*Bridge).content},         // from here on only what was signed exists
+	{"freshness", (*Bridge).freshness},     // signed times near ours
+	{"operation", (*Bridge).perform},       // what it asks for, and the answer
+}
+
+// Receive takes any SOAP message and always has an answer.
+func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
+	sum := sha256.Sum256(in.Raw)
+	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
+	m.trail = trail{started: m.at, door: in.Door, remote: in.Remote, bytes: len(in.Raw)}
+	err := b.walk(ctx, m)
+	if err != nil {
+		m.trail.outcome = "fault"
+	}
+	b.logTrail(&m.trail, b.now().Sub(m.at), err)
+	if err != nil {
+		return b.fault(m, err)
+	}
+	return Reply{Bytes: m.reply, Status: 200}
+}
+
+func (b *Bridge) walk(ctx context.Context, m *inbound) error {
+	for _, s := range steps {
+		m.trail.steps++
+		if err := s.do(b, ctx, m); err != nil {
+			return err
+		}
+		if m.reply != nil {
+			return nil
+		}
+	}
+	return &Error{Code: Internal, Say: "the message was not answered"}
+}
+
+// Longest ids that are taken. Real ones have 36 to 40 characters.
+const (
+	maxMessageID = 256
+	maxSenderID  = 128
+)
+
+// read reads the envelope and finds out what is asked for, by whom.
+func (b *Bridge) read(_ context.Context, m *inbound) error {
+	doc, err := xmltree.Parse(m.in.Raw, xmltree.DefaultLimits())
+	if err != nil {
+		return unreadable(err)
+	}
+	m.doc = doc
+	if m.claim, err = soap.Read(doc); err != nil {
+		return malformed(err)
+	}
+	m.trail.operation = m.claim.Operation.String()
+	if m.claim.Kind != soap.Request {
+		return refuse(Malformed, "Envelope/Body", "an answer or a fault where a request is expected")
+	}
+	if sync := m.claim.Operation == soap.SyncSendMessage; sync != (m.in.Door == SyncDoor) {
+		return refuse(UnknownOperation, "Envelope/Body", "%s is not an operation of this address", m.claim.Operation)
+	}
+	if s := m.claim.Sender(); s != nil {
+		if len(s.SenderID) > maxSenderID {
+			return refuse(Malformed, "sender/senderId", "longer than %d characters", maxSenderID)
+		}
+		m.trail.sender = s.SenderID
+	}
+	id := m.claim.MessageID()
+	if len(id) > maxMessageID {
+		return refuse(Malformed, "messageId", "longer than %d characters", maxMessageID)
+	}
+	m.trail.service, m.trail.messageID = clip(m.claim.ServiceID()), id
+	m.key = messageKey(id)
+	return nil
+}
+
+// clip keeps what a stranger wrote from filling the log.
+func clip(s string) string {
+	if len(s) > 128 {
+		return s[:128] + "…"
+	}
+	return s
+}
+
+// messageKey is how ids are compared: a UUID without regard to case and
+// braces, anything else as it stands.
+func messageKey(id string) string {
+	id = strings.TrimSpace(id)
+	if u, err := uuid.Parse(id); err == nil && len(id) >= 36 && !strings.HasPrefix(id, "urn:") {
+		return u.String()
+	}
+	return id
+}
+
+func unreadable(err error) error {
+	var x *xmltree.Error
+	if !errors.As(err, &x) {
+		return &Error{Code: Malformed, Say: "the message is not XML", Cause: err}
+	}
+	code := Malformed
+	switch x.Code {
+	case xmltree.TooLarge, xmltree.TooDeep, xmltree.TooManyNodes, xmltree.TooManyAttributes, xmltree.NameTooLong:
+		code = TooLarge
+	}
+	return &Error{Code: code, Say: x.Error(), Cause: err}
+}
+
+func malformed(err error) error {
+	var s *soap.Error
+	if !errors.As(err, &s) {
+		return &Error{Code: Malformed, Cause: err}
+	}
+	code := Malformed
+	if s.Code == soap.CodeOperation || s.Code == soap.CodeNamespace {
+		code = UnknownOperation
+	}
+	return &Error{Code: code, Field: s.Path, Say: s.Detail, Cause: err}
+}
+
+// seen answers a repeated message with the stored reply, byte for byte.
+// Messages without an id of their own are told by their bytes.
+func (b *Bridge) seen(ctx context.Context, m *inbound) error {
+	switch m.claim.Operation {
+	case soap.AsyncGetMessages, soap.AsyncGetMessageStatus:
+		return nil // questions: asked again, answered anew
+	}
+	if m.key == "" {
+		m.key = "sha256:" + m.sha
+	}
+	kept, err := b.o.Store.Message(ctx, m.trail.sender, m.key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return tryLater(err)
+	}
+	return m.repeat(kept)
+}
+
+// repeat answers with what was kept, or refuses other bytes under the same id.
+func (m *inbound) repeat(kept *Message) error {
+	if kept.SHA256 != m.sha {
+		return refuse(DuplicateID, "messageId", "this messageId was used before for another message; repeat the same bytes, or use a new id")
+	}
+	m.trail.outcome, m.trail.application = "repeated", kept.Application
+	m.reply = kept.Reply
+	return nil
+}
+
+// sender finds the partner and compares its password.
+func (b *Bridge) sender(_ context.Context, m *inbound) error {
+	s := m.claim.Sender()
+	if s == nil {
+		return nil // found by its certificate
+	}
+	p := b.partners.byID[s.SenderID]
+	if p == nil || !p.password(string(s.Password)) {
+		// One sentence for both, so that nobody can try out names.
+		return refuse(UnknownSender, "sender", "senderId or password is not known here; ask the operator of this bridge")
+	}
+	m.partner = p
+	return nil
+}
+
+// signature judges the sending system's signature over the Body.
+func (b *Bridge) signature(ctx context.Context, m *inbound) error {
+	v := b.o.Verifier.WSSE(ctx, m.doc, signature.Want{At: m.at})
+	m.system = v
+	switch {
+	case v.Outcome == verdict.Passed:
+	case v.Reason == verdict.NoSignature:
+		return &Error{Code: SignatureMissing, Field: "Envelope/Header", Reason: v.Reason, Say: "the message is not signed; sign the Body by WS-Security"}
+	case askAgain(v):
+		return &Error{Code: TryLater, Reason: v.Reason, Say: "it could not be found out whether the signer's certificate is revoked; send the same bytes again"}
+	default:
+		return &Error{Code: SignatureRefused, Field: "Envelope/Header", Reason: v.Reason, Say: detail(v)}
+	}
+	m.signer = v.Signatures[0].Certificate
+	return nil
+}
+
+// askAgain says whether a verdict lacks nothing but an answer about
+// revocation. Anything else that is undecided will not decide itself.
+func askAgain(v *signature.Verdict) bool {
+	if v.Outcome != verdict.Undetermined || len(v.Signatures) == 0 {
+		return false
+	}
+	for _, s := range v.Signatures {
+		for _, c := range s.Checks {
+			if c.Outcome != verdict.Passed && !c.Skipped && c.Name != verdict.CheckRevocation && c.Name != verdict.CheckFreshness {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// detail is the sentence of the check that decided.
+func detail(v *signature.Verdict) string {
+	if v.Detail != "" {
+		return v.Detail
+	}
+	for _, s := range v.Signatures {
+		for _, c := range s.Checks {
+			if c.Outcome == v.Outcome && c.Reason == v.Reason {
+				return c.Detail
+			}
+		}
+	}
+	return ""
+}
+
+// certificate compares the signer with the partner.
+func (b *Bridge) certificate(_ context.Context, m *inbound) error {
+	if m.partner == nil {
+		p, ok := b.partners.byCertificate(m.signer)
+		if !ok {
+			return refuse(UnknownSender, "", "the signer's certificate belongs to no partner, or to several; name the sender in the message")
+		}
+		m.partner, m.trail.sender = p, p.SenderID
+		return nil
+	}
+	if m.partner.bound() && !m.partner.holds(m.signer) {
+		return refuse(UnknownSender, "sender/senderId", "the message is signed with a certificate that is not this sender's")
+	}
+	return nil
+}
+
+// content reads the message again, from the bytes that were digested.
+func (b *Bridge) content(_ context.Context, m *inbound) error {
+	content, ok := m.system.Content()
+	if !ok {
+		return &Error{Code: SignatureRefused, Reason: verdict.SigConstraintsFailure, Say: "the signature does not cover the Body alone"}
+	}
+	tree, err := content.Tree()
+	if err != nil {
+		return &Error{Code: Internal, Say: "what was signed does not read", Cause: err}
+	}
+	if m.message, err = soap.ReadBody(tree.Root()); err != nil {
+		return malformed(err)
+	}
+	// What was asked about before must be what was signed.
+	if m.message.Operation != m.claim.Operation || m.message.MessageID() != m.claim.MessageID() || !sameSender(m.message.Sender(), m.claim.Sender()) {
+		return refuse(Malformed, "Envelope/Body", "what was signed is not what stands in the message")
+	}
+	return nil
+}
+
+func sameSender(a, b *soap.SenderInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.SenderID == b.SenderID && a.Password == b.Password
+}
+
+// How far a signed time may be from ours. A message id is remembered for
+// ever, so these guard against wrong clocks and old files, not replay.
+const (
+	maxAhead = 10 * time.Minute    // clocks differ
+	maxStamp = 24 * time.Hour      // of a Timestamp that names no end
+	maxOld   = 30 * 24 * time.Hour // of messageDate: a queue may have held it
+)
+
+// freshness compares the signed times of a message with ours. An unsigned
+// Timestamp proves nothing and is not looked at.
+func (b *Bridge) freshness(_ context.Context, m *inbound) error {
+	if t := m.system.Signatures[0].Timestamp; t != nil && t.Signed {
+		switch {
+		case !t.Created.IsZero() && !t.Expires.IsZero() && t.Created.After(t.Expires):
+			return refuse(Stale, "Security/Timestamp", "Created is later than Expires")
+		case t.Created.After(m.at.Add(maxAhead)):
+			return refuse(Stale, "Security/Timestamp/Created", "the time lies ahead of ours; set the clock")
+		case !t.Expires.IsZero() && !m.at.Before(t.Expires):
+			return refuse(Stale, "Security/Timestamp/Expires", "the message has expired; send it anew")
+		case t.Expires.IsZero() && t.Created.Before(m.at.Add(-maxStamp)):
+			return refuse(Stale, "Security/Timestamp/Created", "the message is older than %s; send it anew", maxStamp)
+		}
+	}
+	var date time.Time
+	switch p := m.message.Payload.(type) {
+	case *soap.SyncSendMessageRequest:
+		date = p.RequestInfo.MessageDate
+	case *soap.AsyncSendMessageRequest:
+		date = p.MessageInfo.MessageDate
+	default:
+		return nil
+	}
+	switch {
+	case date.After(m.at.Add(maxAhead)):
+		return refuse(Stale, "messageDate", "the date lies ahead of ours; set the clock")
+	case date.Before(m.at.Add(-maxOld)):
+		return refuse(Stale, "messageDate", "the message is older than %d days; send it anew under a new id", int(maxOld/(24*time.Hour)))
+	}
+	return nil
+}
+
+// perform does what the operation asks for.
+func (b *Bridge) perform(ctx context.Context, m *inbound) error {
+	switch p := m.message.Payload.(type) {
+	case *soap.SyncSendMessageRequest:
+		return b.syncRequest(ctx, m, p)
+	case *soap.AsyncSendMessageRequest:
+		return b.asyncRequest(ctx, m, p)
+	case *soap.AsyncGetMessagesRequest:
+		return b.getMessages(ctx, m, p)
+	case *soap.AsyncGetMessageStatusRequest:
+		return b.getMessageStatus(ctx, m, p)
+	case *soap.AsyncSendDeliveryNotificationRequest:
+		return b.deliveryNotification(ctx, m, p)
+	case *soap.AsyncChangeStatusNotifyRequest:
+		return b.statusNotification(ctx, m, p)
+	default:
+		return refuse(UnknownOperation, "Envelope/Body", "%s is not supported", m.message.Operation)
+	}
+}
+
+// tryLater is for what we could not do now; nothing was kept.
+func tryLater(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: TryLater, Say: "nothing was kept; send the same bytes again later", Cause: err}
+}

@@ -1,0 +1,388 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"kopir/gateway"
+	"kopir/gateway/mio"
+	"kopir/gateway/soap"
+	"kopir/gateway/store"
+	"kopir/mappings"
+	"kopir/signature"
+	"kopir/signature/keystore"
+	"kopir/signature/nuc"
+	"kopir/signature/sigtest"
+	"kopir/signature/verdict"
+)
+
+// town is a bridge with everybody around it: a real store, a real local
+// database, real signatures by an authority of its own, and a clock that
+// stands still until it is moved.
+type town struct {
+	t      testing.TB
+	set    *mappings.Set
+	bridge *gateway.Bridge
+	store  *store.Store
+	local  *mio.DB
+	post   *post
+	reg    *register
+	ca     *sigtest.Authority
+	lists  *lists
+	logs   *observer.ObservedLogs
+	keys   map[string]*keystore.Key
+
+	mu  sync.Mutex
+	now time.Time
+	ids int
+}
+
+const (
+	certificate = "almaty-unemployed-certificate"
+	serviceID   = "ALMATY_UNEMPLOYED_CERTIFICATE"
+	district    = "almaty-almaly-district-department"
+)
+
+// A Wednesday, nine in the morning in Almaty.
+var morning = time.Date(2026, 11, 25, 4, 0, 0, 0, time.UTC)
+
+var (
+	akimatBIN = sigtest.BIN(1)
+	portalBIN = sigtest.BIN(2)
+	cscBIN    = sigtest.BIN(3)
+	otherBIN  = sigtest.BIN(4)
+)
+
+// The people. Their certificates are issued in the order of their names.
+var people = map[string]sigtest.Profile{
+	"bridge":     {Kind: sigtest.System, BIN: akimatBIN, CommonName: "ИС \"ТЕСТ МИО\""},
+	"portal":     {Kind: sigtest.System, BIN: portalBIN, CommonName: "ИС \"ТЕСТ ПЭП\""},
+	"csc":        {Kind: sigtest.System, BIN: cscBIN, CommonName: "ИС \"ТЕСТ ЦОН\""},
+	"outsider":   {Kind: sigtest.System, BIN: otherBIN, CommonName: "ИС \"ТЕСТ ЧУЖАЯ\""},
+	"citizen":    {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", Patronymic: "Тестович"},
+	"neighbour":  {Kind: sigtest.Person, IIN: sigtest.IIN(20), Surname: "Пробова", GivenName: "Проба"},
+	"operator":   {Kind: sigtest.Employee, IIN: sigtest.IIN(30), BIN: cscBIN, Surname: "Операторова", GivenName: "Проба"},
+	"specialist": {Kind: sigtest.Employee, IIN: sigtest.IIN(40), BIN: akimatBIN, Surname: "Специалистов", GivenName: "Тест"},
+	"official":   {Kind: sigtest.Signatory, IIN: sigtest.IIN(50), BIN: akimatBIN, Surname: "Руководов", GivenName: "Тест"},
+	"stranger":   {Kind: sigtest.Signatory, IIN: sigtest.IIN(60), BIN: otherBIN, Surname: "Чужов", GivenName: "Пример"},
+	"expired":    {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", NotBefore: morning.AddDate(-2, 0, 0), NotAfter: morning.AddDate(-1, 0, 0)},
+	"login":      {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", Usage: sigtest.Auth},
+}
+
+var (
+	castOnce sync.Once
+	castCA   *sigtest.Authority
+	castKeys map[string]*keystore.Key
+	castSer  map[string]*sigtest.Credential
+	castErr  error
+)
+
+// cast issues everybody's certificate once for the whole test binary.
+func cast() {
+	castCA, castErr = sigtest.NewAuthority("", sigtest.Options{Day: morning.Truncate(24 * time.Hour)})
+	if castErr != nil {
+		return
+	}
+	castKeys, castSer = map[string]*keystore.Key{}, map[string]*sigtest.Credential{}
+	names := make([]string, 0, len(people))
+	for n := range people {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		c, err := castCA.Issue(people[n])
+		if err == nil {
+			castSer[n] = c
+			castKeys[n], err = c.Key()
+		}
+		if err != nil {
+			castErr = fmt.Errorf("%s: %w", n, err)
+			return
+		}
+	}
+}
+
+func newTown(t testing.TB) *town {
+	t.Helper()
+	castOnce.Do(cast)
+	if castErr != nil {
+		t.Fatal(castErr)
+	}
+	set, faults := mappings.Builtin()
+	for _, f := range faults {
+		t.Fatal(f)
+	}
+	return newTownOf(t, set)
+}
+
+func newTownOf(t testing.TB, set *mappings.Set) *town {
+	t.Helper()
+	castOnce.Do(cast)
+	if castErr != nil {
+		t.Fatal(castErr)
+	}
+	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, lists: &lists{revoked: map[string]bool{}}}
+	dir := t.TempDir()
+	var err error
+	if w.store, err = store.OpenSQLite(t.Context(), filepath.Join(dir, "kopir.db")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.store.Close() })
+	if w.local, err = mio.OpenSQLite(t.Context(), filepath.Join(dir, "mio.db"), set); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.local.Close() })
+	var core zapcore.Core
+	core, w.logs = observer.New(zap.DebugLevel)
+	w.bridge, err = gateway.New(w.options(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *town) options(core zapcore.Core) gateway.Options {
+	trust := nuc.NewTrust()
+	for _, c := range []struct {
+		der []byte
+		add func(*nuc.Certificate)
+	}{{w.ca.Root(), func(c *nuc.Certificate) { trust.AddRoot(c) }}, {w.ca.Issuing(), func(c *nuc.Certificate) { trust.AddIntermediate(c) }}} {
+		cert, err := nuc.ParseCertificate(c.der)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		c.add(cert)
+	}
+	return gateway.Options{
+		Store: w.store, Verifier: &signature.Verifier{Trust: trust, Revocation: w.lists}, Key: w.keys["bridge"], Services: w.set,
+		Partners: []gateway.Partner{
+			{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
+			{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
+		},
+		Sender: w.post, Local: w.local, Registry: w.reg, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
+		Log: zap.New(core), Now: w.clock, NewID: w.newID,
+	}
+}
+
+func (w *town) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *town) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// newID counts, so that golden files hold.
+func (w *town) newID() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.ids)
+}
+
+// lists answers about revocation from what a test says; it can be away.
+type lists struct {
+	mu      sync.Mutex
+	revoked map[string]bool // serial in hex
+	away    bool
+}
+
+func (l *lists) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) verdict.Check {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.away:
+		return verdict.Unsure(verdict.CheckRevocation, verdict.TryLater, "nobody answers")
+	case l.revoked[leaf.SerialHex()]:
+		return verdict.Fail(verdict.CheckRevocation, verdict.Revoked, "on the list")
+	}
+	return verdict.Pass(verdict.CheckRevocation, "not on the list")
+}
+
+func (l *lists) set(away bool, revoked ...*keystore.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = away
+	clear(l.revoked)
+	for _, k := range revoked {
+		l.revoked[k.Certificate.SerialHex()] = true
+	}
+}
+
+// post is the partners' end: it takes what comes, or fails as told.
+type post struct {
+	mu   sync.Mutex
+	got  []gateway.Delivery
+	fail func(gateway.Delivery) error
+}
+
+func (p *post) Send(_ context.Context, d gateway.Delivery) (gateway.Receipt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		if err := p.fail(d); err != nil {
+			return gateway.Receipt{}, err
+		}
+	}
+	p.got = append(p.got, d)
+	return gateway.Receipt{MessageID: fmt.Sprintf("2163860%02d", len(p.got)), Sent: []byte("<sent/>"), Answer: []byte("<answer/>")}, nil
+}
+
+func (p *post) taken() []gateway.Delivery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got)
+}
+
+// register is the register of persons.
+type register struct {
+	mu      sync.Mutex
+	unknown map[gateway.IIN]bool
+	err     error
+	asked   []gateway.PersonQuery
+}
+
+func (r *register) Person(_ context.Context, q gateway.PersonQuery) (gateway.Person, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, q)
+	if r.err != nil {
+		return gateway.Person{}, r.err
+	}
+	return gateway.Person{Found: !r.unknown[q.IIN], IIN: q.IIN, Answer: []byte("<persons/>")}, nil
+}
+
+// deliver runs the outbox until nothing is due.
+func (w *town) deliver() {
+	w.t.Helper()
+	for {
+		moved := 0
+		for _, r := range gateway.Routes() {
+			n, err := w.bridge.Deliver(w.t.Context(), r)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			moved += n
+		}
+		if moved == 0 {
+			return
+		}
+	}
+}
+
+// form is a filled form of the certificate service.
+func form(channel string) map[string]string {
+	f := map[string]string{
+		"partner_number": "P-1", "applicant_iin": sigtest.IIN(10), "surname": "ТЕСТОВ", "given_name": "ТЕСТ", "patronymic": "ТЕСТОВИЧ",
+		"applicant_birth_date": "1980-01-11", "district": district, "address": "город Алматы, улица Тестовая, дом 1", "delivery": "in_person", "consent": "true",
+	}
+	switch channel {
+	case "csc":
+		f["operator_iin"] = sigtest.IIN(30)
+	case "office":
+		f["operator_iin"] = sigtest.IIN(40)
+	}
+	return f
+}
+
+// document builds a form and lets somebody sign it.
+func (w *town) document(channel string, values map[string]string, by string) []byte {
+	w.t.Helper()
+	s, ok := w.set.Service(certificate)
+	if !ok {
+		w.t.Fatal("no service")
+	}
+	doc, err := s.Document(channel, values, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if by == "" {
+		return doc
+	}
+	signed, err := signature.SignEnveloped(doc, w.keys[by], signature.SignOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return signed
+}
+
+// envelope builds a message and lets a system sign it.
+func (w *town) envelope(p soap.Payload, by string) []byte {
+	w.t.Helper()
+	raw, err := soap.Build(p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if by == "" {
+		return raw
+	}
+	signed, err := signature.SignWSSE(raw, w.keys[by], signature.SignOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return signed
+}
+
+func syncRequest(id string, doc []byte, at time.Time) *soap.SyncSendMessageRequest {
+	return &soap.SyncSendMessageRequest{
+		RequestInfo: soap.SyncMessageInfo{MessageID: id, ServiceID: serviceID, MessageDate: at, Sender: soap.SenderInfo{SenderID: "PEP", Password: "Qwerty12"}},
+		RequestData: soap.RequestData{Data: soap.EscapedData(doc)},
+	}
+}
+
+func asyncRequest(id string, doc []byte, at time.Time) *soap.AsyncSendMessageRequest {
+	return &soap.AsyncSendMessageRequest{
+		MessageInfo: soap.AsyncMessageInfo{MessageID: id, CorrelationID: "3226347", ServiceID: serviceID, MessageType: soap.TypeRequest, MessageDate: at,
+			Sender: soap.SenderInfo{SenderID: "PEP", Password: soap.Secret("ab" + fmt.Sprintf("%062d", 0))}, SessionID: "{0F9619FF-8B86-D011-B42D-00CF4FC964FF}"},
+		MessageData: soap.MessageData{Data: soap.EscapedData(doc)},
+	}
+}
+
+func (w *town) send(door gateway.Door, raw []byte) gateway.Reply {
+	return w.bridge.Receive(w.t.Context(), gateway.Incoming{Door: door, Raw: raw})
+}
+
+// apply lets the citizen apply through the portal.
+func (w *town) apply(id string) (*gateway.Application, gateway.Reply) {
+	w.t.Helper()
+	r := w.send(gateway.SyncDoor, w.envelope(syncRequest(id, w.document("portal", form("portal"), "citizen"), w.clock()), "portal"))
+	if r.Code != "" {
+		w.t.Fatalf("refused: %s %s", r.Code, r.Bytes)
+	}
+	return w.only(), r
+}
+
+// only is the one application that there is.
+func (w *town) only() *gateway.Application {
+	w.t.Helper()
+	all := w.all()
+	if len(all) != 1 {
+		w.t.Fatalf("%d applications", len(all))
+	}
+	return &all[0]
+}
+
+func (w *town) all() []gateway.Application {
+	w.t.Helper()
+	p, err := w.bridge.Applications(w.t.Context(), gateway.Filter{}, "", 100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p.Applications
+}
+
+var errDown = errors.New("connection refused")
