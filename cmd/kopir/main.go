@@ -52,6 +52,7 @@ var verbs = []verb{
 	{"cert", "what a certificate or key file says", runCert},
 	{"check", "every fault of a configuration and of what it names, at once", runCheck},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
+	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},
 	{"version", "which build this is", runVersion},
 }
 

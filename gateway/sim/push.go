@@ -155,6 +155,9 @@ func (s *Sim) push(to *member, one *parcel) (*soap.Fault, error) {
 	if _, ok := got.message.Payload.(*soap.AsyncSendMessageResponse); !ok {
 		return nil, fmt.Errorf("%w: %s", errUnanswered, got.message.Operation)
 	}
+	if signedBy(got.verdict).Subject.BIN != to.bin {
+		return nil, fmt.Errorf("%w: signed by another organisation than that of %s", errUnanswered, to.sender)
+	}
 	return nil, nil
 }
 

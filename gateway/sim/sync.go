@@ -71,6 +71,9 @@ func (s *Sim) relay(r *http.Request, from *member, request *soap.SyncSendMessage
 	if !ok {
 		return nil, nil, refuse(codeNoService, "the provider of %s answered with something else", info.ServiceID)
 	}
+	if signedBy(got.verdict).Subject.BIN != provider.bin {
+		return nil, nil, refuse(codeSignature, "the answer of %s was signed by another organisation", provider.sender)
+	}
 	out := &soap.SyncSendMessageResponse{ResponseInfo: answer.ResponseInfo}
 	out.ResponseInfo.SessionID = session
 	// An answer without data is allowed.
