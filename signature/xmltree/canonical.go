@@ -3,7 +3,6 @@ package xmltree
 import (
 	"bytes"
 	"slices"
-	"unicode/utf8"
 )
 
 // Method is a family of canonical forms. The zero value is none.
@@ -290,106 +289,4 @@ func (d *Document) inScope(i int32, wanted []bool) []int32 {
 
 func (d *Document) comparePrefixes(a, b int32) int {
 	return bytes.Compare(d.prefixes.list[d.bindings[a].prefix], d.prefixes.list[d.bindings[b].prefix])
-}
-
-// appendCanonicalText appends the canonical form of raw character data.
-func appendCanonicalText(dst, raw []byte, isVerbatim bool) []byte {
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		if class[c]&cText == 0 || c >= 0x80 || c == ']' {
-			dst = append(dst, c)
-			i++
-			continue
-		}
-		n := 1
-		r := rune(c)
-		switch {
-		case c == '&' && !isVerbatim:
-			r, n = reference(raw[i:])
-			n = max(n, 1)
-		case c == '\r':
-			if i+1 < len(raw) && raw[i+1] == '\n' {
-				n = 2
-			}
-			dst = append(dst, '\n')
-			i += n
-			continue
-		}
-		dst = appendTextRune(dst, r)
-		i += n
-	}
-	return dst
-}
-
-func appendTextRune(dst []byte, r rune) []byte {
-	switch r {
-	case '&':
-		return append(dst, "&amp;"...)
-	case '<':
-		return append(dst, "&lt;"...)
-	case '>':
-		return append(dst, "&gt;"...)
-	case '\r':
-		return append(dst, "&#xD;"...)
-	default:
-		return utf8.AppendRune(dst, r)
-	}
-}
-
-// appendCanonicalAttribute appends the canonical form of a raw attribute value.
-func appendCanonicalAttribute(dst, raw []byte) []byte {
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch {
-		case c == '&':
-			r, n := reference(raw[i:])
-			dst = appendAttributeRune(dst, r)
-			i += max(n, 1)
-			continue
-		case c == '"':
-			dst = append(dst, "&quot;"...)
-		case c == '\r':
-			if i+1 < len(raw) && raw[i+1] == '\n' {
-				i++
-			}
-			dst = append(dst, ' ')
-		case c == '\n' || c == '\t':
-			dst = append(dst, ' ')
-		default:
-			dst = append(dst, c)
-		}
-		i++
-	}
-	return dst
-}
-
-// appendAttributeValue appends the canonical form of a value already decoded.
-func appendAttributeValue(dst, value []byte) []byte {
-	for _, c := range value {
-		if c < 0x80 {
-			dst = appendAttributeRune(dst, rune(c))
-		} else {
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
-func appendAttributeRune(dst []byte, r rune) []byte {
-	switch r {
-	case '&':
-		return append(dst, "&amp;"...)
-	case '<':
-		return append(dst, "&lt;"...)
-	case '"':
-		return append(dst, "&quot;"...)
-	case '\t':
-		return append(dst, "&#x9;"...)
-	case '\n':
-		return append(dst, "&#xA;"...)
-	case '\r':
-		return append(dst, "&#xD;"...)
-	default:
-		return utf8.AppendRune(dst, r)
-	}
 }

@@ -13,7 +13,10 @@ func (w *writer) prepare() {
 	w.undo, w.fresh = w.undoRoom[:0], w.freshRoom[:0]
 	w.rendered[xmlPrefix] = xmlURI
 	for _, p := range w.m.Prefixes {
-		if p == "#default" {
+		switch p {
+		case "":
+			continue // an empty PrefixList, split; not the default namespace
+		case "#default":
 			p = ""
 		}
 		if number := d.prefixes.find([]byte(p)); number >= 0 && number != xmlPrefix {

@@ -23,7 +23,7 @@ func (p *parser) raw(i int, mark byte, f *flags) (int, error) {
 	for i < len(src) {
 		c := src[i]
 		if class[c]&cRaw == 0 {
-			i++
+			i = skip(src, i+1, cRaw)
 			continue
 		}
 		switch {

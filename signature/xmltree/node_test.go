@@ -3,6 +3,8 @@ package xmltree
 import (
 	"errors"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -106,5 +108,93 @@ func TestZeroNode(t *testing.T) {
 	}
 	if _, ok, err := n.Child("", "a"); ok || err != nil {
 		t.Error("the zero node has a child")
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	src := "<r>\nt<!--c--><?pi d?><![CDATA[ \t]]><e/></r>"
+	d := mustParse(t, src)
+	var got []string
+	for c := range d.Root().Children() {
+		if line := 1 + strings.Count(src[:c.Offset()], "\n"); c.Document() != d || c.Line() != line || c.Path() != strings.TrimSuffix("r/"+c.Local(), "/") && c.Kind() == KindElement {
+			t.Errorf("line %d, path %s", c.Line(), c.Path())
+		}
+		got = append(got, string(d.Source()[c.Offset():c.Offset()+2])+c.Local()+"="+c.Text())
+	}
+	if want := []string{"\nt=\nt", "<!=c", "<?pi=d", "<!= \t", "<ee="}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	var blank []bool
+	for c := range d.Root().Children() {
+		blank = append(blank, c.IsBlank())
+	}
+	if want := []bool{false, false, false, true, false}; !slices.Equal(blank, want) {
+		t.Errorf("blank: %v", blank)
+	}
+}
+
+// TestStop: a loop over nodes or attributes may end early.
+func TestStop(t *testing.T) {
+	n := mustParse(t, "<r a='1' b='2'>t<a/>u<b/></r>").Root()
+	count := 0
+	for range n.Children() {
+		count++
+		break
+	}
+	for range n.Elements() {
+		count++
+		break
+	}
+	for range n.Descendants() {
+		count++
+		break
+	}
+	for range n.Attrs() {
+		count++
+		break
+	}
+	for range (Node{}).Children() {
+		count++
+	}
+	for range (Node{}).Descendants() {
+		count++
+	}
+	if count != 4 {
+		t.Errorf("%d turns", count)
+	}
+}
+
+// TestShared: a Document may be used by several goroutines at once.
+func TestShared(t *testing.T) {
+	d := mustParse(t, sample)
+	want := string(d.Canonical(nil, Node{}, C14N{Kind: Exclusive}))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			body, err := d.ByID("b1")
+			if err != nil || body.Local() != "Body" || string(d.Canonical(nil, Node{}, C14N{Kind: Exclusive})) != want {
+				t.Error("another answer: ", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestAllocations: a message of some KB costs a handful of allocations.
+func TestAllocations(t *testing.T) {
+	src := message("&lt;a/&gt;")
+	out := make([]byte, 0, 2*len(src))
+	if n := testing.AllocsPerRun(100, func() {
+		d, err := Parse(src, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := d.ByID("id-1")
+		if err != nil || !body.Is("http://schemas.xmlsoap.org/soap/envelope/", "Body") {
+			t.Fatal(err)
+		}
+		out = d.Canonical(out[:0], body, C14N{Kind: Exclusive})
+	}); n > 8 {
+		t.Errorf("%v allocations", n)
 	}
 }

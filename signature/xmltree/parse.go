@@ -144,19 +144,37 @@ func (p *parser) add(n node) error {
 	return nil
 }
 
+// skip gives the first byte from i on whose class has one of the bits: eight at
+// a time, since attachments are long runs of plain characters.
+func skip(src []byte, i int, bits uint8) int {
+	for i+8 <= len(src) {
+		b := src[i : i+8 : i+8]
+		if (class[b[0]]|class[b[1]]|class[b[2]]|class[b[3]]|class[b[4]]|class[b[5]]|class[b[6]]|class[b[7]])&bits != 0 {
+			break
+		}
+		i += 8
+	}
+	for i < len(src) && class[src[i]]&bits == 0 {
+		i++
+	}
+	return i
+}
+
 // text reads character data and references up to the next "<".
 func (p *parser) text() error {
 	src, i, f := p.src, p.pos, flags(0)
 	for i < len(src) {
 		c := src[i]
 		if class[c]&cText == 0 {
-			i++
+			i = skip(src, i+1, cText)
 			continue
 		}
 		if c == '<' {
 			break
 		}
 		switch {
+		case c >= 0xC2 && c < 0xE0 && i+1 < len(src) && src[i+1]&0xC0 == 0x80: // as charLen has it
+			i += 2
 		case c >= 0x80:
 			n := charLen(src[i:])
 			if n == 0 {
