@@ -39,14 +39,13 @@ func Build(p Payload) ([]byte, error) {
 	envelope.CreateElement("soap:Header")
 	body := envelope.CreateElement("soap:Body")
 	body.CreateAttr("xmlns:wsu", WSU)
-	if err := writePayload(body, p); err != nil {
+	content := etree.NewElement("content")
+	if err := writePayload(content, p); err != nil {
 		return nil, err
 	}
-	id, err := contentID(body)
-	if err != nil {
-		return nil, err
-	}
-	body.CreateAttr("wsu:Id", id)
+	text := serialised(content, &doc.WriteSettings)
+	body.CreateAttr("wsu:Id", contentID(text))
+	addRaw(body, text)
 	out, err := doc.WriteToBytes()
 	if err != nil {
 		return nil, fmt.Errorf("soap: write envelope: %w", err)
@@ -54,11 +53,19 @@ func Build(p Payload) ([]byte, error) {
 	return out, nil
 }
 
+// serialised gives what is in an element. It is written once, for its name and
+// for the message.
+func serialised(e *etree.Element, settings *etree.WriteSettings) []byte {
+	var out bytes.Buffer
+	for _, child := range e.Child {
+		child.WriteTo(&out, settings)
+	}
+	return out.Bytes()
+}
+
 // contentID names a Body after its content.
-func contentID(body *etree.Element) (string, error) {
-	var content bytes.Buffer
-	body.WriteTo(&content, &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true})
-	return "id-" + uuid.NewHash(sha256.New(), bodyIDs, content.Bytes(), 8).String(), nil
+func contentID(content []byte) string {
+	return "id-" + uuid.NewHash(sha256.New(), bodyIDs, content, 8).String()
 }
 
 func writePayload(body *etree.Element, p Payload) error {
@@ -183,6 +190,9 @@ func setText(e *etree.Element, s, path string) error {
 // checkCharacters refuses what XML 1.0 (section 2.2) cannot carry in any form.
 func checkCharacters(s, path string) error {
 	for i, r := range s {
+		if r >= 0x20 && r < utf8.RuneError {
+			continue
+		}
 		bad := r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 		if r == utf8.RuneError {
 			_, size := utf8.DecodeRuneInString(s[i:])

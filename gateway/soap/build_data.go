@@ -17,12 +17,11 @@ type rawToken struct {
 
 // WriteTo implements etree.Token.
 func (r rawToken) WriteTo(w etree.Writer, _ *etree.WriteSettings) {
-	for len(r.xml) > 0 {
-		n := min(len(r.xml), 1<<16)
-		w.WriteString(string(r.xml[:n]))
-		r.xml = r.xml[n:]
-	}
+	w.Write(r.xml) // the writers are buffers in memory
 }
+
+// escapes is Canonical XML's rule for text (1.0, section 2.3).
+var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
 
 func addRaw(e *etree.Element, xml []byte) {
 	e.AddChild(rawToken{CharData: etree.NewText(""), xml: xml})
@@ -62,7 +61,8 @@ func writeData(parent *etree.Element, d Data, path string) error {
 			addRaw(e, []byte("<![CDATA["+strings.ReplaceAll(text, "]]>", "]]]]><![CDATA[>")+"]]>"))
 			return nil
 		}
-		e.SetText(text)
+		// Long texts are escaped here: it is several times as fast.
+		addRaw(e, []byte(escapes.Replace(text)))
 		return nil
 	case Nested:
 		if err := checkFragment(d.XML, path); err != nil {

@@ -2,6 +2,7 @@ package soap
 
 import (
 	"reflect"
+	"strings"
 
 	"kopir/signature/xmltree"
 )
@@ -56,14 +57,22 @@ func Read(doc *xmltree.Document) (*Message, error) {
 	return m, nil
 }
 
-// readHeader finds the security header. An unknown entry is passed over unless
-// it demands to be understood (SOAP 1.1, 4.2.3).
+// actorNext is the actor that every node is (SOAP 1.1, 4.2.2).
+const actorNext = "http://schemas.xmlsoap.org/soap/actor/next"
+
+// readHeader finds the security header. Entries for other nodes are let alone;
+// an unknown one is passed over unless it demands to be understood (SOAP 1.1,
+// 4.2.2 and 4.2.3).
 func (m *Message) readHeader(header xmltree.Node) error {
 	const path = "Envelope/Header"
 	for entry, err := range elementsOnly(header, path) {
-		switch at := path + "/" + entry.Local(); {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+		if actor, _ := entry.Attr(Envelope11, "actor"); actor != "" && actor != actorNext {
+			continue
+		}
+		switch at := path + "/" + entry.Local(); {
 		case entry.Is(WSSE, "Security"):
 			if !m.Security.IsZero() {
 				return refuse(CodeRepeated, entry, at, "one Security header at most")
@@ -75,7 +84,7 @@ func (m *Message) readHeader(header xmltree.Node) error {
 			}
 			m.Signature = entry
 		default:
-			if must, _ := entry.Attr(Envelope11, "mustUnderstand"); must == "1" || must == "true" {
+			if must, ok := entry.Attr(Envelope11, "mustUnderstand"); ok && strings.Trim(must, space) != "0" {
 				return refuse(CodeMustUnderstand, entry, at, "this header is not supported")
 			}
 		}

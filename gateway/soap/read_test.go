@@ -99,8 +99,9 @@ func TestReadLiberal(t *testing.T) {
 			same(t, string(m.Data().Form), string(Escaped))
 			same(t, m.Data().Type.Local, "string")
 		}},
-		"data nested":     {[]string{`&lt;?xml version="1.0"?>&lt;application>&lt;iin>000000000000&lt;/iin>&lt;/application>`, "<application/>"}, func(t *testing.T, m *Message) { same(t, string(m.Data().Form), string(Nested)) }},
-		"header accepted": {[]string{"<soap:Header/>", "<soap:Header><x:Action xmlns:x='urn:x' soap:mustUnderstand='0'/></soap:Header>"}, nil},
+		"data nested":            {[]string{`&lt;?xml version="1.0"?>&lt;application>&lt;iin>000000000000&lt;/iin>&lt;/application>`, "<application/>"}, func(t *testing.T, m *Message) { same(t, string(m.Data().Form), string(Nested)) }},
+		"header of another node": {[]string{"<soap:Header/>", `<soap:Header><x soap:actor="urn:other" soap:mustUnderstand="1"/><w:Security xmlns:w="` + WSSE + `"/><w:Security soap:actor="urn:other" xmlns:w="` + WSSE + `"/></soap:Header>`}, nil},
+		"header accepted":        {[]string{"<soap:Header/>", "<soap:Header><x:Action xmlns:x='urn:x' soap:mustUnderstand='0'/></soap:Header>"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := mustRead(t, edit(t, sample(t, "sync-request.xml"), c.edits...))
@@ -150,6 +151,7 @@ func TestReadRefuses(t *testing.T) {
 		"two security headers":  {[]string{"<soap:Header/>", `<soap:Header><w:Security xmlns:w="` + WSSE + `"/><w:Security xmlns:w="` + WSSE + `"/></soap:Header>`}, CodeRepeated, "Envelope/Header/Security"},
 		"two signatures":        {[]string{"<soap:Header/>", `<soap:Header><w:Signature xmlns:w="` + DSig + `"/><w:Signature xmlns:w="` + DSig + `"/></soap:Header>`}, CodeRepeated, "Envelope/Header/Signature"},
 		"must understand":       {[]string{"<soap:Header/>", `<soap:Header><x soap:mustUnderstand="1"/></soap:Header>`}, CodeMustUnderstand, "Envelope/Header/x"},
+		"must understand, next": {[]string{"<soap:Header/>", `<soap:Header><x soap:actor="http://schemas.xmlsoap.org/soap/actor/next" soap:mustUnderstand="1"/></soap:Header>`}, CodeMustUnderstand, "Envelope/Header/x"},
 		"two messages":          {[]string{"</ns2:SendMessage>", "</ns2:SendMessage><x/>"}, CodeRepeated, "Envelope/Body/x"},
 		"unknown wrapper":       {[]string{"ns2:SendMessage xmlns", "ns2:deleteMessages xmlns", "/ns2:SendMessage", "/ns2:deleteMessages"}, CodeOperation, "Envelope/Body/deleteMessages"},
 		"wrapper's letter case": {[]string{"ns2:SendMessage xmlns", "ns2:sendMessage xmlns", "/ns2:SendMessage", "/ns2:sendMessage"}, CodeNamespace, "Envelope/Body/sendMessage"},

@@ -156,3 +156,40 @@ func TestConstructedMessages(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifiedBodies reads the Bodies as their signatures digested them: the
+// same message, although prefixes that occur in values only have lost their
+// declarations.
+func TestVerifiedBodies(t *testing.T) {
+	for _, name := range []string{"01", "02", "03", "05", "06"} {
+		t.Run(name, func(t *testing.T) {
+			files, err := filepath.Glob(filepath.Join(shared(t), name+"-*.xml"))
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			src, err := os.ReadFile(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			octets, err := os.ReadFile(filepath.Join(shared(t), "vectors", name+".body.c14n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := xmltree.Parse(octets, xmltree.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := ReadBody(body.Root())
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := mustRead(t, string(src))
+			if m.Operation != whole.Operation || m.Kind != whole.Kind || m.Data().Form != whole.Data().Form || m.Data().Type.Local != whole.Data().Type.Local {
+				t.Errorf("%s %s, data %q of type %+v", m.Operation, m.Kind, m.Data().Form, m.Data().Type)
+			}
+			if got, want := stripped(m.Payload), stripped(whole.Payload); !reflect.DeepEqual(got, want) {
+				t.Errorf("read\n%s\nnot\n%s", dump(got), dump(want))
+			}
+		})
+	}
+}
