@@ -21,7 +21,8 @@ type Sender struct {
 	// SignDocument signs a notice by itself (enveloped), for services whose
 	// partner expects that; nil where none does.
 	SignDocument func(document []byte) ([]byte, error)
-	// RouteID is filled in where the gateway asks for it, by service id.
+	// RouteID is filled in where the gateway asks for it, by the gateway's
+	// service id.
 	RouteID map[string]string
 }
 
@@ -57,7 +58,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	document := d.Body
 	if shape.Data.Signed == "inner" {
 		if s.SignDocument == nil {
-			return never(fmt.Errorf("client: notices of %q must be signed by themselves, and there is no key for it", d.ServiceID))
+			return never(fmt.Errorf("client: notices of %s must be signed by themselves, and there is no key for it", d.Service))
 		}
 		if document, err = s.SignDocument(document); err != nil {
 			return gateway.Receipt{}, &gateway.SendError{Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
@@ -85,13 +86,13 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 
 // shape is how the service describes the notice.
 func (s *Sender) shape(d gateway.Delivery) (*mappings.Shape, error) {
-	service, ok := s.Services.ByGateway(d.ServiceID)
+	service, ok := s.Services.Service(d.Service)
 	if !ok {
-		return nil, fmt.Errorf("client: no description of the service %q", d.ServiceID)
+		return nil, fmt.Errorf("client: no description of the service %q", d.Service)
 	}
-	shape, ok := service.Shape(string(d.Route))
+	shape, ok := service.Shape(d.Partner)
 	if !ok {
-		return nil, fmt.Errorf("client: service %s has no notice for %q", service.ID, d.Route)
+		return nil, fmt.Errorf("client: service %s has no notice for %q", d.Service, d.Partner)
 	}
 	return shape, nil
 }

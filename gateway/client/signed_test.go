@@ -242,7 +242,8 @@ func TestSender(t *testing.T) {
 		SignDocument: func(d []byte) ([]byte, error) { return signature.SignEnveloped(d, ourKey, signature.SignOptions{}) },
 		RouteID:      map[string]string{service.Gateway.ServiceID: "R_TEST"},
 	}
-	d := gateway.Delivery{ID: "d", Application: "N-1", Route: gateway.ToPortal, MessageType: "NOTIFICATION", MessageID: "m-1", CorrelationID: "3226347",
+	d := gateway.Delivery{ID: "d", Application: "N-1", Route: gateway.ToPortal, Service: service.ID, Partner: "portal",
+		MessageType: "NOTIFICATION", MessageID: "m-1", CorrelationID: "3226347",
 		ServiceID: service.Gateway.ServiceID, MessageDate: now, Body: notice}
 	receipt, err := sender.Send(context.Background(), d)
 	if err != nil || receipt.MessageID != "216386080" || receipt.CorrelationID != "3226347" || len(receipt.Answer) == 0 {
@@ -285,9 +286,21 @@ func TestSender(t *testing.T) {
 		t.Errorf("the notice reads %v, %v", values, err)
 	}
 
+	// Outside a conversation the notice goes to the partner's own service.
+	alone := d
+	alone.Route, alone.Partner, alone.ServiceID, alone.CorrelationID = gateway.ToCSC, "csc", "", ""
+	if receipt, err = sender.Send(context.Background(), alone); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(receipt.Sent, []byte("<serviceId>CSC_STATUS</serviceId>")) || bytes.Contains(receipt.Sent, []byte("correlationId")) {
+		t.Errorf("sent %s", receipt.Sent)
+	}
+
 	for name, spoil := range map[string]func(*gateway.Delivery, *Sender){
 		"no way out":      func(d *gateway.Delivery, _ *Sender) { d.Route = gateway.ToLocal },
-		"unknown service": func(d *gateway.Delivery, _ *Sender) { d.ServiceID = "OTHER" },
+		"unknown service": func(d *gateway.Delivery, _ *Sender) { d.Service = "other" },
+		"unknown partner": func(d *gateway.Delivery, _ *Sender) { d.Partner = "mail" },
+		"no service id":   func(d *gateway.Delivery, _ *Sender) { d.ServiceID = "" },
 		"no key":          func(_ *gateway.Delivery, s *Sender) { s.SignDocument = nil },
 		"no message type": func(d *gateway.Delivery, _ *Sender) { d.MessageType = "" },
 	} {
@@ -303,7 +316,7 @@ func TestSender(t *testing.T) {
 
 func TestSenderErrors(t *testing.T) {
 	services, _ := mappings.Builtin()
-	d := gateway.Delivery{Route: gateway.ToPortal, MessageType: "NOTIFICATION", MessageID: "m-1", ServiceID: services.Services()[0].Gateway.ServiceID, MessageDate: now, Body: []byte("<a/>")}
+	d := gateway.Delivery{Route: gateway.ToPortal, Service: services.Services()[0].ID, Partner: "portal", MessageType: "NOTIFICATION", MessageID: "m-1", ServiceID: services.Services()[0].Gateway.ServiceID, MessageDate: now, Body: []byte("<a/>")}
 	for name, c := range map[string]struct {
 		code      string
 		permanent bool
