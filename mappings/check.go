@@ -29,7 +29,7 @@ func (k *checker) fault(where, code string, args ...any) {
 	if !ok {
 		at = place{1, 1}
 	}
-	k.faults = append(k.faults, Fault{File: k.s.file, Line: at.line, Column: at.column, Code: code, Path: where, args: append(args, "path", where)})
+	k.faults = append(k.faults, Fault{File: k.s.file, Line: at.line, Column: at.column, Code: code, Path: where, args: args})
 }
 
 // checkService judges one description that has been read without a fault.
@@ -333,4 +333,9 @@ func (k *checker) local() {
 		k.identifier("local.files."+c[0], c[1], false)
 		k.repeated(own, "local.files."+c[0], "column", strings.ToLower(c[1]))
 	}
+}
+
+// containsFold compares as databases compare names that need no quotes.
+func containsFold(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(v string) bool { return strings.EqualFold(v, name) })
 }

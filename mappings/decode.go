@@ -52,6 +52,10 @@ func (d *decoder) whole(src []byte, v reflect.Value) {
 		d.fault(place{1, 1}, "not-utf8", "")
 		return
 	}
+	if at, deep := tooDeep(src); deep {
+		d.fault(at, "too-deep", "")
+		return
+	}
 	tree, err := parseYAML(src)
 	if err != nil {
 		at := place{1, 1}
@@ -78,7 +82,41 @@ func (d *decoder) whole(src []byte, v reflect.Value) {
 		d.fault(place{1, 1}, "empty", "")
 		return
 	}
-	d.value(body, v, "", 0)
+	d.value(body, v, "")
+}
+
+// tooDeep finds brackets nested deeper than any description needs: the library
+// takes time with the square of the depth.
+func tooDeep(src []byte) (place, bool) {
+	depth, line, start := 0, 1, 0
+	quote, last := byte(0), byte(' ')
+	for i, c := range src {
+		opens := last == ' ' || last == '[' || last == '{' || last == ',' || last == ':'
+		switch {
+		case c == '\n':
+			line, start = line+1, i+1
+			c = ' '
+			if quote == '#' {
+				quote = 0
+			}
+		case quote == '"' && last == '\\':
+			c = ' ' // escaped, whatever it is
+		case quote != 0:
+			if c == quote && c != '#' {
+				quote = 0
+			}
+		case (c == '"' || c == '\'' || c == '#') && opens:
+			quote = c
+		case c == '[' || c == '{':
+			if depth++; depth > maxNesting {
+				return place{line, 1 + utf8.RuneCount(src[start:i])}, true
+			}
+		case c == ']' || c == '}':
+			depth = max(0, depth-1)
+		}
+		last = c
+	}
+	return place{}, false
 }
 
 // parseYAML calls the library; a panic of it on hostile input is a syntax error.
@@ -92,17 +130,13 @@ func parseYAML(src []byte) (f *ast.File, err error) {
 }
 
 func (d *decoder) fault(at place, code, path string, args ...any) {
-	d.faults = append(d.faults, Fault{File: d.file, Line: at.line, Column: at.column, Code: code, Path: path, args: append(args, "path", path)})
+	d.faults = append(d.faults, Fault{File: d.file, Line: at.line, Column: at.column, Code: code, Path: path, args: args})
 }
 
-func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
+func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	at := nodePlace(n)
 	if path != "" {
 		d.places[path] = at
-	}
-	if depth > maxNesting {
-		d.fault(at, "too-deep", path)
-		return
 	}
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
@@ -123,9 +157,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		d.mapping(n, v, path, depth)
+		d.mapping(n, v, path)
 	case reflect.Slice:
-		d.list(n, v, path, depth)
+		d.list(n, v, path)
 	default:
 		d.scalar(n, v, path, at)
 	}
@@ -161,7 +195,7 @@ func (d *decoder) entries(n ast.Node, path string) ([]*ast.MappingValueNode, boo
 	return kept, true
 }
 
-func (d *decoder) mapping(n ast.Node, v reflect.Value, path string, depth int) {
+func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 	pairs, ok := d.entries(n, path)
 	if !ok {
 		return
@@ -180,7 +214,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string, depth int) {
 			d.fault(nodePlace(p.Key), "no-value", join(path, key))
 			continue
 		}
-		d.value(p.Value, v.Field(i), join(path, key), depth+1)
+		d.value(p.Value, v.Field(i), join(path, key))
 	}
 	for i := range t.NumField() {
 		if name, required, _ := keyTag(t.Field(i)); required && !given[name] {
@@ -191,12 +225,12 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string, depth int) {
 
 // list fills a slice from a sequence; a slice whose element has a field tagged
 // ",key" is filled from a mapping, in the order of the file.
-func (d *decoder) list(n ast.Node, v reflect.Value, path string, depth int) {
+func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 	elem := v.Type().Elem()
 	if elem.Kind() == reflect.Struct {
 		for i := range elem.NumField() {
 			if _, _, isKey := keyTag(elem.Field(i)); isKey {
-				d.keyed(n, v, i, path, depth)
+				d.keyed(n, v, i, path)
 				return
 			}
 		}
@@ -213,11 +247,11 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string, depth int) {
 			d.fault(nodePlace(n), "no-value", p)
 			continue
 		}
-		d.value(item, v.Index(i), p, depth+1)
+		d.value(item, v.Index(i), p)
 	}
 }
 
-func (d *decoder) keyed(n ast.Node, v reflect.Value, keyField int, path string, depth int) {
+func (d *decoder) keyed(n ast.Node, v reflect.Value, keyField int, path string) {
 	pairs, ok := d.entries(n, path)
 	if !ok {
 		return
@@ -230,7 +264,7 @@ func (d *decoder) keyed(n ast.Node, v reflect.Value, keyField int, path string, 
 			d.fault(nodePlace(p.Key), "no-value", join(path, key))
 			continue
 		}
-		d.value(p.Value, v.Index(i), join(path, key), depth+1)
+		d.value(p.Value, v.Index(i), join(path, key))
 	}
 }
 

@@ -20,12 +20,16 @@ type Fault struct {
 // Message says what is wrong, Remedy what to do; both come from
 // shared/texts-fault.yaml.
 func (f Fault) Message(lang string) string {
-	return faultTexts().Get(lang, "fault."+f.Code, f.args...)
+	return f.sentence(lang, "")
 }
 
 // Remedy says what to do about it.
 func (f Fault) Remedy(lang string) string {
-	return faultTexts().Get(lang, "fault."+f.Code+"-remedy", f.args...)
+	return f.sentence(lang, "-remedy")
+}
+
+func (f Fault) sentence(lang, suffix string) string {
+	return faultTexts().Get(lang, "fault."+f.Code+suffix, append(slices.Clone(f.args), "path", f.Path)...)
 }
 
 // In is the whole line for people: file:line:column: sentence; remedy.

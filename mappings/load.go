@@ -39,7 +39,7 @@ func LoadDir(dir string) (*Set, []Fault) {
 		return Builtin()
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, []Fault{{File: dir, Code: "no-folder", args: []any{"path", dir}}}
+		return nil, []Fault{{File: dir, Code: "no-folder", Path: dir}}
 	}
 	return load(layer{fsys: builtin}, layer{fsys: os.DirFS(dir), name: dir})
 }
@@ -74,13 +74,7 @@ func load(layers ...layer) (*Set, []Fault) {
 		if strings.Contains(f.name, "/") {
 			continue
 		}
-		s := &Service{file: f.shown, codes: set.codes, texts: set.Texts}
-		var serviceFaults []Fault
-		s.places, serviceFaults = decode(f.shown, f.data, s)
-		// A description that does not read cannot be judged further.
-		if len(serviceFaults) == 0 {
-			serviceFaults = set.checkService(s, f.name)
-		}
+		s, serviceFaults := set.readService(f)
 		faults = append(faults, serviceFaults...)
 		set.services = append(set.services, s)
 	}
@@ -92,6 +86,17 @@ func load(layers ...layer) (*Set, []Fault) {
 		}
 	}
 	return set, faults
+}
+
+// readService reads and judges one description by itself.
+func (s *Set) readService(f source) (*Service, []Fault) {
+	v := &Service{file: f.shown, codes: s.codes, texts: s.Texts}
+	var faults []Fault
+	// A description that does not read cannot be judged further.
+	if v.places, faults = decode(f.shown, f.data, v); len(faults) == 0 {
+		faults = s.checkService(v, f.name)
+	}
+	return v, faults
 }
 
 // collect gathers *.yaml and shared/*.yaml of all layers, the last one winning.
@@ -173,7 +178,7 @@ func readTexts(files []source) (*Texts, []Fault) {
 				continue
 			}
 			if code, names := differ(text); code != "" {
-				faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, args: []any{"path", key, "names", names}})
+				faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, Path: key, args: []any{"names", names}})
 			}
 			t.byKey[key] = text
 			t.keys = append(t.keys, key)

@@ -2,13 +2,17 @@ package mappings
 
 import (
 	"strings"
+	"sync"
 	"testing"
 )
+
+// A set is never changed after it is loaded, so tests share one.
+var builtinOnce = sync.OnceValues(Builtin)
 
 // builtinSet fails the test on any fault of the descriptions in the binary.
 func builtinSet(t testing.TB) *Set {
 	t.Helper()
-	set, faults := Builtin()
+	set, faults := builtinOnce()
 	for _, f := range faults {
 		t.Error(f.Error())
 	}

@@ -46,6 +46,9 @@ func readOffices(files []source) (*Offices, []Fault) {
 		faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, Path: path, args: args})
 	}
 	o := &Offices{list: of.Offices, hours: of.Hours}
+	if len(faults) > 0 {
+		return o, faults
+	}
 	for i, h := range of.Hours {
 		path := fmt.Sprintf("hours[%d]", i)
 		if !h.valid() {

@@ -3,6 +3,8 @@ package mappings
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Service is one service description: everything the bridge knows about a
@@ -389,7 +391,8 @@ func (s *Service) Refusal(id, channel string, ground Text) (Text, bool) {
 				}
 			}
 		}
-		return r.Text.FillText("ground", ground), true
+		text := r.Text.FillText("ground", ground)
+		return Text{Ru: upperFirst(text.Ru), Kk: upperFirst(text.Kk), En: upperFirst(text.En)}, true
 	}
 	return Text{}, false
 }
@@ -424,4 +427,11 @@ func (c *Channel) Step(no int) (Step, bool) {
 		}
 	}
 	return Step{}, false
+}
+
+// upperFirst begins a sentence: in Kazakh the ground comes first, and grounds
+// are written as parts of a sentence.
+func upperFirst(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -51,6 +51,7 @@ var verbs = []verb{
 	{"sign", "sign a message or a document", runSign},
 	{"cert", "what a certificate or key file says", runCert},
 	{"check", "every fault of a configuration and of what it names, at once", runCheck},
+	{"mapping", "the services: list, check, show, test", runMapping},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},
 	{"version", "which build this is", runVersion},

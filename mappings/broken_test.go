@@ -1,0 +1,256 @@
+package mappings
+
+import (
+	"flag"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected messages of testdata/mappings/broken")
+
+const mappingData = "../testdata/mappings"
+
+func loadOne(t testing.TB, name string, src []byte) []Fault {
+	t.Helper()
+	_, faults := Load(fstest.MapFS{name: {Data: src}})
+	return faults
+}
+
+// TestBroken: one file a fault, named for its code; beside it the lines that
+// `kopir mapping check` prints, in three languages. The first of them must be
+// the fault that the file is named for.
+func TestBroken(t *testing.T) {
+	seen := map[string]bool{}
+	var files []string
+	for _, pattern := range []string{"*.yaml", "shared/*.yaml"} {
+		found, err := filepath.Glob(filepath.Join(mappingData, "broken", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) < 70 {
+		t.Fatalf("only %d files", len(files))
+	}
+	for _, file := range files {
+		code := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		name := filepath.Base(file)
+		if target, fault, ok := strings.Cut(code, "@"); ok {
+			code, name = fault, path.Join("shared", target+".yaml")
+		}
+		seen[code] = true
+		t.Run(code, func(t *testing.T) {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			faults := loadOne(t, name, src)
+			if len(faults) == 0 {
+				t.Fatal("nothing was found wrong")
+			}
+			var got strings.Builder
+			named := false
+			for _, f := range faults {
+				named = named || f.Code == code
+				if f.File != name && f.File != "shared/actors.yaml" {
+					t.Errorf("%s blames %s", f.Code, f.File)
+				}
+				for _, lang := range []string{English, Russian, Kazakh} {
+					line := f.In(lang)
+					got.WriteString(line + "\n")
+					if strings.ContainsAny(line, "[") && strings.Contains(line, "[fault.") || hasHole(line) {
+						t.Errorf("a text or a value is missing: %s", line)
+					}
+				}
+			}
+			if !named {
+				t.Errorf("no fault has the code %s", code)
+			}
+			want := strings.TrimSuffix(file, ".yaml") + ".txt"
+			if *update {
+				if err := os.WriteFile(want, []byte(got.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if expected, err := os.ReadFile(want); err != nil || string(expected) != got.String() {
+				t.Errorf("%v\n%s\nwant\n%s", err, got.String(), expected)
+			}
+		})
+	}
+	// Every code that has a text has a file; the rest needs a disk or a database.
+	elsewhere := map[string]string{
+		"no-folder": "TestLoadDir", "unreadable": "an unreadable disk", "missing-file": "a layer without the built-in files", "file-ending": "TestLoadDir",
+		"too-big": "TestTooBig", "no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema",
+	}
+	texts := faultTexts()
+	for _, key := range texts.Keys() {
+		code, ok := strings.CutPrefix(key, "fault.")
+		if !ok || strings.HasSuffix(code, "-remedy") {
+			continue
+		}
+		if !texts.Has(key + "-remedy") {
+			t.Errorf("%s has no remedy", code)
+		}
+		if _, known := elsewhere[code]; !seen[code] && !known {
+			t.Errorf("no broken file shows the fault %s", code)
+		}
+	}
+	for code := range seen {
+		if !texts.Has("fault." + code) {
+			t.Errorf("the fault %s has no text", code)
+		}
+	}
+}
+
+// hasHole says whether a placeholder was left; texts of descriptions that are
+// quoted in a message may hold theirs.
+func hasHole(line string) bool {
+	for _, name := range placeholders(line) {
+		switch name {
+		case "path", "value", "known", "detail", "key", "what", "want", "allowed", "type", "field", "channel", "state", "no", "actor", "other", "bytes", "limit", "names", "folder", "table", "off", "work":
+			return true
+		}
+	}
+	return false
+}
+
+func TestSmallestService(t *testing.T) {
+	files, err := fs.Glob(os.DirFS(mappingData), "good/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, len(files))
+	}
+	for _, f := range files {
+		src, err := os.ReadFile(filepath.Join(mappingData, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range loadOne(t, path.Base(f), src) {
+			t.Error(fault.Error())
+		}
+	}
+}
+
+func TestTooBig(t *testing.T) {
+	faults := loadOne(t, "big.yaml", []byte(strings.Repeat("# comment\n", maxFileBytes/10+1)))
+	if len(faults) != 1 || faults[0].Code != "too-big" || hasHole(faults[0].In(Russian)) {
+		t.Errorf("%v", faults)
+	}
+}
+
+func TestAllFaultsOfAFileAtOnce(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(mappingData, "good", "smallest.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.NewReplacer("form: paper", "from: paper", "type: date", "type: 7", "within: 1wd", "within: soon").Replace(string(src))
+	var codes []string
+	for _, f := range loadOne(t, "smallest.yaml", []byte(bad)) {
+		codes = append(codes, f.Code)
+	}
+	if got := strings.Join(codes, " "); got != "missing-key unknown-key quote-it bad-term" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestLoadDir(t *testing.T) {
+	if set, faults := LoadDir(filepath.Join(t.TempDir(), "none")); set != nil || len(faults) != 1 || faults[0].Code != "no-folder" {
+		t.Errorf("%v %v", set, faults)
+	}
+	dir := t.TempDir()
+	src, err := os.ReadFile(filepath.Join(mappingData, "good", "smallest.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "smallest.yaml"), src, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, faults := LoadDir(dir)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if _, ok := set.Service("smallest"); !ok {
+		t.Error("the folder's service is missing")
+	}
+	if _, ok := set.Service(certificateService); !ok {
+		t.Error("the built-in service is missing")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "lost.yml"), src, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, faults = LoadDir(dir); len(faults) != 1 || faults[0].Code != "file-ending" {
+		t.Errorf("a .yml file: %v", faults)
+	}
+}
+
+func TestStories(t *testing.T) {
+	set := builtinSet(t)
+	stories := fstest.MapFS{certificateService + "/accepted/in.xml": {}, certificateService + "/accepted/row.json": {}}
+	if faults := set.CheckStories(stories); len(faults) != 1 || !strings.Contains(faults[0].Error(), "no refused story") {
+		t.Errorf("without a refused story: %v", faults)
+	}
+	stories[certificateService+"/refused/in.xml"] = &fstest.MapFile{}
+	if faults := set.CheckStories(stories); len(faults) != 0 {
+		t.Errorf("with both: %v", faults)
+	}
+}
+
+func TestSchema(t *testing.T) {
+	set := builtinSet(t)
+	s := certificate(t)
+	columns := []string{}
+	for _, c := range s.localColumns() {
+		if c[1] != "address" {
+			columns = append(columns, strings.ToUpper(c[1]))
+		}
+	}
+	faults, err := set.CheckSchema(func(table string) ([]string, bool, error) { return columns, table == s.Local.Table, nil })
+	if err != nil || len(faults) != 2 {
+		t.Fatalf("%v %v", faults, err)
+	}
+	got := faults[0].Code + " " + faults[1].Code
+	if got != "no-column no-table" || !strings.Contains(faults[0].Error(), "no column address") || faults[0].Line == 1 {
+		t.Errorf("%v", faults)
+	}
+	if _, err := set.CheckSchema(func(string) ([]string, bool, error) { return nil, false, os.ErrPermission }); err == nil {
+		t.Error("a database that does not answer was judged")
+	}
+}
+
+// FuzzLoad: whatever a file holds, Load ends, and either says what is wrong or
+// gives a set that reads documents.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"good/*.yaml", "broken/*.yaml"} {
+		files, err := filepath.Glob(filepath.Join(mappingData, pattern))
+		if err != nil || len(files) == 0 {
+			f.Fatal(err, pattern)
+		}
+		for _, file := range files {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(src)
+		}
+	}
+	set := builtinSet(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, faults := set.readService(source{"smallest.yaml", "smallest.yaml", src})
+		for _, fault := range faults {
+			if fault.Code == "" || fault.File == "" || strings.HasPrefix(fault.Message(English), "[") {
+				t.Errorf("a fault without words: %+v", fault)
+			}
+		}
+		if len(faults) > 0 {
+			return
+		}
+		s.plan = newPlan(s)
+		for _, c := range s.Channels {
+			s.Read(parse(t, []byte(`<application><applicant><iin>1</iin></applicant></application>`)), c.ID, filedAt)
+		}
+	})
+}

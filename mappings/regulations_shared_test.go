@@ -1,0 +1,254 @@
+//go:build shared
+
+package mappings
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// regulation is the part of regulations/services/*.yaml that is compared.
+type regulation struct {
+	ID       string
+	Title    Text
+	Results  []struct{ ID, Kind string }
+	Channels []struct {
+		ID    string
+		Steps []struct {
+			Number             int
+			Kind, Actor        string
+			Through            []string
+			Action, Completion Text
+			Deadline           *struct {
+				Value    int
+				UnitKind string `yaml:"unit_kind"`
+			}
+			Status *struct {
+				ID      string
+				ShownIn string `yaml:"shown_in"`
+			}
+			Next int
+		}
+		Conditions []struct {
+			Step        int
+			PerformedIn string `yaml:"performed_in"`
+			Checks      []string
+			OnPass      struct{ Step int } `yaml:"on_pass"`
+			OnFail      struct {
+				Step    int
+				Refusal string
+				Ground  Text
+			} `yaml:"on_fail"`
+		}
+	}
+	Registries []struct {
+		ID, Channel string
+		Step        int
+	}
+}
+
+// readings are the cells in which a description follows the reading of a
+// contradiction instead of the printed words: service/channel/step/cell. Each
+// must really differ, or the list lies.
+var readings = map[string]string{
+	"almaty-unemployed-certificate/office/3/action.kk":     "C3",
+	"almaty-unemployed-certificate/office/5/action.ru":     "a full stop that the table lost",
+	"almaty-unemployed-certificate/office/5/action.kk":     "C6",
+	"almaty-unemployed-certificate/office/6/completion.kk": "C22",
+	"almaty-unemployed-certificate/office/7/action.kk":     "C57",
+	"almaty-unemployed-certificate/office/10/action.kk":    "C10, C22",
+	"almaty-unemployed-certificate/csc/1/action.ru":        "C51",
+	"almaty-unemployed-certificate/csc/1/action.kk":        "C51",
+	"almaty-unemployed-certificate/csc/3/action.kk":        "C3",
+	"almaty-unemployed-certificate/csc/9/completion.kk":    "C23",
+	"almaty-unemployed-certificate/csc/14/action.kk":       "C23",
+	"almaty-unemployed-certificate/csc/14/completion.kk":   "C23",
+	"almaty-unemployed-certificate/portal/1/action.kk":     "C10",
+	"almaty-unemployed-certificate/portal/7/action.kk":     "C23",
+	"almaty-unemployed-certificate/portal/7/completion.kk": "C23",
+	"almaty-unemployed-certificate/portal/9/completion.kk": "order of words",
+	"almaty-unemployed-certificate/portal/15/action.kk":    "C23",
+}
+
+func sharedFolder(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("KOPIR_SHARED")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no folder of facts at %s", dir)
+	}
+	return dir
+}
+
+// TestAgainstRegulations compares every step, actor, deadline, status, order,
+// condition, refusal and registry of every service with the facts.
+func TestAgainstRegulations(t *testing.T) {
+	set := builtinSet(t)
+	used := map[string]bool{}
+	for _, s := range set.Services() {
+		src, err := os.ReadFile(filepath.Join(sharedFolder(t), "regulations", "services", s.ID+".yaml"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var r regulation
+		if err := yaml.Unmarshal(src, &r); err != nil {
+			t.Fatal(err)
+		}
+		c := comparison{t, s.ID, used}
+		c.same("title", s.Title, r.Title)
+		for i, v := range r.Results {
+			c.same(fmt.Sprint("result ", i), s.Results[i].ID+" "+s.Results[i].Kind, v.ID+" "+v.Kind)
+		}
+		if len(s.Channels) != len(r.Channels) || len(r.Channels) == 0 {
+			t.Errorf("%s: %d channels, want %d", s.ID, len(s.Channels), len(r.Channels))
+		}
+		for _, rc := range r.Channels {
+			ch, ok := s.Channel(rc.ID)
+			if !ok {
+				t.Errorf("%s has no channel %s", s.ID, rc.ID)
+				continue
+			}
+			if len(ch.Steps) != len(rc.Steps) || len(ch.Conditions) != len(rc.Conditions) {
+				t.Errorf("%s %s: %d steps and %d conditions, want %d and %d", s.ID, rc.ID, len(ch.Steps), len(ch.Conditions), len(rc.Steps), len(rc.Conditions))
+				continue
+			}
+			for i, want := range rc.Steps {
+				step := ch.Steps[i]
+				at := fmt.Sprintf("%s/%d", rc.ID, want.Number)
+				c.same(at+"/number", step.No, want.Number)
+				c.same(at+"/does", step.Does, want.Kind)
+				c.same(at+"/actor", step.Actor, want.Actor)
+				c.same(at+"/through", fmt.Sprint(step.Through), fmt.Sprint(want.Through))
+				c.same(at+"/next", step.Next, want.Next)
+				c.text(at+"/action", step.Action, want.Action)
+				c.text(at+"/completion", step.Completion, want.Completion)
+				status, shown := "", ""
+				if want.Status != nil {
+					status, shown = want.Status.ID, want.Status.ShownIn
+				}
+				c.same(at+"/status", step.Status+" in "+step.ShownIn, status+" in "+shown)
+				term := Term{}
+				if want.Deadline != nil {
+					actor, _ := set.Actor(want.Actor)
+					term.N = want.Deadline.Value
+					switch want.Deadline.UnitKind {
+					case "minutes":
+						// R172: minutes of people run in office hours, those of systems by the clock.
+						term.Unit = Minutes
+						if actor.People() {
+							term.Unit = WorkingMinutes
+						}
+					case "working_hours":
+						term.Unit = WorkingHours
+					case "working_days":
+						term.Unit = WorkingDays
+					default:
+						t.Errorf("%s: unit %s", at, want.Deadline.UnitKind)
+					}
+				}
+				c.same(at+"/within", step.Within, term)
+			}
+			for i, want := range rc.Conditions {
+				have := ch.Conditions[i]
+				at := fmt.Sprintf("%s/condition %d", rc.ID, i+1)
+				c.same(at, fmt.Sprint(have.Point, have.Actor, have.Checks, have.OnPass, have.OnFail, have.Refusal),
+					fmt.Sprint(want.Step, want.PerformedIn, want.Checks, want.OnPass.Step, want.OnFail.Step, want.OnFail.Refusal))
+				c.text(at+"/ground", have.Ground, want.OnFail.Ground)
+			}
+		}
+		var have, want []string
+		for _, v := range s.Registries {
+			for _, ch := range v.Channels {
+				have = append(have, fmt.Sprint(ch, " ", v.ID, " ", v.Step))
+			}
+		}
+		for _, v := range r.Registries {
+			want = append(want, fmt.Sprint(v.Channel, " ", v.ID, " ", v.Step))
+		}
+		slices.Sort(have)
+		slices.Sort(want)
+		c.same("registries", fmt.Sprint(have), fmt.Sprint(want))
+	}
+	for cell := range readings {
+		if !used[cell] {
+			t.Errorf("%s is listed as a reading, but does not differ", cell)
+		}
+	}
+}
+
+type comparison struct {
+	t       *testing.T
+	service string
+	used    map[string]bool
+}
+
+func (c comparison) same(at string, have, want any) {
+	c.t.Helper()
+	if have != want {
+		c.t.Errorf("%s/%s: %v, want %v", c.service, at, have, want)
+	}
+}
+
+func (c comparison) text(at string, have, want Text) {
+	c.t.Helper()
+	for _, l := range []struct{ lang, have, want string }{{"ru", have.Ru, want.Ru}, {"kk", have.Kk, want.Kk}, {"en", have.En, want.En}} {
+		if l.have == "" && l.lang == "en" || strings.EqualFold(l.have, l.want) {
+			continue // the tables begin cells in either case
+		}
+		cell := c.service + "/" + at + "." + l.lang
+		if _, ok := readings[cell]; ok {
+			c.used[cell] = true
+			continue
+		}
+		c.t.Errorf("%s: %q, want %q", cell, l.have, l.want)
+	}
+}
+
+// TestOfficesAgainstRegulations: every listed office with its names, address and phones.
+func TestOfficesAgainstRegulations(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(sharedFolder(t), "regulations", "offices.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var facts struct {
+		Departments []struct {
+			ID, Kind string
+			Listings []struct {
+				Name, Address Text
+				Email         string
+			}
+		}
+		ServiceCentres []struct {
+			ID      string
+			Address Text
+		} `yaml:"service_centres"`
+	}
+	if err := yaml.Unmarshal(src, &facts); err != nil {
+		t.Fatal(err)
+	}
+	offices := builtinSet(t).Offices
+	if want := len(facts.Departments) + len(facts.ServiceCentres); len(offices.All()) != want || want < 16 {
+		t.Errorf("%d offices, want %d", len(offices.All()), want)
+	}
+	for _, d := range facts.Departments {
+		o, ok := offices.Office(d.ID)
+		l := d.Listings[0]
+		if !ok || o.Kind != d.Kind || o.Name.Ru != l.Name.Ru || o.Name.Kk != l.Name.Kk || o.Address.Ru != l.Address.Ru || o.Address.Kk != l.Address.Kk || o.Email != l.Email {
+			t.Errorf("%s: %+v, want %+v", d.ID, o, l)
+		}
+	}
+	for _, d := range facts.ServiceCentres {
+		if o, ok := offices.Office(d.ID); !ok || o.Kind != "service-centre" || o.Address.Ru != d.Address.Ru || o.Address.Kk != d.Address.Kk {
+			t.Errorf("%s: %+v", d.ID, o)
+		}
+	}
+}
