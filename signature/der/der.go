@@ -10,10 +10,7 @@
 // must not change them. Cost is linear in the bytes looked at.
 package der
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // Tags of the universal class that the objects of a public key infrastructure use.
 const (
@@ -197,6 +194,3 @@ func (s *Seq) Optional(field string, tag byte) (Value, bool, error) {
 	v, err := s.Any(field)
 	return v, err == nil, err
 }
-
-// Equal tells whether two values are the same bytes.
-func (v Value) Equal(w Value) bool { return bytes.Equal(v.Raw, w.Raw) }

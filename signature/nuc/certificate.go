@@ -54,8 +54,7 @@ type Algorithm struct {
 	OID    string
 	Params []byte // encoded; empty where absent
 
-	raw []byte
-	id  []int
+	id []int
 }
 
 // ParseCertificate reads one certificate from DER. Nothing may follow it.
@@ -94,13 +93,13 @@ func ParseCertificate(raw []byte) (*Certificate, error) {
 	if c.SignatureValue, err = sig.Bits(); err != nil {
 		return nil, err
 	}
-	if err := c.readTBS(tbs, alg); err != nil {
+	if err := c.readTBS(tbs); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Certificate) readTBS(tbs, outer der.Value) error {
+func (c *Certificate) readTBS(tbs der.Value) error {
 	s := tbs.Seq()
 	version, ok, err := s.Optional("version", der.ContextConstructed(0))
 	if err != nil {
@@ -135,7 +134,9 @@ func (c *Certificate) readTBS(tbs, outer der.Value) error {
 	if err != nil {
 		return err
 	}
-	if !inner.Equal(outer) {
+	if within, err := ReadAlgorithm(inner); err != nil {
+		return err
+	} else if !within.Same(c.Algorithm) {
 		return inner.Errorf("names another algorithm than the signature beside it")
 	}
 	issuer, err := s.Next("issuer", der.Sequence)
@@ -143,7 +144,7 @@ func (c *Certificate) readTBS(tbs, outer der.Value) error {
 		return err
 	}
 	c.RawIssuer = issuer.Raw
-	if c.IssuerName, err = readName(issuer); err != nil {
+	if c.IssuerName, err = ReadName(issuer); err != nil {
 		return err
 	}
 	if len(c.IssuerName) == 0 {
@@ -161,7 +162,7 @@ func (c *Certificate) readTBS(tbs, outer der.Value) error {
 		return err
 	}
 	c.RawSubject = subject.Raw
-	if c.SubjectName, err = readName(subject); err != nil {
+	if c.SubjectName, err = ReadName(subject); err != nil {
 		return err
 	}
 	if c.Subject, err = readSubject(subject, c.SubjectName); err != nil {
@@ -260,7 +261,7 @@ func ReadAlgorithm(v der.Value) (Algorithm, error) {
 	if err != nil {
 		return Algorithm{}, err
 	}
-	a := Algorithm{raw: v.Raw}
+	var a Algorithm
 	if a.OID, err = oid.OID(); err != nil {
 		return Algorithm{}, err
 	}

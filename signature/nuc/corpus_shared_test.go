@@ -3,6 +3,8 @@
 package nuc_test
 
 import (
+	"context"
+	"encoding/asn1"
 	"encoding/json"
 	"errors"
 	"os"
@@ -11,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"kopir/signature/algorithm"
 	"kopir/signature/keystore"
 	"kopir/signature/nuc"
+	"kopir/signature/revocation"
 	"kopir/signature/verdict"
 )
 
@@ -42,6 +46,9 @@ type item struct {
 		CRL      []string
 		DeltaCRL []string `json:"delta_crl"`
 		Policies []string
+		Entries  int
+		Number   string
+		Type     string
 	}
 }
 
@@ -243,5 +250,182 @@ func TestCorpusKeyFiles(t *testing.T) {
 	}
 	if n == 0 {
 		t.Fatal("no key file in the corpus")
+	}
+}
+
+// corpusChecker holds every undamaged list of the corpus.
+func corpusChecker(t *testing.T, dir string, items []item) *revocation.Checker {
+	t.Helper()
+	c := revocation.NewChecker(revocation.Options{})
+	for _, i := range items {
+		if i.Kind != "crl" || i.Origin == "derived" {
+			continue
+		}
+		l, err := revocation.ParseCRL(i.read(t, dir))
+		if err != nil {
+			t.Fatalf("%s: %v", i.File, err)
+		}
+		c.AddCRL(l)
+	}
+	return c
+}
+
+func TestCorpusLists(t *testing.T) {
+	dir, items := corpus(t)
+	trust := corpusTrust(t, dir)
+	n := 0
+	for _, i := range items {
+		if i.Kind != "crl" {
+			continue
+		}
+		n++
+		l, err := revocation.ParseCRL(i.read(t, dir))
+		if err != nil {
+			if i.Origin != "derived" { // one bit can make a list unreadable
+				t.Errorf("%s: %v", i.File, err)
+			}
+			continue
+		}
+		if i.Origin != "derived" && (l.Len() != i.Details.Entries || l.Number.String() != i.Details.Number || l.Delta != (i.Details.Type == "delta")) {
+			t.Errorf("%s: %s with %d entries", i.File, l, l.Len())
+		}
+		at := l.ThisUpdate.Add(time.Hour)
+		if i.Signature == "invalid" {
+			outcome, reason := verdict.Sum(revocation.JudgeCRL(l, trust, at))
+			if outcome == verdict.Passed || i.rsa() && reason != verdict.SigCryptoFailure {
+				t.Errorf("%s: %v %v", i.File, outcome, reason)
+			}
+			continue
+		}
+		for _, v := range i.Verdicts {
+			checks := revocation.JudgeCRL(l, trust, v.At)
+			outcome, reason := verdict.Sum(checks)
+			want, why := verdict.Passed, verdict.None
+			if v.Status == "stale" {
+				want, why = verdict.Undetermined, verdict.TryLater
+			}
+			if !i.rsa() && !knowsNational() {
+				want, why = verdict.Undetermined, verdict.CryptoConstraintsFailure
+			}
+			if outcome != want || reason != why {
+				t.Errorf("%s at %s (%s): %v %v: %+v", i.File, v.At, v.Status, outcome, reason, checks)
+			}
+		}
+	}
+	if n == 0 {
+		t.Fatal("no list in the corpus")
+	}
+}
+
+// knowsNational says whether the table of algorithms has rows for national
+// signatures; until it has, such lists stay undecided.
+func knowsNational() bool {
+	for _, oid := range []asn1.ObjectIdentifier{{1, 2, 398, 3, 10, 1, 1, 1, 2}, {1, 2, 398, 3, 10, 1, 1, 2, 3, 2}} {
+		if _, ok := algorithm.SignatureByOID(oid); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func TestCorpusAnswers(t *testing.T) {
+	dir, items := corpus(t)
+	trust := corpusTrust(t, dir)
+	n := 0
+	for _, i := range items {
+		if i.Kind != "ocsp" {
+			continue
+		}
+		n++
+		r, err := revocation.ParseOCSP(i.read(t, dir))
+		if err != nil {
+			t.Errorf("%s: %v", i.File, err)
+			continue
+		}
+		if i.Signature == "invalid" {
+			outcome, _ := verdict.Sum(revocation.JudgeOCSP(context.Background(), r, trust, nil, r.ProducedAt))
+			if outcome == verdict.Passed || (i.rsa() || knowsNational()) && outcome != verdict.Failed {
+				t.Errorf("%s: %v", i.File, outcome)
+			}
+			continue
+		}
+		for _, v := range i.Verdicts {
+			checks := revocation.JudgeOCSP(context.Background(), r, trust, nil, v.At)
+			outcome, reason := verdict.Sum(checks)
+			want, why := verdict.Passed, verdict.None
+			if v.Status == "revoked" {
+				want, why = verdict.Failed, verdict.Revoked
+			}
+			if !i.rsa() && !knowsNational() {
+				want, why = verdict.Undetermined, verdict.CryptoConstraintsFailure
+			}
+			if outcome != want || reason != why {
+				t.Errorf("%s at %s (%s): %v %v: %+v", i.File, v.At, v.Status, outcome, reason, checks)
+			}
+		}
+	}
+	if n == 0 {
+		t.Fatal("no answer in the corpus")
+	}
+}
+
+// TestCorpusRevocation: the certificates of the corpus that a list of the
+// corpus covers, and those that none does, with chain and dates.
+func TestCorpusRevocation(t *testing.T) {
+	dir, items := corpus(t)
+	trust := corpusTrust(t, dir)
+	checker := corpusChecker(t, dir, items)
+	revoked, good := 0, 0
+	for _, i := range items {
+		if !i.rsa() && !knowsNational() {
+			continue
+		}
+		var c *nuc.Certificate
+		switch i.Kind {
+		case "cert":
+			var err error
+			if c, err = nuc.ParseCertificate(i.read(t, dir)); err != nil {
+				t.Fatal(err)
+			}
+		case "p12":
+			key, err := keystore.OpenPKCS12(i.read(t, dir), i.Password)
+			var unsupported *keystore.UnsupportedKeyError
+			switch {
+			case err == nil:
+				c = key.Certificate
+			case errors.As(err, &unsupported):
+				c = unsupported.Certificate
+			default:
+				t.Fatal(err)
+			}
+		default:
+			continue
+		}
+		for _, v := range i.Verdicts {
+			checks := revocation.JudgeCertificate(context.Background(), c, trust, checker, false, v.At)
+			outcome, reason := verdict.Sum(checks)
+			ok := false
+			switch v.Status {
+			case "revoked":
+				revoked++
+				ok = outcome == verdict.Failed && reason == verdict.Revoked
+			case "expired":
+				ok = outcome == verdict.Failed && reason == verdict.Expired
+			case "not-yet-valid":
+				ok = outcome == verdict.Failed && reason == verdict.NotYetValid
+			case "valid":
+				// Where no list covers the time the honest answer is that it is not known.
+				ok = outcome == verdict.Passed || outcome == verdict.Undetermined && (reason == verdict.TryLater || reason == verdict.NoPOE)
+				if outcome == verdict.Passed && !trust.IsRoot(c) {
+					good++
+				}
+			}
+			if !ok {
+				t.Errorf("%s at %s (%s): %v %v: %+v", i.File, v.At, v.Status, outcome, reason, checks)
+			}
+		}
+	}
+	if revoked == 0 || good == 0 {
+		t.Fatalf("%d revoked, %d good: the corpus has both", revoked, good)
 	}
 }

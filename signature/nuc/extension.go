@@ -311,26 +311,35 @@ func readDistributionPoints(v der.Value) ([]string, error) {
 		if !ok {
 			continue
 		}
-		choice := name.Seq()
-		full, ok, err := choice.Optional("fullName", der.ContextConstructed(0))
+		urls, err := ReadPointName(name)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		out = append(out, urls...)
+	}
+	return out, nil
+}
+
+// ReadPointName reads the addresses of a DistributionPointName (RFC 5280
+// section 4.2.1.13) from the value that wraps it.
+func ReadPointName(v der.Value) ([]string, error) {
+	choice := v.Seq()
+	full, ok, err := choice.Optional("fullName", der.ContextConstructed(0))
+	if err != nil || !ok {
+		return nil, err
+	}
+	var out []string
+	names := full.Seq()
+	for !names.Empty() {
+		n, err := names.Any("generalName")
+		if err != nil {
+			return nil, err
+		}
+		if n.Tag != tagURI {
 			continue
 		}
-		names := full.Seq()
-		for !names.Empty() {
-			n, err := names.Any("generalName")
-			if err != nil {
-				return nil, err
-			}
-			if n.Tag != tagURI {
-				continue
-			}
-			for _, line := range strings.Fields(string(n.Body)) {
-				out = append(out, strings.TrimPrefix(line, "URL="))
-			}
+		for _, line := range strings.Fields(string(n.Body)) {
+			out = append(out, strings.TrimPrefix(line, "URL="))
 		}
 	}
 	return out, nil

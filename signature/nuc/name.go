@@ -55,7 +55,8 @@ const rfc4514Types = " CN L ST O OU C STREET DC UID "
 // maxAttributes bounds a name; real ones have about ten.
 const maxAttributes = 64
 
-func readName(v der.Value) (Name, error) {
+// ReadName reads an encoded name.
+func ReadName(v der.Value) (Name, error) {
 	var name Name
 	rdns := v.Seq()
 	count := 0

@@ -13,7 +13,7 @@ import (
 // Row finds the algorithm in the table. Parameters other than none or NULL
 // have no row: PSS and the like would let the sender choose.
 func (a Algorithm) Row() (*algorithm.Signature, bool) {
-	if len(a.Params) > 0 && !bytes.Equal(a.Params, asn1.NullBytes) {
+	if len(a.realParams()) > 0 {
 		return nil, false
 	}
 	return algorithm.SignatureByOID(a.id)
@@ -22,8 +22,19 @@ func (a Algorithm) Row() (*algorithm.Signature, bool) {
 // ObjectIdentifier is the algorithm's identifier in the form of encoding/asn1.
 func (a Algorithm) ObjectIdentifier() asn1.ObjectIdentifier { return a.id }
 
-// Equal tells whether two identifiers are encoded alike.
-func (a Algorithm) Equal(b Algorithm) bool { return bytes.Equal(a.raw, b.raw) }
+// Same tells whether two identifiers name one algorithm with the same
+// parameters. No parameters and NULL are the same: the national authority has
+// lists that write one inside and the other outside.
+func (a Algorithm) Same(b Algorithm) bool {
+	return a.OID == b.OID && bytes.Equal(a.realParams(), b.realParams())
+}
+
+func (a Algorithm) realParams() []byte {
+	if bytes.Equal(a.Params, asn1.NullBytes) {
+		return nil
+	}
+	return a.Params
+}
 
 // CheckSigned is whether the holder of c signed data, as certificates, lists
 // and answers are signed. name is the check's; what names the signed thing in
