@@ -52,9 +52,14 @@ func (e *ResultError) Error() string {
 	return "client: the register of persons answered with the code " + shortCode(e.Result.Code)
 }
 
-// Person implements gateway.Registry.
+// Person implements gateway.Registry. A fault that another try meets again is a
+// permanent *gateway.SendError.
 func (r *Registry) Person(ctx context.Context, q gateway.PersonQuery) (gateway.Person, error) {
 	a, raw, err := r.Ask(ctx, q)
+	var e *Error
+	if errors.As(err, &e) {
+		err = &gateway.SendError{Permanent: !e.Temporary, Code: e.Code, Err: err}
+	}
 	if err != nil {
 		return gateway.Person{Answer: raw}, err
 	}

@@ -223,3 +223,17 @@ func TestRegistryAnswers(t *testing.T) {
 		t.Error("asked without consent")
 	}
 }
+
+func TestRegistryFaults(t *testing.T) {
+	for code, permanent := range map[string]bool{"SCE001": true, "SCE004": false} {
+		e := newEnd(t, func(m *soap.Message) (int, soap.Payload, string) {
+			return 500, soap.NewFault(m.Operation, "Server", code, "text", now), ""
+		})
+		r := &Registry{Channel: newSync(t, unsigned(e.URL))}
+		p, err := r.Person(context.Background(), gateway.PersonQuery{MessageID: "q-1", IIN: iin, At: now})
+		se, _ := err.(*gateway.SendError)
+		if se == nil || se.Permanent != permanent || se.Code != code || len(p.Answer) == 0 {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
