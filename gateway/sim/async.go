@@ -29,7 +29,7 @@ func (s *Sim) asyncDoor(w http.ResponseWriter, r *http.Request) {
 	var out soap.Payload
 	switch p := got.message.Payload.(type) {
 	case *soap.AsyncSendMessageRequest:
-		out, bad = s.takeMessage(from, p)
+		out, bad = s.takeMessage(from, p, signedBy(got.verdict).Subject.CN)
 	case *soap.AsyncGetMessageStatusRequest:
 		out, bad = s.messageStatus(from, p)
 	case *soap.AsyncGetMessagesRequest:
@@ -78,7 +78,7 @@ func (s *Sim) admit(w http.ResponseWriter, r *http.Request, channel soap.Channel
 }
 
 // takeMessage is sendMessage: gives the ids and starts delivery.
-func (s *Sim) takeMessage(from *member, p *soap.AsyncSendMessageRequest) (soap.Payload, *refusal) {
+func (s *Sim) takeMessage(from *member, p *soap.AsyncSendMessageRequest, signer string) (soap.Payload, *refusal) {
 	info := p.MessageInfo
 	data, bad := carry(p.MessageData.Data)
 	if bad != nil {
@@ -109,12 +109,10 @@ func (s *Sim) takeMessage(from *member, p *soap.AsyncSendMessageRequest) (soap.P
 	}
 	one := &parcel{
 		id: id, correlation: correlation, session: sid(), service: info.ServiceID, kind: info.MessageType,
-		from: from.key, to: to.key, data: data, routeID: info.RouteID, properties: info.Properties, date: info.MessageDate, ownID: info.MessageID,
+		from: from.key, to: to.key, data: data, routeID: info.RouteID, properties: info.Properties, date: info.MessageDate, ownID: info.MessageID, signer: signer,
 	}
 	one.settle(soap.OnDelivery, "ON_DELIVERY", "accepted for delivery", s.now())
-	e.parcels[id] = one
-	e.order = append(e.order, one)
-	e.conversations[correlation].parcels = append(e.conversations[correlation].parcels, one)
+	e.keep(one)
 	s.dispatch(to, one)
 	return &soap.AsyncSendMessageResponse{MessageID: id, CorrelationID: correlation, ResponseDate: s.now(), SessionID: one.session}, nil
 }

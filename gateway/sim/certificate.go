@@ -113,6 +113,7 @@ func (s *Sim) Replace(key, condition string) error {
 		m.mu.Lock()
 		m.credential, m.sign = c, k
 		m.mu.Unlock()
+		s.verifier.Trust.AddKnown(k.Certificate)
 		return nil
 	}
 	p, ok := s.Person(key)

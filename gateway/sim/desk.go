@@ -2,8 +2,6 @@ package sim
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +19,7 @@ import (
 type Notice struct {
 	At        time.Time          `json:"at"`
 	Type      string             `json:"type"` // NOTIFICATION or RESPONSE
+	From      string             `json:"from"` // sender id
 	MessageID string             `json:"message_id"`
 	Code      string             `json:"code,omitempty"` // the partner's status code
 	TextRU    string             `json:"text_ru,omitempty"`
@@ -73,7 +72,6 @@ type desk struct {
 	// Cases by conversation, own number, bridge's number and message.
 	byTalk, byNumber, byBridge, byMessage map[string]*Case
 	early                                 map[string]soap.ChangeStatusNotification // came before the gateway's answer was read
-	digests                               map[string]bool
 	watch                                 chan struct{} // closed and replaced at every change
 }
 
@@ -90,7 +88,7 @@ func (d *desk) forget() {
 	defer d.mu.Unlock()
 	d.cases = nil
 	d.byTalk, d.byNumber, d.byBridge, d.byMessage = map[string]*Case{}, map[string]*Case{}, map[string]*Case{}, map[string]*Case{}
-	d.early, d.digests = map[string]soap.ChangeStatusNotification{}, map[string]bool{}
+	d.early = map[string]soap.ChangeStatusNotification{}
 	if d.watch != nil {
 		close(d.watch)
 	}
@@ -193,26 +191,22 @@ func (d *desk) delivered(n soap.ChangeStatusNotification) {
 func (d *desk) take(r *http.Request, got *received, p *soap.AsyncSendMessageRequest) {
 	s, info := d.sim, p.MessageInfo
 	document := documentOf(p.MessageData.Data)
-	n := Notice{At: s.now(), Type: string(info.MessageType), MessageID: info.MessageID, Transport: got.verdict, Document: string(document)}
+	n := Notice{At: s.now(), Type: string(info.MessageType), From: info.Sender.SenderID, MessageID: info.MessageID, Transport: got.verdict, Document: string(document)}
 	read := readNotice(document, d.channel)
 	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
 	n.Inner = s.judgeInner(r.Context(), document)
-	sum := sha256.Sum256(document)
-	digest := info.CorrelationID + hex.EncodeToString(sum[:])
-
 	var result *Result
 	if read["result"] != "" {
 		result = s.readResult(r.Context(), read)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n.Repeat = d.digests[digest]
-	d.digests[digest] = true
 	c := d.find(info.CorrelationID, read["own_number"], read["number"])
 	if c == nil {
 		c = &Case{Number: d.number(), CorrelationID: info.CorrelationID, Notices: []Notice{}, Service: read["service"]}
 		d.keep(c)
 	}
+	n.Repeat = slices.ContainsFunc(c.Notices, func(old Notice) bool { return old.Document == n.Document })
 	c.Notices = append(c.Notices, n)
 	if c.BridgeNumber == "" && read["number"] != "" {
 		c.BridgeNumber = read["number"]
@@ -238,8 +232,22 @@ func (d *desk) find(correlation, own, bridge string) *Case {
 	return nil
 }
 
+// keepCases is how many applications a desk remembers; twice as many are the
+// signal to forget the oldest.
+const keepCases = 20_000
+
 // keep enters a case. The caller holds mu.
 func (d *desk) keep(c *Case) {
+	if len(d.cases) >= 2*keepCases {
+		old := d.cases[:keepCases]
+		d.cases = slices.Clone(d.cases[keepCases:])
+		for _, gone := range old {
+			delete(d.byNumber, gone.Number)
+			delete(d.byTalk, gone.CorrelationID)
+			delete(d.byBridge, gone.BridgeNumber)
+			delete(d.byMessage, gone.MessageID)
+		}
+	}
 	d.cases = append(d.cases, c)
 	d.byNumber[c.Number] = c
 	if c.CorrelationID != "" {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -36,6 +37,8 @@ type parcel struct {
 	date                     time.Time
 	// ownID is the sender's own messageId, for the control interface.
 	ownID string
+	// signer is the common name of the system certificate that signed it.
+	signer string
 
 	state   soap.MessageState
 	code    string
@@ -74,9 +77,43 @@ func (s *Sim) info(p *parcel) soap.AsyncMessageInfo {
 	}
 }
 
-// settle moves a parcel to a state. The caller holds mu.
+// settle moves a parcel to a state; one that is no longer on its way loses its
+// data. The caller holds mu.
 func (p *parcel) settle(state soap.MessageState, code, text string, at time.Time) {
 	p.state, p.code, p.text, p.changed = state, code, text, at
+	if state != soap.OnDelivery {
+		p.data = soap.Data{}
+	}
+}
+
+// keepParcels is how many messages the gateway remembers; twice as many are
+// the signal to forget the oldest.
+const keepParcels = 50_000
+
+// keep enters a parcel. The caller holds mu.
+func (e *exchange) keep(one *parcel) {
+	e.parcels[one.id] = one
+	e.order = append(e.order, one)
+	talk := e.conversations[one.correlation]
+	talk.parcels = append(talk.parcels, one)
+	if len(e.order) < 2*keepParcels {
+		return
+	}
+	old := e.order[:keepParcels]
+	e.order = append([]*parcel(nil), e.order[keepParcels:]...)
+	for _, p := range old {
+		if p.state == soap.OnDelivery {
+			e.order = append(e.order, p) // whatever its age, it is still to be delivered
+			continue
+		}
+		delete(e.parcels, p.id)
+		if talk := e.conversations[p.correlation]; talk != nil {
+			talk.parcels = slices.DeleteFunc(talk.parcels, func(other *parcel) bool { return other == p })
+			if len(talk.parcels) == 0 {
+				delete(e.conversations, talk.id)
+			}
+		}
+	}
 }
 
 // Parcel is a message at the gateway, for the control interface.
@@ -86,6 +123,7 @@ type Parcel struct {
 	OwnID         string    `json:"own_id,omitempty"`
 	Service       string    `json:"service"`
 	Type          string    `json:"type"`
+	SignedBy      string    `json:"signed_by"` // name in the system certificate
 	From          string    `json:"from"`
 	To            string    `json:"to"`
 	State         string    `json:"state"`
@@ -102,7 +140,7 @@ func (s *Sim) Parcels() []Parcel {
 	defer e.mu.Unlock()
 	out := make([]Parcel, 0, len(e.order))
 	for _, p := range e.order {
-		out = append(out, Parcel{p.id, p.correlation, p.ownID, p.service, string(p.kind), p.from, p.to, string(p.state), p.code, p.text, p.tries, p.changed})
+		out = append(out, Parcel{p.id, p.correlation, p.ownID, p.service, string(p.kind), p.signer, p.from, p.to, string(p.state), p.code, p.text, p.tries, p.changed})
 	}
 	return out
 }

@@ -22,14 +22,9 @@ func (s *Sim) dispatch(to *member, one *parcel) {
 		to.pushing[one.correlation] = true
 	}
 	to.mu.Unlock()
-	if address == "" || busy || s.ctx.Err() != nil {
-		return
+	if address != "" && !busy {
+		s.spawn(func() { s.drain(to, one.correlation) })
 	}
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
-		s.drain(to, one.correlation)
-	}()
 }
 
 // drain pushes what waits in a conversation for a member, oldest first.
@@ -196,16 +191,14 @@ func (s *Sim) tellSender(one *parcel) {
 	from.mu.Lock()
 	address, wanted := from.async, from.notify
 	from.mu.Unlock()
-	if !wanted || address == "" || s.ctx.Err() != nil {
+	if !wanted || address == "" {
 		return
 	}
 	note := soap.ChangeStatusNotification{
 		NotificationID: sid(), MessageID: one.id, NotificationDate: one.changed, MessageState: one.state,
 		Status: soap.MessageStatusInfo{StatusCode: one.code, StatusMessage: one.text, StatusDate: one.changed},
 	}
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
+	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 		defer cancel()
 		envelope, err := seal(&soap.AsyncChangeStatusNotifyRequest{Notification: note, RequestDate: s.now(), SessionID: sid()}, s.members["gateway"].signing())
@@ -215,5 +208,5 @@ func (s *Sim) tellSender(one *parcel) {
 		if err != nil {
 			s.log.Info("status notification", zap.String("to", from.key), zap.Error(err))
 		}
-	}()
+	})
 }

@@ -23,7 +23,9 @@ func newVerifier(s *Sim) (*signature.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	trust.AddRoot(root)
+	if err := trust.AddRoot(root); err != nil {
+		return nil, err
+	}
 	trust.AddIntermediate(issuing)
 	return &signature.Verifier{Trust: trust, Revocation: records{s.authority}}, nil
 }

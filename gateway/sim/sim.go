@@ -68,9 +68,10 @@ type Sim struct {
 	troubles             troubles
 	handler              http.Handler
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	closing sync.Mutex // held while work is added, so that Close waits for all of it
 
 	mu           sync.Mutex
 	people       map[string]Person
@@ -175,6 +176,7 @@ func (s *Sim) castAll() error {
 		if err != nil {
 			return err
 		}
+		s.verifier.Trust.AddKnown(key.Certificate) // signatures may name it by issuer and serial number
 		s.members[row.Key] = &member{key: row.Key, sender: row.Sender, password: row.Password, bin: org.BIN, services: row.Services,
 			credential: credential, sign: key, pushing: map[string]bool{}}
 	}
@@ -267,9 +269,20 @@ func (s *Sim) SetBridge(b Bridge) {
 // Handler serves every part of the simulation.
 func (s *Sim) Handler() http.Handler { return s.handler }
 
+// spawn runs something in the background until Close; after it, nothing.
+func (s *Sim) spawn(f func()) {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.ctx.Err() == nil {
+		s.work.Go(f)
+	}
+}
+
 // Close stops deliveries and waits for those under way.
 func (s *Sim) Close() {
+	s.closing.Lock()
 	s.cancel()
+	s.closing.Unlock()
 	s.work.Wait()
 	s.client.CloseIdleConnections()
 }
