@@ -72,7 +72,7 @@ type desk struct {
 	// Cases by conversation, own number, bridge's number and message.
 	byTalk, byNumber, byBridge, byMessage map[string]*Case
 	early                                 map[string]soap.ChangeStatusNotification // came before the gateway's answer was read
-	watch                                 chan struct{} // closed and replaced at every change
+	watch                                 chan struct{}                            // closed and replaced at every change
 }
 
 func newDesk(s *Sim, as *member, channel string) *desk {
