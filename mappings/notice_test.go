@@ -88,3 +88,14 @@ func TestStatusByName(t *testing.T) {
 		t.Errorf("local code 30: %+v", row)
 	}
 }
+
+func BenchmarkNotice(b *testing.B) {
+	s := certificate(b)
+	n := &Notice{Number: "UC-2026-000001", PartnerNumber: "10109001292987", Correlation: "3387918", IIN: "900101300017", State: Received, At: filedAt}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Notice("portal", n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -55,6 +55,7 @@ type plan struct {
 	channels map[string]*branch
 	fields   []*compiled
 	cross    []crossRule
+	births   [][2]int // fields x_iin and x_birth_date
 }
 
 type branch struct {
@@ -95,6 +96,14 @@ func newPlan(s *Service) *plan {
 	for _, name := range s.Request.Cross {
 		r, _ := crossRuleByName(name)
 		p.cross = append(p.cross, r)
+	}
+	for i, f := range p.fields {
+		whose, ok := strings.CutSuffix(f.Name, "_iin")
+		for j, d := range p.fields {
+			if ok && f.Type == "iin" && d.Type == "date" && d.Name == whose+"_birth_date" {
+				p.births = append(p.births, [2]int{i, j})
+			}
+		}
 	}
 	for _, c := range s.Channels {
 		root := &branch{space: s.Request.Data.Root.NS, local: s.Request.Data.Root.Name, field: -1, attachment: -1}
@@ -186,6 +195,7 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 	r.seen = make([]int, len(s.plan.fields))
 	r.value = make([]any, len(s.plan.fields))
 	r.files = make([]int, len(s.Request.Attachments))
+	r.out.Row.Values = make([]Value, 0, len(s.plan.fields))
 	r.walk(root, top, true)
 	r.finish(channel)
 	return r.out
@@ -301,19 +311,14 @@ func (r *reader) finish(channel string) {
 	r.birthDate()
 }
 
-// birthDate compares every iin field "x_iin" with a field "x_birth_date": the
-// digits of an IIN are no longer tied to personal data, so this is a remark.
+// birthDate compares the digits of an IIN with the date of birth beside it.
+// They are no longer tied to personal data, so this is a remark.
 func (r *reader) birthDate() {
-	for _, v := range r.out.Row.Values {
-		number, ok := v.Data.(IIN)
-		if !ok {
-			continue
-		}
-		name := strings.TrimSuffix(v.Field, "_iin") + "_birth_date"
-		date, ok := r.out.Row.Get(name)
-		if d, isDate := date.(Date); ok && isDate && string(number[:6]) != fmt.Sprintf("%02d%02d%02d", d.Year%100, d.Month, d.Day) {
-			f, _ := r.s.Field(v.Field)
-			r.remark(&compiled{Field: f}, "birth-date")
+	for _, pair := range r.s.plan.births {
+		number, ok := r.value[pair[0]].(IIN)
+		d, isDate := r.value[pair[1]].(Date)
+		if ok && isDate && string(number[:6]) != fmt.Sprintf("%02d%02d%02d", d.Year%100, d.Month, d.Day) {
+			r.remark(r.s.plan.fields[pair[0]], "birth-date")
 		}
 	}
 }

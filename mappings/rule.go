@@ -277,9 +277,11 @@ func readEmail(_ *compiled, text string) (any, string) {
 	return text, ""
 }
 
+var phoneMarks = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "")
+
 // readPhone gives +, country code and number; the domestic 8 becomes +7.
 func readPhone(_ *compiled, text string) (any, string) {
-	digits := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(text)
+	digits := phoneMarks.Replace(text)
 	plus := strings.HasPrefix(digits, "+")
 	digits = strings.TrimPrefix(digits, "+")
 	if strings.ContainsFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) {
@@ -311,7 +313,8 @@ func readBool(_ *compiled, text string) (any, string) {
 func compare(a, b any) int {
 	switch x := a.(type) {
 	case Date:
-		return cmp.Compare(x.String(), b.(Date).String())
+		y := b.(Date)
+		return cmp.Or(cmp.Compare(x.Year, y.Year), cmp.Compare(x.Month, y.Month), cmp.Compare(x.Day, y.Day))
 	case int64:
 		return cmp.Compare(x, b.(int64))
 	case Decimal:

@@ -1,0 +1,80 @@
+// Package mappings reads service descriptions, one YAML file a service, and
+// turns documents into rows and states into documents by them.
+//
+// What it is for: a public service (its form, its table in the local database,
+// its statuses at each partner, its steps and terms) is data. A new service, or a
+// new edition of a regulation, is a new file; an akimat writes its own in a
+// folder of its own (LoadDir), over the built-in ones.
+//
+// Rules it keeps. A description consists of tables: no conditions, no loops,
+// no anchors. What a table cannot say is a named Go rule in rule.go. Decoding
+// is strict, and every fault comes with file, line, column, a sentence and a
+// remedy, all at once (Fault). Paths are absolute and namespaced, never "//".
+// Documents are read from the tree of verified bytes only; every fault of a
+// document is found at once, in Russian and Kazakh (Reading). What the
+// description does not know is reported, never dropped in silence. Values go
+// out as parameters, never as SQL. The package neither logs nor knows the clock.
+//
+// Documents it follows: the regulations of the services (act and table are
+// named in each file), and the law on holidays and the Labour Code for the
+// calendar (shared/calendar.yaml says which day comes from where).
+//
+// # A description
+//
+// testdata/mappings/good/example.yaml is a small one with every key explained.
+// The keys of a file, in its order:
+//
+//	service       the id; equals the file name
+//	edition       of the legal act; an application keeps the one it was filed under
+//	in_force      from, to: days of filing for which the edition applies
+//	act           title, number, date, source
+//	gateway       service_id and aliases: the serviceId of the envelope
+//	title         in ru, kk and, where wanted, en; like every text
+//	provider      name, and the kind of offices that a residence leads to
+//	form          paper, partly_automated, fully_automated
+//	request       the document that is filed, see below
+//	local         the akimat's own table: table, key, status, system, files
+//	numbering     format ({year}, {seq}), digits, owner, linked
+//	statuses      state | local code | portal code | csc code | name | text
+//	results       what ends the service, positive and negative
+//	refusals      regulated messages; {ground} is filled in
+//	registries    who is asked, at which step, and the refusal without data
+//	notifications which states are told to whom
+//	notices       the document that tells a partner, element by element
+//	channels      portal, csc, office, akim: signer, conditions, steps
+//
+// # Request
+//
+// request.data says how the document travels (form escaped, cdata or nested),
+// its root (name, and ns with prefix), whether a person signs inside it, and
+// the prefixes of its paths. request.signer names the field whose number must
+// be that of the signer's certificate; a channel may name another.
+//
+// A field has name, path (from below the root: applicant/iin, p:a/p:b), type,
+// column and label; and, as needed, optional, channels (elsewhere the element
+// is unknown), min_len, max_len and pattern (RE2, the whole value) for strings,
+// min and max for date, int and decimal, codes for type code, and rules by name.
+// Types: string, iin, bin, date (xs:date), code, int, decimal, email, phone
+// (stored as +7...), bool. An IIN or BIN is twelve digits; a check digit or a
+// date of birth that does not fit is a remark, never a ground for refusal,
+// because the digits are no longer tied to personal data.
+//
+// Code lists are in shared/codes.yaml; codes: offices means the offices of
+// the provider's kind, codes: offices:KIND those of another.
+//
+// An attachment is an element with the children name, type, sha256 (both
+// optional) and content (base64). Its type is told from its first bytes.
+//
+// # Steps and terms
+//
+// steps are the rows of the regulation's table: no, actor (shared/actors.yaml),
+// through, does, action, completion, status and shown_in (what the regulation
+// says is displayed), leads_to (our state when the step is done), within,
+// warn_before, next. Terms: m, h, d by the clock; wm, wh, wd in the working
+// time of the office. People have working time, systems the clock.
+//
+// Channel.Open gives the step whose term runs in a state, Set.Due its due time.
+// Working days are counted from the day after the event; an application that
+// comes in after hours counts from that same day, because that gives the
+// earlier deadline.
+package mappings
