@@ -13,17 +13,49 @@ import (
 // Sender sends the bridge's notices to portal and service centres through an
 // asynchronous channel. The service's description says how the notice is
 // carried and whether it is signed by itself.
-type Sender struct {
+type Sender struct{ o SenderOptions }
+
+// SenderOptions is what a Sender is made of; Outlets and Services are required.
+type SenderOptions struct {
 	// Outlets gives the way out of each route.
 	Outlets map[gateway.Route]Outlet
 	// Services are the descriptions.
 	Services *mappings.Set
-	// SignDocument signs a notice by itself (enveloped), for services whose
-	// partner expects that; nil where none does.
+	// SignDocument signs a notice by itself (enveloped); required when a
+	// service's partner expects that.
 	SignDocument func(document []byte) ([]byte, error)
 	// RouteID is filled in where the gateway asks for it, by the gateway's
 	// service id.
 	RouteID map[string]string
+}
+
+// NewSender makes a Sender, or says everything that is missing.
+func NewSender(o SenderOptions) (*Sender, error) {
+	var faults []error
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf("client: "+format, args...)) }
+	if len(o.Outlets) == 0 {
+		bad("a sender without any way out")
+	}
+	for route, out := range o.Outlets {
+		if out.Channel == nil {
+			bad("the route %q has no channel", route)
+		}
+	}
+	if o.Services == nil {
+		bad("a sender needs the descriptions of the services")
+		return nil, errors.Join(faults...)
+	}
+	for _, s := range o.Services.Services() {
+		for _, notice := range s.Notices {
+			if notice.Data.Signed == "inner" && o.SignDocument == nil {
+				bad("service %s: notices to %s must be signed by themselves, and there is nothing to sign with", s.ID, notice.Partner)
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return &Sender{o}, nil
 }
 
 // Outlet is the way to a partner.
@@ -43,7 +75,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	never := func(err error) (gateway.Receipt, error) {
 		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Err: err}
 	}
-	out := s.Outlets[d.Route]
+	out := s.o.Outlets[d.Route]
 	if out.Channel == nil {
 		return never(fmt.Errorf("client: no way out for the route %q", d.Route))
 	}
@@ -57,10 +89,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	}
 	document := d.Body
 	if shape.Data.Signed == "inner" {
-		if s.SignDocument == nil {
-			return never(fmt.Errorf("client: notices of %s must be signed by themselves, and there is no key for it", d.Service))
-		}
-		if document, err = s.SignDocument(document); err != nil {
+		if document, err = s.o.SignDocument(document); err != nil {
 			return gateway.Receipt{}, &gateway.SendError{Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
 		}
 	}
@@ -70,7 +99,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	}
 	response, answer, err := out.Channel.SendMessage(ctx, soap.AsyncMessageInfo{
 		MessageID: d.MessageID, CorrelationID: d.CorrelationID, ServiceID: serviceID,
-		MessageType: soap.MessageType(d.MessageType), MessageDate: d.MessageDate, RouteID: s.RouteID[serviceID],
+		MessageType: soap.MessageType(d.MessageType), MessageDate: d.MessageDate, RouteID: s.o.RouteID[serviceID],
 	}, data)
 	receipt := gateway.Receipt{Sent: answer.Sent, Answer: answer.Raw}
 	var e *Error
@@ -86,7 +115,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 
 // shape is how the service describes the notice.
 func (s *Sender) shape(d gateway.Delivery) (*mappings.Shape, error) {
-	service, ok := s.Services.Service(d.Service)
+	service, ok := s.o.Services.Service(d.Service)
 	if !ok {
 		return nil, fmt.Errorf("client: no description of the service %q", d.Service)
 	}

@@ -236,12 +236,13 @@ func TestSender(t *testing.T) {
 	p := k.signedPeer(t, s.URL)
 	p.Sign = sign(ourKey)
 	channel := newAsync(t, p)
-	sender := &Sender{
+	options := SenderOptions{
 		Outlets:      map[gateway.Route]Outlet{gateway.ToPortal: {Channel: channel}, gateway.ToCSC: {Channel: channel, ServiceID: "CSC_STATUS"}},
 		Services:     services,
 		SignDocument: func(d []byte) ([]byte, error) { return signature.SignEnveloped(d, ourKey, signature.SignOptions{}) },
 		RouteID:      map[string]string{service.Gateway.ServiceID: "R_TEST"},
 	}
+	sender := newSender(t, options)
 	d := gateway.Delivery{ID: "d", Application: "N-1", Route: gateway.ToPortal, Service: service.ID, Partner: "portal",
 		MessageType: "NOTIFICATION", MessageID: "m-1", CorrelationID: "3226347",
 		ServiceID: service.Gateway.ServiceID, MessageDate: now, Body: notice}
@@ -296,17 +297,16 @@ func TestSender(t *testing.T) {
 		t.Errorf("sent %s", receipt.Sent)
 	}
 
-	for name, spoil := range map[string]func(*gateway.Delivery, *Sender){
-		"no way out":      func(d *gateway.Delivery, _ *Sender) { d.Route = gateway.ToLocal },
-		"unknown service": func(d *gateway.Delivery, _ *Sender) { d.Service = "other" },
-		"unknown partner": func(d *gateway.Delivery, _ *Sender) { d.Partner = "mail" },
-		"no service id":   func(d *gateway.Delivery, _ *Sender) { d.ServiceID = "" },
-		"no key":          func(_ *gateway.Delivery, s *Sender) { s.SignDocument = nil },
-		"no message type": func(d *gateway.Delivery, _ *Sender) { d.MessageType = "" },
+	for name, spoil := range map[string]func(*gateway.Delivery){
+		"no way out":      func(d *gateway.Delivery) { d.Route = gateway.ToLocal },
+		"unknown service": func(d *gateway.Delivery) { d.Service = "other" },
+		"unknown partner": func(d *gateway.Delivery) { d.Partner = "mail" },
+		"no service id":   func(d *gateway.Delivery) { d.ServiceID = "" },
+		"no message type": func(d *gateway.Delivery) { d.MessageType = "" },
 	} {
-		spoiled, with := d, *sender
-		spoil(&spoiled, &with)
-		_, err := with.Send(context.Background(), spoiled)
+		spoiled := d
+		spoil(&spoiled)
+		_, err := sender.Send(context.Background(), spoiled)
 		var se *gateway.SendError
 		if se, _ = err.(*gateway.SendError); se == nil || !se.Permanent {
 			t.Errorf("%s: %v", name, err)
@@ -324,12 +324,40 @@ func TestSenderErrors(t *testing.T) {
 		e := newEnd(t, func(*soap.Message) (int, soap.Payload, string) {
 			return 500, soap.NewFault(soap.AsyncSendMessage, "Server", c.code, "text", now), ""
 		})
-		s := &Sender{Outlets: map[gateway.Route]Outlet{gateway.ToPortal: {Channel: newAsync(t, unsigned(e.URL))}}, Services: services,
-			SignDocument: func(d []byte) ([]byte, error) { return d, nil }}
+		s := newSender(t, SenderOptions{Outlets: map[gateway.Route]Outlet{gateway.ToPortal: {Channel: newAsync(t, unsigned(e.URL))}}, Services: services,
+			SignDocument: func(d []byte) ([]byte, error) { return d, nil }})
 		receipt, err := s.Send(context.Background(), d)
 		se, _ := err.(*gateway.SendError)
 		if se == nil || se.Permanent != c.permanent || se.Code != c.code || len(receipt.Sent) == 0 || len(receipt.Answer) == 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func newSender(t *testing.T, o SenderOptions) *Sender {
+	t.Helper()
+	s, err := NewSender(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSenderIsChecked(t *testing.T) {
+	services, _ := mappings.Builtin()
+	good := SenderOptions{Outlets: map[gateway.Route]Outlet{gateway.ToPortal: {Channel: newAsync(t, unsigned("http://127.0.0.1:1/"))}}, Services: services,
+		SignDocument: func(d []byte) ([]byte, error) { return d, nil }}
+	newSender(t, good)
+	for name, spoil := range map[string]func(*SenderOptions){
+		"nothing to sign with": func(o *SenderOptions) { o.SignDocument = nil },
+		"no way out":           func(o *SenderOptions) { o.Outlets = nil },
+		"no channel":           func(o *SenderOptions) { o.Outlets = map[gateway.Route]Outlet{gateway.ToCSC: {}} },
+		"no services":          func(o *SenderOptions) { o.Services = nil },
+	} {
+		o := good
+		spoil(&o)
+		if s, err := NewSender(o); err == nil || s != nil {
+			t.Errorf("%s: taken", name)
 		}
 	}
 }
