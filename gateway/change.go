@@ -45,11 +45,12 @@ func (d *draft) done() Change {
 	}
 	for i := range d.change.Evidence {
 		e := &d.change.Evidence[i]
-		if d.app != nil {
-			e.Application = d.app.Number
-		}
 		if d.change.Message != nil {
 			e.Message = d.change.Message.ID
+			e.Application = refusedKey(e.Message)
+		}
+		if d.app != nil {
+			e.Application = d.app.Number
 		}
 	}
 	return d.change
@@ -173,8 +174,12 @@ func (d *draft) delivery(route Route, line string, body []byte) Delivery {
 func (d *draft) refusal(m *inbound, correlation string, g *Ground) error {
 	n := d.notice()
 	n.State, n.Reason, n.Correlation = string(Refused), g.whole().mapped(), correlation
-	return d.tell(routeOf[d.channel.ID], d.channel.ID, n, "message/"+m.id, correlation)
+	return d.tell(routeOf[d.channel.ID], d.channel.ID, n, refusedKey(m.id), correlation)
 }
+
+// refusedKey stands for an application's number where a message became none:
+// its verdicts and its delivery are kept under it.
+func refusedKey(messageID string) string { return "message/" + messageID }
 
 // local puts the row, or its new status, on the way to the local database.
 func (d *draft) local(fresh bool) {

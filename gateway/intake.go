@@ -33,6 +33,7 @@ type judgement struct {
 	signer  Party
 	reading *mappings.Reading
 	ground  *Ground
+	reason  verdict.Reason // of a ground that lies in the signature or the signer
 	held    verdict.Reason
 }
 
@@ -106,7 +107,7 @@ func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
 	if j.reading.Row.Text(field) != "" {
 		var reason verdict.Reason
 		if j.signer, reason = b.identify(p.service, p.channel, &j.reading.Row, j.verdict); reason != verdict.None {
-			j.ground = b.unconfirmed(p, reason)
+			j.unconfirmed(b, p, reason)
 			return j, nil
 		}
 	}
@@ -139,12 +140,12 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 		return xmltree.Node{}, nil
 	}
 	if j.verdict.Outcome != verdict.Passed {
-		j.ground = b.unconfirmed(p, j.verdict.Reason)
+		j.unconfirmed(b, p, j.verdict.Reason)
 		return xmltree.Node{}, nil
 	}
 	content, ok := j.verdict.Content()
 	if !ok {
-		j.ground = b.unconfirmed(p, verdict.SigConstraintsFailure)
+		j.unconfirmed(b, p, verdict.SigConstraintsFailure)
 		return xmltree.Node{}, nil
 	}
 	tree, err := content.Tree()
@@ -156,10 +157,10 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 
 // unconfirmed is the regulated refusal because of the signature, with the
 // reason of the verdict as its one fault.
-func (b *Bridge) unconfirmed(p *paper, reason verdict.Reason) *Ground {
+func (j *judgement) unconfirmed(b *Bridge, p *paper, reason verdict.Reason) {
 	g := b.ground(p, "eds-not-confirmed")
 	g.Faults = []FieldFault{{Path: "/" + p.service.Request.Data.Root.Name, Rule: string(reason), Text: text(b.o.Services.Texts.Text("reason." + string(reason)))}}
-	return g
+	j.ground, j.reason = g, reason
 }
 
 // ground is a regulated refusal of the service.

@@ -79,8 +79,8 @@ func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data 
 	switch {
 	case j.ground != nil:
 		m.trail.outcome = "refused: " + j.ground.Code
-		if j.verdict.Reason != verdict.None {
-			m.trail.outcome += " " + string(j.verdict.Reason)
+		if j.reason != verdict.None {
+			m.trail.outcome += " " + string(j.reason)
 		}
 	case j.held != verdict.None:
 		m.trail.outcome = "held"

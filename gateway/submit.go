@@ -14,7 +14,7 @@ type refusedPaper struct {
 }
 
 func groundJSON(j *judgement) ([]byte, error) {
-	b, err := json.Marshal(refusedPaper{j.ground, j.verdict.Reason})
+	b, err := json.Marshal(refusedPaper{j.ground, j.reason})
 	if err != nil {
 		return nil, &Error{Code: Internal, Cause: err}
 	}

@@ -42,6 +42,9 @@ type town struct {
 	logs   *observer.ObservedLogs
 	keys   map[string]*keystore.Key
 
+	localPath string
+	verifier  *signature.Verifier
+
 	mu  sync.Mutex
 	now time.Time
 	ids int
@@ -131,14 +134,15 @@ func newTownOf(t testing.TB, set *mappings.Set) *town {
 	if castErr != nil {
 		t.Fatal(castErr)
 	}
-	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, lists: &lists{revoked: map[string]bool{}}}
+	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, lists: &lists{}}
 	dir := t.TempDir()
 	var err error
 	if w.store, err = store.OpenSQLite(t.Context(), filepath.Join(dir, "kopir.db")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.store.Close() })
-	if w.local, err = mio.OpenSQLite(t.Context(), filepath.Join(dir, "mio.db"), set); err != nil {
+	w.localPath = filepath.Join(dir, "mio.db")
+	if w.local, err = mio.OpenSQLite(t.Context(), w.localPath, set); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.local.Close() })
@@ -163,8 +167,9 @@ func (w *town) options(core zapcore.Core) gateway.Options {
 		}
 		c.add(cert)
 	}
+	w.verifier = &signature.Verifier{Trust: trust, Revocation: w.lists}
 	return gateway.Options{
-		Store: w.store, Verifier: &signature.Verifier{Trust: trust, Revocation: w.lists}, Key: w.keys["bridge"], Services: w.set,
+		Store: w.store, Verifier: w.verifier, Key: w.keys["bridge"], Services: w.set,
 		Partners: []gateway.Partner{
 			{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
 			{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
@@ -198,14 +203,14 @@ func (w *town) newID() string {
 type lists struct {
 	mu      sync.Mutex
 	revoked map[string]bool // serial in hex
-	away    bool
+	away    map[string]bool // nobody answers about these
 }
 
 func (l *lists) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) verdict.Check {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.away:
+	case l.away[leaf.SerialHex()]:
 		return verdict.Unsure(verdict.CheckRevocation, verdict.TryLater, "nobody answers")
 	case l.revoked[leaf.SerialHex()]:
 		return verdict.Fail(verdict.CheckRevocation, verdict.Revoked, "on the list")
@@ -213,13 +218,16 @@ func (l *lists) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) 
 	return verdict.Pass(verdict.CheckRevocation, "not on the list")
 }
 
-func (l *lists) set(away bool, revoked ...*keystore.Key) {
+// set says who is revoked and about whom nobody answers.
+func (l *lists) set(revoked, away []*keystore.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.away = away
-	clear(l.revoked)
+	l.revoked, l.away = map[string]bool{}, map[string]bool{}
 	for _, k := range revoked {
 		l.revoked[k.Certificate.SerialHex()] = true
+	}
+	for _, k := range away {
+		l.away[k.Certificate.SerialHex()] = true
 	}
 }
 

@@ -82,6 +82,9 @@ func (n *Notice) file() ResultFile {
 
 // text fills the sentence of the status row.
 func (n *Notice) text(row Status) Text {
+	if n.Number == "" && !n.Reason.IsZero() {
+		return n.Reason // refused before it had a number
+	}
 	due := ""
 	if !n.Due.IsZero() {
 		due = n.Due.Format("02.01.2006 15:04")
