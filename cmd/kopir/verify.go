@@ -12,6 +12,7 @@ import (
 
 	"kopir/signature"
 	"kopir/signature/nuc"
+	"kopir/signature/revocation"
 	"kopir/signature/verdict"
 	"kopir/signature/xmltree"
 )
@@ -189,6 +190,7 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // judge is a verifier made of the files that the flags name.
 type judge struct {
 	verifier signature.Verifier
+	stored   *revocation.Checker // what -crl and -ocsp name; nil without them
 	o        *verifyOptions
 }
 
@@ -211,6 +213,13 @@ func newJudge(o *verifyOptions) (*judge, error) {
 		}
 	}
 	j.verifier.Trust = trust
+	var err error
+	if j.stored, err = storedEvidence(o); err != nil {
+		return nil, err
+	}
+	if j.stored != nil {
+		j.verifier.Revocation = j.stored
+	}
 	switch o.revocation {
 	case "chain":
 		j.verifier.Revoke = signature.RevokeChain
@@ -223,11 +232,19 @@ func newJudge(o *verifyOptions) (*judge, error) {
 // judge finds out what the bytes are, if it is not said, and judges them.
 // Bytes that are not what they should be are a verdict too, not an error.
 func (j *judge) judge(ctx context.Context, src []byte) (*signature.Verdict, error) {
+	format := j.o.format
+	if format == "auto" {
+		if found := pkiFormat(src); found != "" {
+			format = found
+		}
+	}
+	if format == "cert" || format == "crl" || format == "ocsp" {
+		return j.judgePKI(ctx, format, src), nil
+	}
 	doc, err := xmltree.Parse(src, xmltree.DefaultLimits())
 	if err != nil {
 		return unreadable(err), nil
 	}
-	format := j.o.format
 	if format == "auto" {
 		format = "xmldsig"
 		if doc.Root().Local() == "Envelope" && strings.Contains(doc.Root().Space(), "soap") {

@@ -385,6 +385,9 @@ func (c *CRL) readScope(v der.Value) error {
 	return nil
 }
 
+// Algorithm is the identifier of the signature's algorithm.
+func (c *CRL) Algorithm() string { return c.algorithm.OID }
+
 // Len is the number of revoked certificates on the list.
 func (c *CRL) Len() int { return len(c.entries) }
 

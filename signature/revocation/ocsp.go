@@ -56,6 +56,9 @@ type Response struct {
 	tbs, sig  []byte
 }
 
+// Algorithm is the identifier of the signature's algorithm; empty without content.
+func (r *Response) Algorithm() string { return r.algorithm.OID }
+
 // Single is what an answer says of one certificate.
 type Single struct {
 	ID         CertID
