@@ -168,6 +168,34 @@ func TestCanonicalPanics(t *testing.T) {
 	}
 }
 
+// TestCanonicalForms: small things that the cases of the witnesses lack.
+func TestCanonicalForms(t *testing.T) {
+	for _, c := range []struct {
+		src  string
+		m    C14N
+		want string
+	}{
+		{`<r xml:base="http://h/a/" xmlns:p="urn:p" xml:lang="kk"><a Id="x" xml:base="b" p:c="1" xml:space="preserve"/></r>`, C14N{Kind: Inclusive11},
+			`<a xmlns:p="urn:p" Id="x" xml:base="http://h/a/b" xml:lang="kk" xml:space="preserve" p:c="1"></a>`},
+		{`<r xml:base=""><a Id="x" b="1"/></r>`, C14N{Kind: Inclusive11}, `<a Id="x" b="1"></a>`},
+		{`<r><a Id="x" xml:base=""/></r>`, C14N{Kind: Inclusive11}, `<a Id="x" xml:base=""></a>`},
+		{`<r xmlns="urn:d"><a Id="x"><?p a?b??><?xml-p?></a></r>`, C14N{Kind: Exclusive}, `<a xmlns="urn:d" Id="x"><?p a?b??><?xml-p?></a>`},
+		{`<r xmlns="urn:d"><p:a xmlns:p="Z+a.1-b:x" Id="x"/></r>`, C14N{Kind: Exclusive, Prefixes: []string{""}}, `<p:a xmlns:p="Z+a.1-b:x" Id="x"></p:a>`},
+		{`<r xmlns="urn:d"><p:a xmlns:p="A:x" Id="x"/></r>`, C14N{Kind: Exclusive, Prefixes: []string{"xml", "xmlns", "#default", "#default", "none"}},
+			`<p:a xmlns="urn:d" xmlns:p="A:x" Id="x"></p:a>`},
+		{`<r xmlns="urn:d" xmlns:q="urn:&lt;&quot;&#9;&apos;Ә"><q:a Id="x"/></r>`, C14N{Kind: Inclusive10}, `<q:a xmlns="urn:d" xmlns:q="urn:&lt;&quot;&#x9;'Ә" Id="x"></q:a>`},
+	} {
+		doc := mustParse(t, c.src)
+		n, err := doc.ByID("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(doc.Canonical(nil, n, c.m)); got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.src, got, c.want)
+		}
+	}
+}
+
 // TestJoinReferences: the examples of Canonical XML 1.1 section 2.4 and of
 // RFC 3986 section 5.4, and chains.
 func TestJoinReferences(t *testing.T) {
@@ -183,6 +211,7 @@ func TestJoinReferences(t *testing.T) {
 		{"http://a/g", []string{"../../../../g", base}}, {"http://a/b/c/g;x=1/y", []string{"g;x=1/./y", base}}, {"g:h", []string{"g:h", base}},
 		{"../../x", []string{"x", "..", ".."}}, {"../x", []string{"x", "../bar"}},
 		{"a/c", []string{"c", "b", "a/"}}, {"http://h/c/d", []string{"d", "../c/", "http://h/a/b"}}, {"urn:a", []string{"urn:a", "x", "http://h/"}},
+		{"http://g/x", []string{"//g/x", "y", "http://h/z"}},
 		{"http://h/x", []string{"x", "http://h", "http://other/y"}}, {"", []string{"../", "a/b"}}, {"http://a/b/c/g", []string{"g#s", base + "#t"}},
 	} {
 		var from [][]byte
