@@ -97,9 +97,9 @@ func readAttachment(kind *AttachmentKind, parts map[string][]byte) (Attachment, 
 		strings.ContainsFunc(a.Name, unicode.IsControl) {
 		return a, "attachment-name"
 	}
-	// Refused by the length of the text, before anything is decoded; the
-	// allowance is for line breaks.
-	if encoded := parts["content"]; len(encoded) > int(kind.MaxSize)/3*4*66/64+64 {
+	// Refused by the length of the text, before anything is decoded: base64
+	// takes four thirds, the rest is for line breaks and indentation.
+	if encoded := parts["content"]; len(encoded) > 2*int(kind.MaxSize)+1024 {
 		return a, "attachment-too-big"
 	} else if content, err := decodeBase64(encoded); err != nil {
 		return a, "attachment-base64"

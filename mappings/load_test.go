@@ -51,7 +51,7 @@ func TestOpenStep(t *testing.T) {
 		channel, state, term string
 		no                   int
 	}{
-		{"portal", Received, "10wm", 5}, {"portal", InProgress, "1wd", 6}, {"portal", Extended, "1wd", 6},
+		{"portal", Held, "10wm", 5}, {"portal", Received, "10wm", 5}, {"portal", InProgress, "1wd", 6}, {"portal", Extended, "1wd", 6},
 		{"csc", Received, "10wm", 5}, {"csc", InProgress, "3wd", 6},
 		{"office", Received, "10wm", 5}, {"office", InProgress, "10wm", 5},
 		{"portal", Completed, "", 0}, {"portal", Refused, "", 0},

@@ -1,0 +1,157 @@
+package mappings
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// File is the name of the file the description was read from.
+func (s *Service) File() string { return s.file }
+
+// Channel finds a channel by id.
+func (s *Service) Channel(id string) (*Channel, bool) {
+	for i := range s.Channels {
+		if s.Channels[i].ID == id {
+			return &s.Channels[i], true
+		}
+	}
+	return nil, false
+}
+
+// SignerField is the field whose value must be the signer's number in a channel.
+func (s *Service) SignerField(channel string) string {
+	if c, ok := s.Channel(channel); ok && c.Signer != "" {
+		return c.Signer
+	}
+	return s.Request.Signer
+}
+
+// Field finds a field by name.
+func (s *Service) Field(name string) (*Field, bool) {
+	for i := range s.Request.Fields {
+		if s.Request.Fields[i].Name == name {
+			return &s.Request.Fields[i], true
+		}
+	}
+	return nil, false
+}
+
+// Status finds the row of a state.
+func (s *Service) Status(state string) (Status, bool) {
+	for _, r := range s.Statuses {
+		if r.State == state {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// StatusByLocal finds the row of a code in the local database.
+func (s *Service) StatusByLocal(code string) (Status, bool) {
+	for _, r := range s.Statuses {
+		if r.Local == code {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// StatusByName finds the row of a status name in either language, in any of
+// its spellings and in any case.
+func (s *Service) StatusByName(name string) (Status, bool) {
+	same := func(v string) bool { return strings.EqualFold(v, name) }
+	for _, r := range s.Statuses {
+		if same(r.Name.Ru) || same(r.Name.Kk) || slices.ContainsFunc(r.Variants, same) {
+			return r, true
+		}
+	}
+	return Status{}, false
+}
+
+// Result finds a result by id.
+func (s *Service) Result(id string) (Result, bool) {
+	for _, r := range s.Results {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Result{}, false
+}
+
+// Shape finds the outgoing document of a partner.
+func (s *Service) Shape(partner string) (*Shape, bool) {
+	for i := range s.Notices {
+		if s.Notices[i].Partner == partner {
+			return &s.Notices[i], true
+		}
+	}
+	return nil, false
+}
+
+// Refusal gives the regulated message of refusal in a channel, with the ground
+// of the condition that failed there, or the refusal's own, or the one given.
+func (s *Service) Refusal(id, channel string, ground Text) (Text, bool) {
+	for _, r := range s.Refusals {
+		if r.ID != id {
+			continue
+		}
+		if ground.IsZero() {
+			ground = r.Ground
+			if c, ok := s.Channel(channel); ok {
+				for _, k := range c.Conditions {
+					if k.Refusal == id {
+						ground = k.Ground
+					}
+				}
+			}
+		}
+		text := r.Text.FillText("ground", ground)
+		return Text{Ru: upperFirst(text.Ru), Kk: upperFirst(text.Kk), En: upperFirst(text.En)}, true
+	}
+	return Text{}, false
+}
+
+// Open gives the step whose term runs while an application is in a state: the
+// first step with an outcome of its own after the step that led to the state.
+// Where no step leads to the state (the office channel has no acceptance), the
+// term of the state before goes on. False after the last one.
+func (c *Channel) Open(state string) (Step, bool) {
+	switch state {
+	case Extended:
+		state = InProgress
+	case Held:
+		// The legal clock does not wait for a check of ours.
+		state = Received
+	}
+	order, reached := States(), -1
+	for _, s := range c.Steps {
+		if s.LeadsTo != "" && slices.Index(order, s.LeadsTo) <= slices.Index(order, state) {
+			reached = s.No
+		}
+	}
+	for _, s := range c.Steps {
+		if s.LeadsTo != "" && s.No > reached {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Step finds a step of a channel by number.
+func (c *Channel) Step(no int) (Step, bool) {
+	for _, s := range c.Steps {
+		if s.No == no {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// upperFirst begins a sentence: in Kazakh the ground comes first, and grounds
+// are written as parts of a sentence.
+func upperFirst(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
