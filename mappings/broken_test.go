@@ -193,9 +193,18 @@ func TestStories(t *testing.T) {
 	if faults := set.CheckStories(stories); len(faults) != 1 || !strings.Contains(faults[0].Error(), "no refused story") {
 		t.Errorf("without a refused story: %v", faults)
 	}
+	stories[certificateService+"/try-later/in.xml"] = &fstest.MapFile{}
+	if faults := set.CheckStories(stories); len(faults) != 1 {
+		t.Errorf("a message without a verdict is no refusal: %v", faults)
+	}
 	stories[certificateService+"/refused/in.xml"] = &fstest.MapFile{}
+	stories[certificateService+"/refused/verdict.json"] = &fstest.MapFile{}
 	if faults := set.CheckStories(stories); len(faults) != 0 {
 		t.Errorf("with both: %v", faults)
+	}
+	// The services in the binary have theirs.
+	for _, f := range set.CheckStories(os.DirFS("../testdata/stories")) {
+		t.Error(f.Error())
 	}
 }
 

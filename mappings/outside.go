@@ -7,19 +7,24 @@ import (
 )
 
 // CheckStories reports the services that have no accepted or no refused story.
-// A story is a folder SERVICE/CASE with in.xml; an accepted one has row.json,
-// a refused one has not.
+// A story is a folder SERVICE/CASE with in.xml; an accepted one has row.json
+// beside it, a refused one verdict.json and no row.
 func (s *Set) CheckStories(stories fs.FS) []Fault {
 	var faults []Fault
 	for _, v := range s.services {
 		have := map[string]bool{}
 		cases, _ := fs.Glob(stories, v.ID+"/*/in.xml")
 		for _, c := range cases {
-			kind := "accepted"
-			if _, err := fs.Stat(stories, path.Join(path.Dir(c), "row.json")); err != nil {
-				kind = "refused"
+			has := func(name string) bool {
+				_, err := fs.Stat(stories, path.Join(path.Dir(c), name))
+				return err == nil
 			}
-			have[kind] = true
+			switch {
+			case has("row.json"):
+				have["accepted"] = true
+			case has("verdict.json"):
+				have["refused"] = true
+			}
 		}
 		k := &checker{set: s, s: v}
 		for _, kind := range []string{"accepted", "refused"} {

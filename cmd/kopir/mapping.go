@@ -76,7 +76,7 @@ func (v mappingVerb) start(args []string, s stdio) int {
 	at := ""
 	switch v.name {
 	case "check":
-		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted (default: stories in the folder of -dir)")
+		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted and verdict.json where refused (default: stories in the folder of -dir)")
 	case "test":
 		flags.StringVar(&m.channel, "channel", "portal", "`CHANNEL` by which the document came")
 		flags.StringVar(&at, "at", "", "time of receipt, `RFC3339` (default: now)")
