@@ -177,6 +177,7 @@ func TestCanonicalForms(t *testing.T) {
 	}{
 		{`<r xml:base="http://h/a/" xmlns:p="urn:p" xml:lang="kk"><a Id="x" xml:base="b" p:c="1" xml:space="preserve"/></r>`, C14N{Kind: Inclusive11},
 			`<a xmlns:p="urn:p" Id="x" xml:base="http://h/a/b" xml:lang="kk" xml:space="preserve" p:c="1"></a>`},
+		{"<r><a Id='x' b='\t\n' c='\r\n' d='\r\r\n'/></r>", C14N{Kind: Exclusive}, `<a Id="x" b="  " c=" " d="  "></a>`},
 		{`<r xml:base=""><a Id="x" b="1"/></r>`, C14N{Kind: Inclusive11}, `<a Id="x" b="1"></a>`},
 		{`<r><a Id="x" xml:base=""/></r>`, C14N{Kind: Inclusive11}, `<a Id="x" xml:base=""></a>`},
 		{`<r xmlns="urn:d"><a Id="x"><?p a?b??><?xml-p?></a></r>`, C14N{Kind: Exclusive}, `<a xmlns="urn:d" Id="x"><?p a?b??><?xml-p?></a>`},
