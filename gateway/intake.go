@@ -59,6 +59,10 @@ func (p *paper) open(d soap.Data) error {
 		p.doc = doc
 		return nil
 	case soap.Nested:
+		if root := p.service.Request.Data.Root; d.Node.Is(root.NS, root.Name) {
+			p.nested = d.Node // data itself is the document
+			return nil
+		}
 		for n := range d.Node.Elements() {
 			if !p.nested.IsZero() {
 				return refuse(Malformed, "data", "more than one document")

@@ -55,20 +55,7 @@ func (b *Bridge) number(ctx context.Context, s *mappings.Service, at time.Time) 
 	return formatNumber(s.Numbering, year, n), nil
 }
 
-// formatNumber fills {year}, {seq} and {check}. The check digit makes the sum
-// of all digits before it, weighted 1, 3, 1, 3 … from the right, a multiple of
-// ten, as in GS1 numbers: it finds every single wrong digit.
+// formatNumber fills {year} and {seq}.
 func formatNumber(f mappings.Numbering, year string, n int64) string {
-	s := strings.NewReplacer("{year}", year, "{seq}", fmt.Sprintf("%0*d", f.Digits, n)).Replace(f.Format)
-	if !strings.Contains(s, "{check}") {
-		return s
-	}
-	sum, weight := 0, 3
-	for i := strings.Index(s, "{check}") - 1; i >= 0; i-- {
-		if c := s[i]; c >= '0' && c <= '9' {
-			sum += int(c-'0') * weight
-			weight = 4 - weight
-		}
-	}
-	return strings.ReplaceAll(s, "{check}", strconv.Itoa((10-sum%10)%10))
+	return strings.NewReplacer("{year}", year, "{seq}", fmt.Sprintf("%0*d", f.Digits, n)).Replace(f.Format)
 }
