@@ -1,6 +1,10 @@
 package soap
 
-import "time"
+import (
+	"regexp"
+	"strings"
+	"time"
+)
 
 // Fault is a SOAP 1.1 fault. Build writes Code "Client", "Server" and the
 // other codes of SOAP 1.1 with the envelope's prefix and any other code as it
@@ -21,12 +25,22 @@ func NewFault(op Operation, faultCode, errorCode, text string, at time.Time) *Fa
 		Info: &ErrorInfo{ErrorCode: errorCode, ErrorMessage: text, ErrorDate: at}}
 }
 
+// numbers are what may be a person's or an organisation's number.
+var numbers = regexp.MustCompile(`\d{12}`)
+
+// Error is for logs and lists of failures: the text is shortened to one line,
+// and of twelve-digit numbers only the first half is left.
 func (f *Fault) Error() string {
 	code := f.Code
-	if f.Info != nil && f.Info.ErrorCode != "" {
+	if f.Info != nil && f.Info.ErrorCode != "" && f.Info.ErrorCode != code {
 		code += "/" + f.Info.ErrorCode
 	}
-	return "soap: fault " + code + ": " + f.String
+	const limit = 200
+	text := []rune(strings.Join(strings.Fields(f.String), " "))
+	if len(text) > limit {
+		text = append(text[:limit-1], '…')
+	}
+	return "soap: fault " + code + ": " + numbers.ReplaceAllStringFunc(string(text), func(n string) string { return n[:6] + "******" })
 }
 
 // soapCodes are the fault codes of SOAP 1.1, section 4.4.1.

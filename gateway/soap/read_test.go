@@ -283,6 +283,15 @@ func TestPasswordIsNotPrinted(t *testing.T) {
 	}
 }
 
+func TestFaultAsError(t *testing.T) {
+	f := NewFault(SyncSendMessage, "Server", "SCE004", "no person 900101300017\nat line 5 "+strings.Repeat("ы", 300), time.Now())
+	got := f.Error()
+	if !strings.HasPrefix(got, "soap: fault Server/SCE004: no person 900101****** at line 5 ") || len([]rune(got)) > 240 {
+		t.Errorf("%s", got)
+	}
+	same(t, (&Fault{Code: "SCE1", Info: &ErrorInfo{ErrorCode: "SCE1"}, String: "x"}).Error(), "soap: fault SCE1: x")
+}
+
 func same(t *testing.T, got, want string) {
 	t.Helper()
 	if got != want {
