@@ -50,8 +50,8 @@ var noticeValues = []noticeValue{
 	{"code", nil}, // the partner's code, see Notice
 	{"date", func(_ *Service, _ Status, n *Notice) string { return stamp(n.At) }},
 	{"due", func(_ *Service, _ Status, n *Notice) string { return stamp(n.Due) }},
-	{"text_ru", func(_ *Service, row Status, n *Notice) string { return n.text(row).Ru }},
-	{"text_kk", func(_ *Service, row Status, n *Notice) string { return n.text(row).Kk }},
+	{"text_ru", func(_ *Service, row Status, _ *Notice) string { return row.Text.Ru }},
+	{"text_kk", func(_ *Service, row Status, _ *Notice) string { return row.Text.Kk }},
 	{"reason_ru", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Ru }},
 	{"reason_kk", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Kk }},
 	{"result_id", func(_ *Service, _ Status, n *Notice) string { return n.file().ID }},
@@ -125,6 +125,7 @@ func (s *Service) Notice(partner string, n *Notice) ([]byte, error) {
 	if code == "" {
 		return nil, fmt.Errorf("mappings: %s has no %s code for %q", s.ID, partner, n.State)
 	}
+	row.Text = n.text(row)
 	b := newBuilder(shape.Data)
 	for _, e := range shape.Elements {
 		value := code
@@ -213,7 +214,7 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 type builder struct {
 	doc  *etree.Document
 	root *etree.Element
-	data Data
+	made map[string]*etree.Element // by path
 }
 
 func newBuilder(d Data) *builder {
@@ -234,7 +235,7 @@ func newBuilder(d Data) *builder {
 			root.CreateAttr("xmlns:"+p.Prefix, p.NS)
 		}
 	}
-	return &builder{doc, root, d}
+	return &builder{doc, root, map[string]*etree.Element{}}
 }
 
 func (b *builder) set(path, value string) { b.at(path, false).SetText(value) }
@@ -243,27 +244,20 @@ func (b *builder) set(path, value string) { b.at(path, false).SetText(value) }
 func (b *builder) add(path string) *etree.Element { return b.at(path, true) }
 
 func (b *builder) at(path string, fresh bool) *etree.Element {
-	e := b.root
-	segs := strings.Split(path, "/")
-	for i, seg := range segs {
-		prefix, local, ok := strings.Cut(seg, ":")
-		if !ok {
-			prefix, local = "", seg
-		}
-		var next *etree.Element
-		if !fresh || i < len(segs)-1 {
-			for _, c := range e.ChildElements() {
-				if c.Space == prefix && c.Tag == local {
-					next = c
-				}
-			}
-		}
-		if next == nil {
-			next = e.CreateElement(local)
-			next.Space = prefix
-		}
-		e = next
+	if e, ok := b.made[path]; ok && !fresh {
+		return e
 	}
+	parent, seg := b.root, path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		parent, seg = b.at(path[:i], false), path[i+1:]
+	}
+	prefix, local, ok := strings.Cut(seg, ":")
+	if !ok {
+		prefix, local = "", seg
+	}
+	e := parent.CreateElement(local)
+	e.Space = prefix
+	b.made[path] = e
 	return e
 }
 
