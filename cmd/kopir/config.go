@@ -27,16 +27,17 @@ type config struct {
 	// address, for a bridge behind another name.
 	PublicURL string `yaml:"public_url"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
-	TrustedProxies []string      `yaml:"trusted_proxies"`
-	Limits         limitsConfig  `yaml:"limits"`
-	Store          storeConfig   `yaml:"store"`
-	Local          storeConfig   `yaml:"local"`
-	Key            keyConfig     `yaml:"key"`
-	Trust          []string      `yaml:"trust"`
-	Known          []string      `yaml:"known"`
-	Revocation     revokeConfig  `yaml:"revocation"`
-	Gateway        partnerConfig `yaml:"gateway"`
-	Senders        []sender      `yaml:"senders"`
+	TrustedProxies []string       `yaml:"trusted_proxies"`
+	Limits         limitsConfig   `yaml:"limits"`
+	Store          storeConfig    `yaml:"store"`
+	Local          storeConfig    `yaml:"local"`
+	Key            keyConfig      `yaml:"key"`
+	Trust          []string       `yaml:"trust"`
+	Known          []string       `yaml:"known"`
+	Revocation     revokeConfig   `yaml:"revocation"`
+	Gateway        partnerConfig  `yaml:"gateway"`
+	Registry       registryConfig `yaml:"registry"`
+	Senders        []sender       `yaml:"senders"`
 	// Officials are the BINs of the organisations whose employees file in the
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
@@ -71,30 +72,43 @@ type keyConfig struct {
 type revokeConfig struct {
 	OCSP    []string `yaml:"ocsp"`
 	CRL     []string `yaml:"crl"`
+	Delta   []string `yaml:"delta"`  // delta lists to those of crl
+	Folder  string   `yaml:"folder"` // where fetched lists are kept over a restart
 	Files   []string `yaml:"files"`
 	Timeout duration `yaml:"timeout"`
 	Refresh duration `yaml:"refresh"`
 }
 
-// partnerConfig is where and as whom the bridge speaks to the gateway.
+// partnerConfig is where and as whom the bridge speaks to the gateway, and
+// whose signature its answers must carry.
 type partnerConfig struct {
 	Sync         string   `yaml:"sync"`
 	Async        string   `yaml:"async"`
 	SenderID     string   `yaml:"sender_id"`
 	PasswordFile string   `yaml:"password_file"`
+	BINs         []string `yaml:"bins"`
 	Timeout      duration `yaml:"timeout"`
+}
+
+// registryConfig is how the register of persons (behind gateway.sync) knows us,
+// and the result codes by which it says that it has no such person.
+type registryConfig struct {
+	SenderCode string   `yaml:"sender_code"`
+	ServiceID  string   `yaml:"service_id"`
+	NoData     []string `yaml:"no_data"`
 }
 
 // sender is a system that may put messages through the doors. It is known by
 // its password, by the certificates that sign its messages, or by both.
 type sender struct {
-	ID           string   `yaml:"id"`
-	Channel      string   `yaml:"channel"`
-	PasswordFile string   `yaml:"password_file"`
-	BINs         []string `yaml:"bins"`         // organisations whose system certificates it signs with
-	Certificates []string `yaml:"certificates"` // files of single certificates
-	Services     []string `yaml:"services"`     // serviceIds; empty: all
-	Polled       bool     `yaml:"polled"`       // it fetches its messages by getMessages
+	ID            string   `yaml:"id"`
+	Channel       string   `yaml:"channel"`
+	PasswordFile  string   `yaml:"password_file"`
+	BINs          []string `yaml:"bins"`           // organisations whose system certificates it signs with
+	Certificates  []string `yaml:"certificates"`   // files of single certificates
+	Services      []string `yaml:"services"`       // serviceIds; empty: all
+	StatusService string   `yaml:"status_service"` // its own serviceId, for statuses of applications that it did not send
+	Polled        bool     `yaml:"polled"`         // it fetches its messages by getMessages
 }
 
 type apiKey struct {
@@ -102,40 +116,6 @@ type apiKey struct {
 	Role   string `yaml:"role"`
 	Office string `yaml:"office"`
 	SHA256 string `yaml:"sha256"`
-}
-
-// size is a number of bytes with an optional unit: 512KB, 25MB.
-type size int64
-
-func (s *size) parse(t string) error {
-	unit := int64(1)
-	num := t
-	for _, u := range []struct {
-		name string
-		n    int64
-	}{{"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}} {
-		if n, ok := strings.CutSuffix(t, u.name); ok {
-			num, unit = strings.TrimSpace(n), u.n
-		}
-	}
-	n, err := strconv.ParseInt(num, 10, 64)
-	if err != nil || n < 0 || n > (1<<40)/unit {
-		return fmt.Errorf("%q is not a size; write for example 512KB or 25MB", t)
-	}
-	*s = size(n * unit)
-	return nil
-}
-
-// duration is Go's notation: 30s, 10m, 1h30m.
-type duration time.Duration
-
-func (d *duration) parse(t string) error {
-	v, err := time.ParseDuration(t)
-	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a length of time; write for example 30s, 10m or 1h30m", t)
-	}
-	*d = duration(v)
-	return nil
 }
 
 // defaultConfig is what an empty key means.
@@ -271,14 +251,24 @@ func (l *loaded) checkValues() []fault {
 	for i, u := range l.Revocation.CRL {
 		l.checkURL(&fs, fmt.Sprintf("revocation.crl[%d]", i), u)
 	}
-	if l.Gateway.Sync == "" && l.Gateway.Async == "" {
-		bad("gateway", "no address is named, so no status could ever leave", "name sync, async or both")
+	for i, u := range l.Revocation.Delta {
+		l.checkURL(&fs, fmt.Sprintf("revocation.delta[%d]", i), u)
 	}
-	if l.Gateway.Sync != "" {
+	if l.Gateway.Async == "" {
+		bad("gateway.async", "is missing, so no status could ever leave", "write the address of the gateway's AsyncChannel")
+	} else {
+		l.checkURL(&fs, "gateway.async", l.Gateway.Async)
+	}
+	if l.Gateway.Sync == "" {
+		bad("gateway.sync", "is missing, so the register of persons could not be asked", "write the address of the gateway's SyncChannel")
+	} else {
 		l.checkURL(&fs, "gateway.sync", l.Gateway.Sync)
 	}
-	if l.Gateway.Async != "" {
-		l.checkURL(&fs, "gateway.async", l.Gateway.Async)
+	if len(l.Gateway.BINs) == 0 {
+		bad("gateway.bins", "is missing, so any holder of a certificate could answer in the gateway's name", "name the BINs of the organisations that sign its answers")
+	}
+	for i, bin := range l.Gateway.BINs {
+		l.checkBIN(&fs, fmt.Sprintf("gateway.bins[%d]", i), bin)
 	}
 	if l.Gateway.SenderID == "" {
 		bad("gateway.sender_id", "is missing", "write the senderId that the gateway's operator gave you")

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"kopir/mappings"
+	"kopir/signature/keystore"
+	"kopir/signature/nuc"
+	"kopir/signature/revocation"
+	"kopir/signature/verdict"
+)
+
+// warnDays is how long before its end a certificate begins to be mentioned.
+const warnDays = 30
+
+// materials are the things that a configuration names, opened.
+type materials struct {
+	key             *keystore.Key
+	trust           *nuc.Trust
+	known           []*nuc.Certificate
+	lists           []*revocation.CRL      // stored ones
+	answers         []*revocation.Response // of OCSP, stored ones
+	set             *mappings.Set
+	gatewayPassword string
+	notes           []string // what is worth knowing and no fault
+
+	senderPasswords    map[string]string // both by sender id
+	senderCertificates map[string][]*nuc.Certificate
+}
+
+// open opens the files that the configuration names and judges them. All
+// faults are found, none stops the others.
+func (l *loaded) open(now time.Time) (*materials, []fault) {
+	m := &materials{senderPasswords: map[string]string{}, senderCertificates: map[string][]*nuc.Certificate{}}
+	var fs []fault
+	fs = append(fs, l.openTrust(m)...)
+	fs = append(fs, l.openKey(m, now)...)
+	fs = append(fs, l.openRevocation(m)...)
+	fs = append(fs, l.openMappings(m)...)
+	if l.Gateway.PasswordFile != "" {
+		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
+	}
+	for i, s := range l.Senders {
+		key := fmt.Sprintf("senders[%d]", i)
+		if s.PasswordFile != "" {
+			m.senderPasswords[s.ID] = l.secret(key+".password_file", s.PasswordFile, m, &fs)
+		}
+		for j, id := range s.Services {
+			if m.set == nil {
+				break
+			}
+			if _, ok := m.set.ByGateway(id); !ok {
+				fs = append(fs, l.at(fmt.Sprintf("%s.services[%d]", key, j), fmt.Sprintf("no service has the serviceId %q", id), "`kopir mapping list` lists them"))
+			}
+		}
+		for j, p := range s.Certificates {
+			certs, err := nuc.LoadCertificates(l.path(p))
+			for _, e := range each(err) {
+				fs = append(fs, l.at(fmt.Sprintf("%s.certificates[%d]", key, j), plainFileError(e), "name a certificate file"))
+			}
+			m.senderCertificates[s.ID] = append(m.senderCertificates[s.ID], certs...)
+		}
+	}
+	return m, fs
+}
+
+// secret reads the first line of a file that holds a secret.
+func (l *loaded) secret(key, path string, m *materials, fs *[]fault) string {
+	file := l.path(path)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		*fs = append(*fs, l.at(key, fmt.Sprintf("%s: %s", path, plainFileError(err)), "put the secret into this file, alone on its first line"))
+		return ""
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		*fs = append(*fs, l.at(key, path+": the first line is empty", "put the secret into this file, alone on its first line"))
+	}
+	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		m.notes = append(m.notes, fmt.Sprintf("%s: %s can be read by other users of this machine; chmod 600 closes it", key, path))
+	}
+	return line
+}
+
+func (l *loaded) openTrust(m *materials) []fault {
+	var fs []fault
+	var paths []string
+	for i, p := range l.Trust {
+		if _, err := os.Stat(l.path(p)); err != nil {
+			fs = append(fs, l.at(fmt.Sprintf("trust[%d]", i), fmt.Sprintf("%s: %s", p, plainFileError(err)), "name a certificate file or a folder of them"))
+			continue
+		}
+		paths = append(paths, l.path(p))
+	}
+	if len(paths) > 0 {
+		t, err := nuc.LoadTrust(paths...)
+		for _, e := range each(err) {
+			fs = append(fs, l.at("trust", plainFileError(e), "keep PEM or DER certificates only, and the root among them"))
+		}
+		m.trust = t
+	}
+	for i, p := range l.Known {
+		key := fmt.Sprintf("known[%d]", i)
+		certs, err := nuc.LoadCertificates(l.path(p))
+		for _, e := range each(err) {
+			fs = append(fs, l.at(key, plainFileError(e), "name a certificate file or a folder of them"))
+		}
+		m.known = append(m.known, certs...)
+		for _, c := range certs {
+			if m.trust != nil {
+				m.trust.AddKnown(c)
+			}
+		}
+	}
+	return fs
+}
+
+// each takes a joined error apart.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
+}
+
+func (l *loaded) openKey(m *materials, now time.Time) []fault {
+	if l.Key.P12 == "" {
+		return nil // told by checkValues
+	}
+	var fs []fault
+	data, err := os.ReadFile(l.path(l.Key.P12))
+	if err != nil {
+		fs = append(fs, l.at("key.p12", fmt.Sprintf("%s: %s", l.Key.P12, plainFileError(err)), "name the PKCS#12 file with which the bridge signs"))
+	}
+	if l.Key.PasswordFile == "" {
+		return fs
+	}
+	before := len(fs)
+	password := l.secret("key.password_file", l.Key.PasswordFile, m, &fs)
+	if data == nil || len(fs) > before {
+		return fs
+	}
+	key, err := keystore.Open(data, password)
+	if err != nil {
+		return append(fs, l.keyFault(err))
+	}
+	m.key = key
+	c := key.Certificate
+	switch days := key.DaysLeft(now); {
+	case now.Before(c.NotBefore):
+		fs = append(fs, l.at("key.p12", fmt.Sprintf("the certificate %s is valid only from %s", c.SerialHex(), c.NotBefore.Format(time.DateOnly)), "check the clock of this machine, or use the key that is valid now"))
+	case now.After(c.NotAfter):
+		fs = append(fs, l.at("key.p12", fmt.Sprintf("the certificate %s expired on %s", c.SerialHex(), c.NotAfter.Format(time.DateOnly)), "get a new one from the certification authority and name its file"))
+	case days <= warnDays:
+		m.notes = append(m.notes, fmt.Sprintf("key.p12: the certificate expires in %d days, on %s; ask for the next one now", days, c.NotAfter.Format(time.DateOnly)))
+	}
+	if u := c.CheckUsage(); u.Outcome != verdict.Passed {
+		fs = append(fs, l.at("key.p12", "the certificate is not for signing: "+u.Detail, "use the signing key, not the one for authentication"))
+	}
+	if m.trust == nil {
+		return fs
+	}
+	if _, checks := m.trust.Chain(c, now); true {
+		for _, k := range checks {
+			if k.Name == verdict.CheckChain && k.Outcome != verdict.Passed {
+				fs = append(fs, l.at("key.p12", "the certificate does not lead to a configured root: "+k.Detail, "add the certificates of its authority to trust"))
+			}
+		}
+	}
+	return fs
+}
+
+func (l *loaded) keyFault(err error) fault {
+	var mismatch *keystore.MismatchError
+	var unsupported *keystore.UnsupportedKeyError
+	switch {
+	case errors.Is(err, keystore.ErrPassword):
+		return l.at("key.password_file", "the password does not open "+l.Key.P12, "write the right one on the first line of "+l.Key.PasswordFile)
+	case errors.Is(err, keystore.ErrNoKey):
+		return l.at("key.p12", "there is no private key in "+l.Key.P12, "name the file with the key, not the certificate alone")
+	case errors.As(err, &mismatch):
+		return l.at("key.p12", err.Error(), "name a file in which key and certificate belong together")
+	case errors.As(err, &unsupported):
+		return l.at("key.p12", err.Error(), "use an RSA key")
+	default:
+		return l.at("key.p12", err.Error(), "the file is damaged or not PKCS#12: copy it afresh")
+	}
+}
+
+// openRevocation reads stored CRLs and OCSP answers, files or folders.
+func (l *loaded) openRevocation(m *materials) []fault {
+	var fs []fault
+	for i, p := range l.Revocation.Files {
+		key := fmt.Sprintf("revocation.files[%d]", i)
+		files := []string{l.path(p)}
+		info, err := os.Stat(files[0])
+		if err == nil && info.IsDir() {
+			files, err = filepath.Glob(filepath.Join(files[0], "*"))
+		}
+		if err != nil || len(files) == 0 {
+			problem := "the folder is empty"
+			if err != nil {
+				problem = plainFileError(err)
+			}
+			fs = append(fs, l.at(key, p+": "+problem, "name a CRL or an OCSP answer, or a folder of them"))
+			continue
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err == nil {
+				err = m.keepEvidence(b)
+			}
+			if err != nil {
+				fs = append(fs, l.at(key, filepath.Base(f)+": "+plainFileError(err), "keep CRLs and OCSP answers in DER or PEM only"))
+			}
+		}
+	}
+	return fs
+}
+
+// keepEvidence reads one stored list or answer.
+func (m *materials) keepEvidence(b []byte) error {
+	if block, _ := pem.Decode(b); block != nil {
+		b = block.Bytes
+	}
+	if list, err := revocation.ParseCRL(b); err == nil {
+		m.lists = append(m.lists, list)
+		return nil
+	}
+	answer, err := revocation.ParseOCSP(b)
+	if err != nil {
+		return errors.New("neither a CRL nor an OCSP answer")
+	}
+	m.answers = append(m.answers, answer)
+	return nil
+}
+
+func (l *loaded) openMappings(m *materials) []fault {
+	dir := ""
+	if l.Mappings != "" {
+		dir = l.path(l.Mappings)
+	}
+	set, faults := mappings.LoadDir(dir)
+	if len(faults) == 0 {
+		m.set = set
+		return nil
+	}
+	var fs []fault
+	for _, f := range faults {
+		fs = append(fs, l.at("mappings", strings.TrimSuffix(f.In(mappings.English), "."), ""))
+	}
+	return fs
+}

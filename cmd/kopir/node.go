@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"kopir/gateway"
+	"kopir/gateway/client"
+	"kopir/gateway/mio"
+	"kopir/gateway/server"
+	"kopir/gateway/soap"
+	"kopir/gateway/store"
+	"kopir/mappings"
+	"kopir/signature"
+	"kopir/signature/revocation"
+	"kopir/wsdl"
+)
+
+// node is a running bridge: everything that `kopir serve` wires together.
+// `kopir run` makes the same one.
+type node struct {
+	l          *loaded
+	log        *zap.Logger
+	store      *store.Store
+	local      *mio.DB
+	revocation *revocation.Checker
+	bridge     *gateway.Bridge
+	server     *server.Server
+}
+
+// newLog writes to w in the configured form and level.
+func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(l.Log.Level)
+	if err != nil {
+		return nil, err
+	}
+	e := zap.NewProductionEncoderConfig()
+	e.EncodeTime, e.EncodeDuration = zapcore.ISO8601TimeEncoder, zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(e)
+	if l.Log.Format == "console" {
+		encoder = zapcore.NewConsoleEncoder(e)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
+}
+
+// newNode opens the databases and wires the bridge between its doors. The
+// caller closes it.
+func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *node, err error) {
+	n = &node{l: l, log: log}
+	defer func() {
+		if err != nil {
+			n.close()
+			n = nil
+		}
+	}()
+	for _, c := range []storeConfig{l.Store, l.Local} {
+		if err := os.MkdirAll(filepath.Dir(l.path(c.Path)), 0o700); err != nil {
+			return n, err
+		}
+	}
+	if n.store, err = store.OpenSQLite(ctx, l.path(l.Store.Path)); err != nil {
+		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
+	}
+	if n.local, err = mio.OpenSQLite(ctx, l.path(l.Local.Path), m.set); err != nil {
+		return n, fmt.Errorf("local.path %s: %w", l.Local.Path, err)
+	}
+	n.revocation = l.checker(m)
+	verifier := &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
+	peer := func(address string) client.Peer {
+		return client.Peer{
+			Name: "gateway", Address: address, SenderID: l.Gateway.SenderID, Password: soap.Secret(m.gatewayPassword),
+			Sign: func(envelope []byte) ([]byte, error) {
+				return signature.SignWSSE(envelope, m.key, signature.SignOptions{})
+			},
+			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout),
+		}
+	}
+	async, err := client.NewAsync(peer(l.Gateway.Async))
+	if err != nil {
+		return n, err
+	}
+	sync, err := client.NewSync(peer(l.Gateway.Sync))
+	if err != nil {
+		return n, err
+	}
+	code := l.Registry.SenderCode
+	if code == "" {
+		code = l.Gateway.SenderID
+	}
+	out, err := client.NewSender(client.SenderOptions{
+		Outlets: l.outlets(async), Services: m.set,
+		SignDocument: func(document []byte) ([]byte, error) {
+			return signature.SignEnveloped(document, m.key, signature.SignOptions{})
+		},
+	})
+	if err != nil {
+		return n, err
+	}
+	n.bridge, err = gateway.New(gateway.Options{
+		Store: n.store, Verifier: verifier, Key: m.key, Services: m.set, Partners: l.partners(m),
+		Sender:    out,
+		Local:     n.local,
+		Registry:  &client.Registry{Channel: sync, SenderCode: code, ServiceID: l.Registry.ServiceID, NoData: l.Registry.NoData},
+		Officials: bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,
+	})
+	if err != nil {
+		return n, err
+	}
+	n.server, err = n.newServer(m)
+	return n, err
+}
+
+func (n *node) newServer(m *materials) (*server.Server, error) {
+	keys := server.NewKeys()
+	for _, k := range n.l.APIKeys {
+		role, err := server.ParseRole(k.Role)
+		if err != nil {
+			return nil, err
+		}
+		if err := keys.Add(k.SHA256, server.Principal{Name: k.Name, Role: role, Office: k.Office}); err != nil {
+			return nil, err
+		}
+	}
+	return server.New(server.Options{
+		Doors: n.bridge, Services: func() []server.Service { return serviceList(m.set) }, Texts: m.set.Texts,
+		Keys: keys, Replays: n.store, Contract: wsdl.Serve, Log: n.log, Clock: time.Now,
+		Limits: server.Limits{
+			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
+			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
+		},
+		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
+		Readiness: []server.Readiness{
+			{Name: "store", Check: n.store.Ping},
+			{Name: "local", Check: n.local.Ping},
+			{Name: "key", Check: func(context.Context) error {
+				if days := m.key.DaysLeft(time.Now()); days < 0 {
+					return fmt.Errorf("the certificate expired %d days ago", -days)
+				}
+				return nil
+			}},
+		},
+	})
+}
+
+// run serves until ctx ends: then the doors take nothing new and finish what
+// they have, the loops settle, and only then the databases are closed.
+func (n *node) run(ctx context.Context, listener net.Listener) error {
+	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		n.bridge.Run(loops)
+	}()
+	refreshed := make(chan struct{})
+	go func() {
+		defer close(refreshed)
+		n.refresh(loops)
+	}()
+	err := n.server.Serve(ctx, listener, int(n.l.Limits.Header), time.Duration(n.l.Limits.ReadTimeout), time.Duration(n.l.Limits.Drain))
+	stop()
+	<-settled
+	<-refreshed
+	return err
+}
+
+// checker asks the configured addresses about what the authorities of the
+// trust issued, and looks at the stored evidence.
+func (l *loaded) checker(m *materials) *revocation.Checker {
+	var sources []revocation.Source
+	for _, authority := range m.trust.Authorities() {
+		sources = append(sources, revocation.Source{Issuer: authority, OCSP: l.Revocation.OCSP, CRL: l.Revocation.CRL, Delta: l.Revocation.Delta})
+	}
+	c := revocation.NewChecker(revocation.Options{
+		Sources: sources,
+		Folder:  l.path(l.Revocation.Folder),
+		Timeout: time.Duration(l.Revocation.Timeout), Budget: 2 * time.Duration(l.Revocation.Timeout),
+		Refresh: time.Duration(l.Revocation.Refresh),
+	})
+	for _, list := range m.lists {
+		c.AddCRL(list)
+	}
+	for _, answer := range m.answers {
+		c.AddOCSP(answer)
+	}
+	return c
+}
+
+// refresh fetches the lists in time, so that no message waits for them.
+func (n *node) refresh(ctx context.Context) {
+	n.revocation.Run(ctx, func(authority string, err error) {
+		if err != nil {
+			n.log.Warn("revocation list not fetched", zap.String("authority", authority), zap.Error(err))
+		}
+	})
+}
+
+func (n *node) close() error {
+	var faults []error
+	if n.local != nil {
+		faults = append(faults, n.local.Close())
+	}
+	if n.store != nil {
+		faults = append(faults, n.store.Close())
+	}
+	return errors.Join(faults...)
+}
+
+func bins(list []string) []gateway.BIN {
+	var out []gateway.BIN
+	for _, b := range list {
+		out = append(out, gateway.BIN(b))
+	}
+	return out
+}
+
+// partners are the senders with their secrets.
+func (l *loaded) partners(m *materials) []gateway.Partner {
+	var out []gateway.Partner
+	for _, s := range l.Senders {
+		p := gateway.Partner{SenderID: s.ID, Channel: gateway.Channel(s.Channel), Password: m.senderPasswords[s.ID], BINs: bins(s.BINs), Services: s.Services}
+		for _, c := range m.senderCertificates[s.ID] {
+			p.Certificates = append(p.Certificates, c.Fingerprint)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// outlets are the ways out: one gateway serves all partners, and each has a
+// service of its own for what belongs to no conversation.
+func (l *loaded) outlets(gate *client.Async) map[gateway.Route]client.Outlet {
+	out := map[gateway.Route]client.Outlet{}
+	for _, s := range l.Senders {
+		out[routeOf(s)] = client.Outlet{Channel: gate, ServiceID: s.StatusService}
+	}
+	return out
+}
+
+func routeOf(s sender) gateway.Route {
+	if s.Channel == "csc" {
+		return gateway.ToCSC
+	}
+	return gateway.ToPortal
+}
+
+func (l *loaded) polled() []gateway.Route {
+	var out []gateway.Route
+	for _, s := range l.Senders {
+		if s.Polled {
+			out = append(out, routeOf(s))
+		}
+	}
+	return out
+}
+
+// serviceList shows the descriptions as the REST door tells them.
+func serviceList(set *mappings.Set) []server.Service {
+	text := func(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk} }
+	var out []server.Service
+	for _, s := range set.Services() {
+		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: text(s.Title),
+			Channels: []string{}, Statuses: []server.Status{}, Refusals: []server.Refusal{}}
+		for _, c := range s.Channels {
+			v.Channels = append(v.Channels, c.ID)
+		}
+		for _, x := range s.Statuses {
+			v.Statuses = append(v.Statuses, server.Status{State: gateway.State(x.State), Local: x.Local, Text: text(x.Text)})
+		}
+		for _, x := range s.Refusals {
+			v.Refusals = append(v.Refusals, server.Refusal{Code: x.ID, Text: text(x.Text)})
+		}
+		out = append(out, v)
+	}
+	return out
+}

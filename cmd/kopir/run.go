@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template"
+	"time"
+
+	"kopir/gateway/server"
+	"kopir/gateway/sim"
+	"kopir/mappings"
+)
+
+// runRun plays the main job: the bridge and its simulator in one process, each
+// behind its own HTTP address, on an embedded database. Exit status: 0 every
+// step was seen to happen (or, without -once, it was stopped as told), 1 one
+// was not, 2 wrong use.
+func runRun(ctx context.Context, args []string, s stdio) int {
+	f := flag.NewFlagSet("run", flag.ContinueOnError)
+	f.SetOutput(s.err)
+	data := f.String("data", "", "`DIR` for databases, keys and the log; a second run on it continues. Default: a temporary folder")
+	addr := f.String("addr", "127.0.0.1:8080", "`ADDRESS` of the bridge; the simulator takes the port ten above it")
+	once := f.Bool("once", false, "end after the story; exit status 0 only if every step was seen to happen")
+	language := f.String("lang", "", "ru, kk or en. Default: that of the locale")
+	if f.Parse(args) != nil {
+		return exitUsage
+	}
+	lang, err := langOf(*language, s.env)
+	if err != nil || f.NArg() > 0 {
+		if err == nil {
+			err = errors.New("run takes no arguments beside its flags")
+		}
+		s.complain("%s", err)
+		return exitUsage
+	}
+	p, err := newPlay(ctx, *data, *addr)
+	if err != nil {
+		s.complain("%s", err)
+		return exitFailed
+	}
+	p.stage = newStage(s, lang, p.materials.set.Texts)
+	code := exitPassed
+	if !p.tell(ctx) {
+		code = exitFailed
+	}
+	if !*once && ctx.Err() == nil {
+		p.invite()
+		<-ctx.Done()
+		p.stage.line("stopping")
+	}
+	if err := p.end(); err != nil {
+		s.complain("%s", err)
+		code = exitFailed
+	}
+	return code
+}
+
+// play is one run: where everything is, and who watches.
+type play struct {
+	dir       string
+	temporary bool
+	bridge    string // base addresses
+	simulator string
+	key       string // API key of the specialist
+
+	sim       *sim.Sim
+	tap       *tap
+	loaded    *loaded
+	materials *materials
+	node      *node
+	stage     *stage
+	client    *http.Client
+
+	patience time.Duration
+	facts    []func() // of the step that is being played
+	stop     context.CancelFunc
+	settled  chan struct{} // closed when the bridge has stopped
+	failed   error         // of the bridge, once settled
+	closers  []func() error
+}
+
+// newPlay starts simulator and bridge. The bridge runs on a configuration file
+// that is written here, by the same code as `kopir serve`.
+func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
+	p = &play{dir: data, client: &http.Client{Timeout: time.Minute}, patience: defaultPatience}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.end())
+			p = nil
+		}
+	}()
+	if p.dir == "" {
+		if p.dir, err = os.MkdirTemp("", "kopir-run-"); err != nil {
+			return p, err
+		}
+		p.temporary = true
+	}
+	if p.dir, err = filepath.Abs(p.dir); err != nil {
+		return p, err
+	}
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return p, fmt.Errorf("%s: %s", p.dir, plainFileError(err))
+	}
+	bridgeSide, err := net.Listen("tcp", addr)
+	if err != nil {
+		l := &loaded{config: config{Listen: addr}}
+		return p, fmt.Errorf("%s", strings.TrimPrefix(l.listenFault(err).format("-addr"), "-addr: listen: "))
+	}
+	p.closers = append(p.closers, ignoreClosed(bridgeSide.Close))
+	simSide, err := listenBeside(bridgeSide.Addr().(*net.TCPAddr), addr)
+	if err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, ignoreClosed(simSide.Close))
+	p.bridge, p.simulator = "http://"+bridgeSide.Addr().String(), "http://"+simSide.Addr().String()
+
+	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync"}})
+	if err != nil {
+		return p, err
+	}
+	p.tap = &tap{next: p.sim.Handler(), seen: map[string]int{}}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
+	simServer := &http.Server{Handler: p.tap, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- simServer.Serve(simSide) }()
+	p.closers = append(p.closers, func() error {
+		p.sim.Close()
+		return errors.Join(simServer.Close(), cleanEnd(<-served))
+	})
+
+	if err := p.writeSite(ctx); err != nil {
+		return p, err
+	}
+	l, faults := loadConfig(filepath.Join(p.dir, "kopir.yaml"))
+	if len(faults) == 0 {
+		p.loaded = l
+		p.materials, faults = l.open(time.Now())
+	}
+	if len(faults) > 0 {
+		return p, errors.New(faults[0].format(filepath.Join(p.dir, "kopir.yaml")))
+	}
+	logFile, err := os.OpenFile(filepath.Join(p.dir, "kopir.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, logFile.Close)
+	log, err := newLog(l, logFile)
+	if err != nil {
+		return p, err
+	}
+	if p.node, err = newNode(ctx, l, p.materials, log); err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, p.node.close)
+	p.settled = make(chan struct{})
+	go func() {
+		defer close(p.settled)
+		p.failed = cleanEnd(p.node.run(run, bridgeSide))
+	}()
+	return p, nil
+}
+
+// end stops everything in the order in which it leans on each other: the
+// bridge drains and settles while the simulator still answers.
+func (p *play) end() error {
+	if p.stop != nil {
+		p.stop()
+	}
+	if p.settled != nil {
+		<-p.settled
+	}
+	var faults []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		faults = append(faults, p.closers[i]())
+	}
+	faults = append(faults, p.failed)
+	if p.temporary {
+		faults = append(faults, os.RemoveAll(p.dir))
+	}
+	return errors.Join(faults...)
+}
+
+func ignoreClosed(f func() error) func() error {
+	return func() error {
+		if err := f(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// listenBeside takes the port ten above the bridge's, or any free one.
+func listenBeside(a *net.TCPAddr, asked string) (net.Listener, error) {
+	if !strings.HasSuffix(asked, ":0") {
+		beside := net.JoinHostPort(a.IP.String(), strconv.Itoa(a.Port+10))
+		if l, err := net.Listen("tcp", beside); err == nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", net.JoinHostPort(a.IP.String(), "0"))
+}
+
+// tap counts what the simulator is asked, so that the story can say which
+// questions really went over HTTP.
+type tap struct {
+	next http.Handler
+	mu   sync.Mutex
+	seen map[string]int // by "METHOD /path"
+}
+
+func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	t.seen[r.Method+" "+r.URL.Path]++
+	t.mu.Unlock()
+	t.next.ServeHTTP(w, r)
+}
+
+func (t *tap) count(what string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen[what]
+}
+
+var siteTemplate = template.Must(template.New("kopir.yaml").Parse(`# Written by kopir run. ` + "`kopir check -config`" + ` reads it too.
+listen: {{.Listen}}
+store: {path: data/kopir.db}
+local: {path: data/mio.db}
+key: {p12: keys/bridge.p12, password_file: keys/bridge.password}
+trust: [trust]
+revocation:
+  ocsp: ["{{.A.OCSP}}"]
+  crl: ["{{.A.CRL}}"]
+  delta: ["{{.A.DeltaCRL}}"]
+gateway:
+  sync: {{.A.Sync}}
+  async: {{.A.Async}}
+  sender_id: {{.Bridge.Sender}}
+  password_file: keys/gateway.password
+  bins: ["{{.Gateway.BIN}}"]
+registry: {sender_code: {{.Bridge.Sender}}, no_data: ["00001"]}
+senders:
+  - {id: {{.Portal.Sender}}, channel: portal, status_service: {{index .Portal.Services 0}}, bins: ["{{.Portal.BIN}}", "{{.Gateway.BIN}}"]}
+  - {id: {{.CSC.Sender}}, channel: csc, status_service: {{index .CSC.Services 0}}, bins: ["{{.CSC.BIN}}", "{{.Gateway.BIN}}"]}
+officials: ["{{.Bridge.BIN}}"]
+api_keys:
+  - {name: specialist, role: specialist, sha256: {{.Hash}}}
+log: {level: info, format: json}
+`))
+
+// writeSite fetches key and trust from the simulator, as an engineer would from
+// the authority, and writes the configuration.
+func (p *play) writeSite(ctx context.Context) error {
+	key, hash := server.NewKey()
+	p.key = key
+	site := struct {
+		Listen, Hash                 string
+		A                            sim.Address
+		Bridge, Gateway, Portal, CSC sim.System
+	}{Listen: strings.TrimPrefix(p.bridge, "http://"), Hash: hash, A: p.sim.Addresses()}
+	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC} {
+		var ok bool
+		if *s, ok = p.sim.System(name); !ok {
+			return fmt.Errorf("the simulator has no %s", name)
+		}
+	}
+	var text strings.Builder
+	if err := siteTemplate.Execute(&text, site); err != nil {
+		return err
+	}
+	p12, err := p.fetch(ctx, p.simulator+"/sim/certificates/bridge/key.p12")
+	if err != nil {
+		return err
+	}
+	chain, err := p.fetch(ctx, site.A.Chain)
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		"kopir.yaml": []byte(text.String()), "keys/bridge.p12": p12, "keys/bridge.password": []byte(sim.DefaultPassword + "\n"),
+		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "trust/authority.pem": chain,
+	} {
+		file := filepath.Join(p.dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invite says what can be done while it stays up.
+func (p *play) invite() {
+	t := p.stage
+	t.title("invite")
+	auth := `-H "Authorization: Bearer ` + p.key + `"`
+	t.fact("where-bridge", "address", p.bridge)
+	t.fact("where-simulator", "address", p.simulator+"/sim/")
+	t.fact("where-data", "path", p.dir)
+	fmt.Fprintln(t.out)
+	t.line("invite-list")
+	t.quote("curl -s " + auth + " " + p.bridge + "/api/v1/applications")
+	t.line("invite-apply")
+	t.quote(`curl -s ` + p.simulator + `/sim/applications -d '{"person":"citizen3"}'`)
+	t.line("invite-take")
+	t.quote("curl -s -X POST " + auth + " " + p.bridge + "/api/v1/applications/NUMBER/take")
+	t.line("invite-inbox")
+	t.quote("curl -s " + p.simulator + "/sim/portal/applications")
+	t.line("invite-contract")
+	t.quote("curl -s '" + p.bridge + "/shep/sync?wsdl'")
+	fmt.Fprintln(t.out)
+	t.line("invite-stop")
+}
+
+// localRow reads the status code of an application where the local body would
+// read it: in its own table.
+func (p *play) localRow(ctx context.Context, s *mappings.Service, number string) (status string, err error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: p.loaded.path(p.loaded.Local.Path)}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	// Names come from the mapping, which lets plain identifiers through only.
+	q := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ?", s.Local.Status.Column, s.Local.Table, s.Local.Key)
+	if err := db.QueryRowContext(ctx, q, number).Scan(&status); err != nil {
+		return "", err
+	}
+	return status, nil
+}

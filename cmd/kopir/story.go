@@ -1,0 +1,411 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"kopir/gateway"
+	"kopir/mappings"
+)
+
+// defaultPatience is how long the story waits for something to be seen.
+const defaultPatience = 20 * time.Second
+
+// poll is how often it looks where nothing tells it.
+const poll = 30 * time.Millisecond
+
+// scene is what the story carries from step to step.
+type scene struct {
+	service *mappings.Service
+	sent    inbox // as the portal sent it
+	app     gateway.Application
+	result  []byte // signed
+	ocsp    int    // questions to the responder before
+}
+
+// tell plays the story and says whether every step was seen to happen.
+func (p *play) tell(ctx context.Context) bool {
+	t := p.stage
+	sc := &scene{}
+	for _, s := range p.materials.set.Services() {
+		sc.service = s
+		break
+	}
+	t.title("title")
+	t.fact("where-bridge", "address", p.bridge)
+	t.fact("where-simulator", "address", p.simulator+"/sim/")
+	t.fact("where-data", "path", p.dir)
+	t.title("story", "service", mappings.Text.In(sc.service.Title, t.lang))
+	steps := []struct {
+		key string
+		do  func(context.Context, *scene) error
+	}{
+		{"step-ready", p.ready},
+		{"step-apply", p.apply},
+		{"step-received", p.received},
+		{"step-signatures", p.signatures},
+		{"step-revocation", p.revocationAsked},
+		{"step-row", p.row},
+		{"step-portal-received", p.portalLearns("received")},
+		{"step-csc-received", p.cscLearns("received")},
+		{"step-take", p.takeIt},
+		{"step-portal-taken", p.portalLearns("in_progress")},
+		{"step-sign-result", p.signResult},
+		{"step-decide", p.decideIt},
+		{"step-result-portal", p.resultArrives},
+		{"step-csc-completed", p.cscLearns("completed")},
+		{"step-terms", p.terms},
+	}
+	good := true
+	for _, s := range steps {
+		if !p.play(ctx, s.key, func(ctx context.Context) error { return s.do(ctx, sc) }) {
+			good = false
+			break // what follows leans on it
+		}
+	}
+	if good {
+		t.title("refusals")
+		for _, c := range counterExamples {
+			good = p.play(ctx, c.key, func(ctx context.Context) error { return p.refused(ctx, sc, c) }) && good
+		}
+	}
+	fmt.Fprintln(t.out)
+	if good {
+		fmt.Fprintln(t.out, t.paint(green, t.say("all-seen", "steps", t.step)))
+	} else {
+		fmt.Fprintln(t.out, t.paint(red, t.say("not-seen", "steps", strings.Join(t.failed, "; "))))
+		t.fact("look-into-log", "path", p.dir+"/kopir.log")
+	}
+	return good
+}
+
+// play runs one step; its facts are shown below it.
+func (p *play) play(ctx context.Context, key string, do func(context.Context) error) bool {
+	t := p.stage
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
+	defer cancel()
+	t.begin(key)
+	p.facts = nil
+	err := do(ctx)
+	if err != nil {
+		t.lost(key, err)
+	} else {
+		t.seen(key)
+	}
+	for _, f := range p.facts {
+		f()
+	}
+	return err == nil
+}
+
+// note keeps a fact until the step has ended.
+func (p *play) note(key string, pairs ...any) {
+	p.facts = append(p.facts, func() { p.stage.fact(key, pairs...) })
+}
+
+// until looks again and again; it gives the last reason when patience ends.
+func until(ctx context.Context, look func() error) error {
+	for {
+		err := look()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not seen in time: %w", err)
+		case <-time.After(poll):
+		}
+	}
+}
+
+func (p *play) ready(ctx context.Context, _ *scene) error {
+	return until(ctx, func() error {
+		_, err := p.fetch(ctx, p.bridge+"/readyz")
+		return err
+	})
+}
+
+// apply has the citizen sign an application and the portal send it: it goes to
+// the gateway as a signed SOAP message, and the gateway pushes it to the bridge.
+func (p *play) apply(ctx context.Context, sc *scene) error {
+	sc.ocsp = p.tap.count("POST /ca/ocsp")
+	if err := p.post(ctx, p.simulator+"/sim/applications", "application/json", []byte(`{"person":"citizen"}`), &sc.sent); err != nil {
+		return err
+	}
+	p.note("fact-sent", "number", sc.sent.Number, "message", sc.sent.MessageID, "correlation", sc.sent.Correlation)
+	return until(ctx, func() error {
+		c, err := p.portalCase(ctx, sc.sent.Number, "0s")
+		if err == nil && c.Delivery != "DELIVERED" {
+			err = fmt.Errorf("the gateway says %s %s", c.Delivery, c.Fault)
+		}
+		return err
+	})
+}
+
+// received looks for the application where a local system would: in REST.
+func (p *play) received(ctx context.Context, sc *scene) error {
+	return until(ctx, func() error {
+		var page gateway.Page
+		if err := p.get(ctx, "/applications?channel=portal", &page); err != nil {
+			return err
+		}
+		for _, a := range page.Applications {
+			if a.CorrelationID == sc.sent.Correlation {
+				sc.app = a
+				p.facts = p.facts[:0]
+				p.note("fact-number", "number", a.Number, "iin", a.Applicant.IIN.String(), "name", a.Applicant.Name)
+				p.due(&a)
+				if a.State == gateway.Held {
+					return fmt.Errorf("%s is held", a.Number)
+				}
+				return nil
+			}
+		}
+		return errors.New("no application of this conversation in the list")
+	})
+}
+
+// due notes the term of the step that is open.
+func (p *play) due(a *gateway.Application) {
+	if !a.DueAt.IsZero() {
+		p.note("fact-due", "due", p.stage.when(a.DueAt))
+	}
+}
+
+// signatures reads the two verdicts that the bridge kept as evidence.
+func (p *play) signatures(ctx context.Context, sc *scene) error {
+	var tl gateway.Timeline
+	if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number)+"/timeline", &tl); err != nil {
+		return err
+	}
+	seen := map[gateway.EvidenceKind]string{}
+	for _, e := range tl.Evidence {
+		seen[e.Kind] = e.Outcome.String()
+	}
+	for _, kind := range []gateway.EvidenceKind{gateway.BySystem, gateway.ByPerson} {
+		if seen[kind] != totalPassed {
+			return fmt.Errorf("the verdict on the %s's signature is %q", kind, seen[kind])
+		}
+	}
+	if tl.Application.Signer.IIN == "" || tl.Application.Signer.IIN != tl.Application.Applicant.IIN {
+		return errors.New("the signer is not the applicant")
+	}
+	p.note("fact-system-signature", "outcome", seen[gateway.BySystem])
+	p.note("fact-person-signature", "outcome", seen[gateway.ByPerson], "name", tl.Application.Signer.Name)
+	p.note("fact-same-iin", "iin", tl.Application.Signer.IIN.String())
+	return nil
+}
+
+// revocationAsked: the authority's own doors say that they were asked.
+func (p *play) revocationAsked(ctx context.Context, sc *scene) error {
+	return until(ctx, func() error {
+		ocsp, crl := p.tap.count("POST /ca/ocsp")-sc.ocsp, p.tap.count("GET /ca/crl/nca.crl")
+		if ocsp < 1 || crl < 1 {
+			return fmt.Errorf("the authority was asked %d times by OCSP and its list fetched %d times", ocsp, crl)
+		}
+		p.facts = p.facts[:0]
+		p.note("fact-revocation", "ocsp", ocsp, "crl", crl)
+		return nil
+	})
+}
+
+// row reads the local database as the local body would.
+func (p *play) row(ctx context.Context, sc *scene) error {
+	return p.rowIs(ctx, sc, "received")
+}
+
+func (p *play) rowIs(ctx context.Context, sc *scene, state string) error {
+	want, _ := sc.service.Status(state)
+	return until(ctx, func() error {
+		status, err := p.localRow(ctx, sc.service, sc.app.Number)
+		if err != nil {
+			return fmt.Errorf("the row: %w", err)
+		}
+		if status != want.Local {
+			return fmt.Errorf("the row has the status %s, not %s", status, want.Local)
+		}
+		p.note("fact-row", "table", sc.service.Local.Table, "number", sc.app.Number, "column", sc.service.Local.Status.Column, "status", status)
+		return nil
+	})
+}
+
+// portalLearns: the notice of a state is in the portal's inbox, and the
+// gateway's signature around it holds.
+func (p *play) portalLearns(state string) func(context.Context, *scene) error {
+	return func(ctx context.Context, sc *scene) error {
+		want, _ := sc.service.Status(state)
+		return until(ctx, func() error {
+			c, err := p.portalCase(ctx, sc.sent.Number, "1s")
+			if err != nil {
+				return err
+			}
+			return p.noticed(c, want.Portal)
+		})
+	}
+}
+
+// cscLearns is the same at the service centre.
+func (p *play) cscLearns(state string) func(context.Context, *scene) error {
+	return func(ctx context.Context, sc *scene) error {
+		want, _ := sc.service.Status(state)
+		return until(ctx, func() error {
+			c, err := p.caseOf(ctx, "csc", "bridge_number", sc.app.Number, "1s")
+			if err != nil {
+				return err
+			}
+			return p.noticed(c, want.CSC)
+		})
+	}
+}
+
+func (p *play) noticed(c inbox, code string) error {
+	for _, n := range c.Notices {
+		if n.Code != code {
+			continue
+		}
+		if n.Transport.Outcome != totalPassed {
+			return fmt.Errorf("the notice came with a signature that is %s", n.Transport.Outcome)
+		}
+		text := n.TextRU
+		if p.stage.lang == mappings.Kazakh {
+			text = n.TextKK
+		}
+		p.note("fact-notice", "type", n.Type, "code", n.Code, "text", text)
+		return nil
+	}
+	return fmt.Errorf("no notice with the code %s among %d", code, len(c.Notices))
+}
+
+// takeIt: the specialist takes the application, with the version it was read at.
+func (p *play) takeIt(ctx context.Context, sc *scene) error {
+	if err := p.change(ctx, sc, "/take", "application/json", []byte(`{}`)); err != nil {
+		return err
+	}
+	if sc.app.State != gateway.InProgress {
+		return fmt.Errorf("the state is %s", sc.app.State)
+	}
+	p.note("fact-taken", "name", sc.app.Executor.Name)
+	p.due(&sc.app)
+	return p.rowIs(ctx, sc, "in_progress")
+}
+
+// signResult makes the result document and has the official sign it.
+func (p *play) signResult(ctx context.Context, sc *scene) error {
+	doc := etree.NewDocument()
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
+	root := doc.CreateElement("certificate")
+	root.CreateElement("applicationNumber").SetText(sc.app.Number)
+	root.CreateElement("service").SetText(sc.service.Title.Ru)
+	root.CreateElement("applicant").SetText(sc.app.Applicant.Name)
+	root.CreateElement("date").SetText(time.Now().In(almaty()).Format(time.DateOnly))
+	unsigned, err := doc.WriteToBytes()
+	if err != nil {
+		return err
+	}
+	sc.result, err = p.send(ctx, "POST", p.simulator+"/sim/people/official/sign", "application/xml", unsigned, nil)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(sc.result, []byte("Signature")) {
+		return errors.New("the document came back unsigned")
+	}
+	p.note("fact-signed", "bytes", len(sc.result))
+	return nil
+}
+
+func (p *play) decideIt(ctx context.Context, sc *scene) error {
+	if err := p.change(ctx, sc, "/decision?name=certificate.xml", "application/xml", sc.result); err != nil {
+		return err
+	}
+	if sc.app.State != gateway.Completed {
+		return fmt.Errorf("the state is %s", sc.app.State)
+	}
+	if r := sc.app.Result; r == nil || r.SignedBy == nil {
+		return errors.New("no signed result is kept with the application")
+	} else {
+		p.note("fact-decided", "name", r.SignedBy.Name, "file", r.Name)
+	}
+	return p.rowIs(ctx, sc, "completed")
+}
+
+// resultArrives: the portal holds the very bytes that the official signed, and
+// judges the signature good.
+func (p *play) resultArrives(ctx context.Context, sc *scene) error {
+	want, _ := sc.service.Status("completed")
+	return until(ctx, func() error {
+		c, err := p.portalCase(ctx, sc.sent.Number, "1s")
+		if err != nil {
+			return err
+		}
+		if c.Result == nil || c.Status != want.Portal {
+			return fmt.Errorf("the portal shows the status %q and no result", c.Status)
+		}
+		got, err := p.fetch(ctx, p.simulator+"/sim/portal/applications/"+url.PathEscape(sc.sent.Number)+"/result")
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, sc.result) {
+			return errors.New("the result at the portal is not the one that was signed")
+		}
+		if c.Result.Verdict == nil || c.Result.Verdict.Outcome != totalPassed {
+			return errors.New("the portal does not confirm the official's signature")
+		}
+		p.note("fact-result", "file", c.Result.Name, "bytes", len(got), "outcome", c.Result.Verdict.Outcome)
+		return p.noticed(c, want.Portal)
+	})
+}
+
+// terms shows each term of the regulation that ran, and whether it was kept.
+func (p *play) terms(ctx context.Context, sc *scene) error {
+	return until(ctx, func() error {
+		p.facts = nil
+		return p.termsKept(ctx, sc)
+	})
+}
+
+func (p *play) termsKept(ctx context.Context, sc *scene) error {
+	var tl gateway.Timeline
+	if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number)+"/timeline", &tl); err != nil {
+		return err
+	}
+	if len(tl.Dues) == 0 {
+		return errors.New("no term ran")
+	}
+	for _, d := range tl.Dues {
+		if d.DoneAt.IsZero() {
+			return fmt.Errorf("the term of step %d still runs", d.Step)
+		}
+		if d.DoneAt.After(d.DueAt) {
+			return fmt.Errorf("step %d was done after its term", d.Step)
+		}
+		p.note("fact-term", "step", d.Step, "does", p.does(sc.service, d), "due", p.stage.when(d.DueAt), "done", p.stage.when(d.DoneAt))
+	}
+	for _, d := range tl.Deliveries {
+		if d.State != gateway.Done {
+			return fmt.Errorf("delivery %s to %s is %s", d.ID, d.Route, d.State)
+		}
+	}
+	p.note("fact-deliveries", "count", len(tl.Deliveries))
+	return nil
+}
+
+// does is the action of a term in the words of the regulation.
+func (p *play) does(s *mappings.Service, d gateway.Due) string {
+	if c, ok := s.Channel(string(gateway.Portal)); ok {
+		if step, ok := c.Step(d.Step); ok {
+			text := []rune(step.Action.In(p.stage.lang))
+			if len(text) > 70 {
+				text = append(text[:69], '…')
+			}
+			return string(text)
+		}
+	}
+	return d.Does
+}
