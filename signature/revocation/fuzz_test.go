@@ -33,7 +33,7 @@ func FuzzCRL(f *testing.F) {
 	}
 	known := map[string]bool{}
 	for _, name := range []string{"base.crl", "delta.crl"} {
-		known[string(seed(f, name))] = true
+		known[parseCRL(f, seed(f, name)).String()] = true
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		l, err := revocation.ParseCRL(raw)
@@ -44,7 +44,7 @@ func FuzzCRL(f *testing.F) {
 			t.Fatal("a list without an end")
 		}
 		l.Find(issuer.Serial)
-		if l.Verify(issuer).Outcome == verdict.Passed && raw[0] == 0x30 && !known[string(raw)] {
+		if l.Verify(issuer).Outcome == verdict.Passed && (!known[l.String()] || l.Len() != 1) {
 			t.Fatalf("a changed list verifies: %x", raw)
 		}
 	})
