@@ -6,18 +6,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"kopir/signature/nuc"
+	"kopir/signature/revocation"
 	"kopir/signature/verdict"
 	"kopir/signature/xmltree"
 )
@@ -222,31 +221,18 @@ func loadCerts(t testing.TB, path string) []*nuc.Certificate {
 	return certs
 }
 
-type crlList struct{ revoked map[string]bool }
-
-func (l crlList) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) verdict.Check {
-	if l.revoked[leaf.Serial.String()] {
-		return verdict.Fail(verdict.CheckRevocation, verdict.Revoked, "listed")
-	}
-	return verdict.Pass(verdict.CheckRevocation, "not listed")
-}
-
 func listOf(t testing.TB, path string) Revocation {
 	t.Helper()
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := read(t, path)
 	if b, _ := pem.Decode(raw); b != nil {
 		raw = b.Bytes
 	}
-	l, err := x509.ParseRevocationList(raw)
+	l, err := revocation.ParseCRL(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := crlList{map[string]bool{}}
-	for _, e := range l.RevokedCertificateEntries {
-		out.revoked[e.SerialNumber.String()] = true
-	}
-	return out
+	at := time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)
+	c := revocation.NewChecker(revocation.Options{Now: func() time.Time { return at }})
+	c.AddCRL(l)
+	return c
 }

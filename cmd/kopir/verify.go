@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"kopir/signature"
-	"kopir/signature/nuc"
-	"kopir/signature/revocation"
 	"kopir/signature/verdict"
-	"kopir/signature/xmltree"
 )
 
 const verifyUsage = `usage: kopir verify [flags] FILE|-
@@ -71,11 +68,7 @@ func runVerify(ctx context.Context, args []string, s stdio) int {
 		s.complain("verify: %v", err)
 		return exitUsage
 	}
-	v, err := j.judge(ctx, src)
-	if err != nil {
-		s.complain("verify: %s: %v", name, err)
-		return exitUsage
-	}
+	v := j.judge(ctx, src)
 	if err := printJSON(s.out, v); err != nil {
 		s.complain("verify: %v", err)
 		return exitUsage
@@ -186,87 +179,6 @@ func writeContent(path string, v *signature.Verdict) error {
 
 // oneLine makes one sentence of several errors.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// judge is a verifier made of the files that the flags name.
-type judge struct {
-	verifier signature.Verifier
-	stored   *revocation.Checker // what -crl and -ocsp name; nil without them
-	o        *verifyOptions
-}
-
-func newJudge(o *verifyOptions) (*judge, error) {
-	j := &judge{o: o}
-	trust := nuc.NewTrust()
-	if len(o.trust) > 0 {
-		var err error
-		if trust, err = nuc.LoadTrust(o.trust...); err != nil {
-			return nil, err
-		}
-	}
-	for _, path := range o.cert {
-		certs, err := nuc.LoadCertificates(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range certs {
-			trust.AddKnown(c)
-		}
-	}
-	j.verifier.Trust = trust
-	var err error
-	if j.stored, err = storedEvidence(o); err != nil {
-		return nil, err
-	}
-	if j.stored != nil {
-		j.verifier.Revocation = j.stored
-	}
-	switch o.revocation {
-	case "chain":
-		j.verifier.Revoke = signature.RevokeChain
-	case "off":
-		j.verifier.Revoke = signature.RevokeOff
-	}
-	return j, nil
-}
-
-// judge finds out what the bytes are, if it is not said, and judges them.
-// Bytes that are not what they should be are a verdict too, not an error.
-func (j *judge) judge(ctx context.Context, src []byte) (*signature.Verdict, error) {
-	format := j.o.format
-	if format == "auto" {
-		if found := pkiFormat(src); found != "" {
-			format = found
-		}
-	}
-	if format == "cert" || format == "crl" || format == "ocsp" {
-		return j.judgePKI(ctx, format, src), nil
-	}
-	doc, err := xmltree.Parse(src, xmltree.DefaultLimits())
-	if err != nil {
-		return unreadable(err), nil
-	}
-	if format == "auto" {
-		format = "xmldsig"
-		if doc.Root().Local() == "Envelope" && strings.Contains(doc.Root().Space(), "soap") {
-			format = "wsse"
-		}
-	}
-	if format == "wsse" {
-		return j.verifier.WSSE(ctx, doc, j.o.want), nil
-	}
-	return j.verifier.XMLDSig(ctx, doc, j.o.want), nil
-}
-
-// unreadable is the verdict about bytes in which no signature can be looked for.
-func unreadable(err error) *signature.Verdict {
-	return &signature.Verdict{
-		Outcome: verdict.Failed, Reason: verdict.FormatFailure, Detail: err.Error(),
-		Signatures: []signature.SignatureVerdict{{
-			Outcome: verdict.Failed, Reason: verdict.FormatFailure,
-			Checks: []verdict.Check{verdict.Fail(verdict.CheckFormat, verdict.FormatFailure, err.Error())},
-		}},
-	}
-}
 
 // explainVerdict says in words what the JSON says.
 func explainVerdict(w io.Writer, v *signature.Verdict) {

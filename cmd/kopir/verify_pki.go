@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"fmt"
+	"time"
 
 	"kopir/signature"
 	"kopir/signature/nuc"
@@ -17,13 +19,22 @@ func storedEvidence(o *verifyOptions) (*revocation.Checker, error) {
 	if len(o.crl)+len(o.ocsp) == 0 {
 		return nil, nil
 	}
-	c := revocation.NewChecker(revocation.Options{})
+	at := o.want.At
+	c := revocation.NewChecker(revocation.Options{
+		// Judged for a time to come, evidence of that time is not from the future.
+		Now: func() time.Time {
+			if now := time.Now(); now.After(at) {
+				return now
+			}
+			return at
+		},
+	})
 	for _, path := range o.crl {
 		raw, err := readFile(path, revocation.MaxCRL)
 		if err != nil {
 			return nil, err
 		}
-		l, err := revocation.ParseCRL(raw)
+		l, err := revocation.ParseCRL(derOf(raw))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -34,13 +45,23 @@ func storedEvidence(o *verifyOptions) (*revocation.Checker, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := revocation.ParseOCSP(raw)
+		r, err := revocation.ParseOCSP(derOf(raw))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		c.AddOCSP(r)
 	}
 	return c, nil
+}
+
+// derOf takes the armour off a PEM file of one block.
+func derOf(raw []byte) []byte {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("-----BEGIN")) {
+		if block, rest := pem.Decode(raw); block != nil && len(bytes.TrimSpace(rest)) == 0 {
+			return block.Bytes
+		}
+	}
+	return raw
 }
 
 // pkiFormat finds out which of the formats without XML the bytes have; empty
@@ -68,7 +89,7 @@ func pkiFormat(src []byte) string {
 func (j *judge) judgePKI(ctx context.Context, format string, src []byte) *signature.Verdict {
 	switch format {
 	case "crl":
-		l, err := revocation.ParseCRL(src)
+		l, err := revocation.ParseCRL(derOf(src))
 		if err != nil {
 			return unreadable(err)
 		}

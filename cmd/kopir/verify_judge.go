@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"kopir/signature"
+	"kopir/signature/nuc"
+	"kopir/signature/revocation"
+	"kopir/signature/verdict"
+	"kopir/signature/xmltree"
+)
+
+// judge is a verifier made of the files that the flags name.
+type judge struct {
+	verifier signature.Verifier
+	stored   *revocation.Checker // what -crl and -ocsp name; nil without them
+	o        *verifyOptions
+}
+
+func newJudge(o *verifyOptions) (*judge, error) {
+	j := &judge{o: o}
+	trust := nuc.NewTrust()
+	var faults []error
+	if len(o.trust) > 0 {
+		var err error
+		if trust, err = nuc.LoadTrust(o.trust...); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	for _, path := range o.cert {
+		certs, err := nuc.LoadCertificates(path)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		for _, c := range certs {
+			trust.AddKnown(c)
+		}
+	}
+	checker, err := storedEvidence(o)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	j.verifier.Trust, j.stored = trust, checker
+	if checker != nil {
+		j.verifier.Revocation = checker
+	}
+	switch o.revocation {
+	case "chain":
+		j.verifier.Revoke = signature.RevokeChain
+	case "off":
+		j.verifier.Revoke = signature.RevokeOff
+	}
+	return j, errors.Join(faults...)
+}
+
+// judge finds out what the bytes are, if it is not said, and judges them.
+// Bytes that are not what they should be are a verdict too, not an error.
+func (j *judge) judge(ctx context.Context, src []byte) *signature.Verdict {
+	format := j.o.format
+	if format == "auto" {
+		if found := pkiFormat(src); found != "" {
+			format = found
+		}
+	}
+	if format == "cert" || format == "crl" || format == "ocsp" {
+		return j.judgePKI(ctx, format, src)
+	}
+	doc, err := xmltree.Parse(src, xmltree.DefaultLimits())
+	if err != nil {
+		return unreadable(err)
+	}
+	if format == "auto" {
+		format = "xmldsig"
+		if looksLikeSOAP(doc.Root()) {
+			format = "wsse"
+		}
+	}
+	if format == "wsse" {
+		return j.verifier.WSSE(ctx, doc, j.o.want)
+	}
+	return j.verifier.XMLDSig(ctx, doc, j.o.want)
+}
+
+// looksLikeSOAP: an Envelope with a Header or a Body, in whatever namespace.
+// One that is not quite a SOAP message must not pass by being judged as
+// another kind of document.
+func looksLikeSOAP(root xmltree.Node) bool {
+	if root.Local() != "Envelope" {
+		return false
+	}
+	for c := range root.Elements() {
+		if name := c.Local(); name == "Header" || name == "Body" {
+			return true
+		}
+	}
+	return false
+}
+
+// unreadable is the verdict about bytes in which no signature can be looked for.
+func unreadable(err error) *signature.Verdict {
+	detail := oneLine(err)
+	return &signature.Verdict{
+		Outcome: verdict.Failed, Reason: verdict.FormatFailure, Detail: detail,
+		Signatures: []signature.SignatureVerdict{{
+			Outcome: verdict.Failed, Reason: verdict.FormatFailure,
+			Checks: []verdict.Check{verdict.Fail(verdict.CheckFormat, verdict.FormatFailure, detail)},
+		}},
+	}
+}
