@@ -18,6 +18,9 @@ func appendCanonicalText(dst, raw []byte, isVerbatim bool) []byte {
 			r = '\n'
 		case c == '<' || c == '>' || c == '&':
 			r = rune(c)
+		case c < utf8.RuneSelf:
+			i = skip(raw, i+1, cText) // nothing to escape is outside this class
+			continue
 		default:
 			i++
 			continue
