@@ -50,6 +50,7 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 		return exitFailed
 	}
 	p.stage = newStage(s, lang, p.materials.set.Texts)
+	p.start(ctx)
 	code := exitPassed
 	if !p.tell(ctx) {
 		code = exitFailed
@@ -83,14 +84,15 @@ type play struct {
 	client    *http.Client
 
 	patience time.Duration
-	facts    []func() // of the step that is being played
+	facts    []func()     // of the step that is being played
+	listener net.Listener // of the bridge
 	stop     context.CancelFunc
 	settled  chan struct{} // closed when the bridge has stopped
 	failed   error         // of the bridge, once settled
 	closers  []func() error
 }
 
-// newPlay starts simulator and bridge. The bridge runs on a configuration file
+// newPlay starts the simulator and makes the bridge. The bridge runs on a configuration file
 // that is written here, by the same code as `kopir serve`.
 func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 	p = &play{dir: data, client: &http.Client{Timeout: time.Minute}, patience: defaultPatience}
@@ -130,8 +132,6 @@ func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 		return p, err
 	}
 	p.tap = &tap{next: p.sim.Handler(), seen: map[string]int{}}
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p.stop = stop
 	simServer := &http.Server{Handler: p.tap, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- simServer.Serve(simSide) }()
@@ -164,12 +164,19 @@ func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 		return p, err
 	}
 	p.closers = append(p.closers, p.node.close)
+	p.listener = bridgeSide
+	return p, nil
+}
+
+// start opens the doors of the bridge and sets its loops going.
+func (p *play) start(ctx context.Context) {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
 	p.settled = make(chan struct{})
 	go func() {
 		defer close(p.settled)
-		p.failed = cleanEnd(p.node.run(run, bridgeSide))
+		p.failed = cleanEnd(p.node.run(run, p.listener))
 	}()
-	return p, nil
 }
 
 // end stops everything in the order in which it leans on each other: the

@@ -71,6 +71,7 @@ func TestRunSeesWhatDoesNotHappen(t *testing.T) {
 					t.Error("the temporary folder stays")
 				}
 			}()
+			p.start(t.Context())
 			p.patience = 1500 * time.Millisecond
 			var out bytes.Buffer
 			p.stage = newStage(stdio{out: &out, env: func(string) string { return "" }}, mappings.English, p.materials.set.Texts)
