@@ -3,6 +3,7 @@ package revocation
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -375,45 +376,51 @@ func (c *Checker) askResponders(ctx context.Context, urls []string, leaf, issuer
 		if c.rests(url) {
 			continue
 		}
-		f, bad := c.query(ctx, url, leaf, issuer)
+		f, bad, down := c.query(ctx, url, leaf, issuer)
 		if bad == nil {
 			return asked{finding: f}
 		}
-		c.rest(url)
+		if down {
+			c.rest(url)
+		}
 		problem = *bad
 	}
 	return asked{problem: &problem}
 }
 
-func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certificate) (finding, *Answer) {
-	fail := func(err error) (finding, *Answer) {
+// query asks one address. down says that the fault is the address's and not
+// of this certificate: a responder that serves one authority and refuses
+// another is well.
+func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certificate) (f finding, problem *Answer, down bool) {
+	fail := func(down bool, err error) (finding, *Answer, bool) {
 		a := unknown(verdict.TryLater, "OCSP at "+url, "%v", err)
-		return finding{}, &a
+		return finding{}, &a, down
 	}
 	nonce := NewNonce()
 	request, err := NewOCSPRequest(leaf, issuer, nonce)
 	if err != nil {
-		return fail(err)
+		return fail(false, err)
 	}
 	raw, err := c.post(ctx, url, request)
 	if err != nil {
-		return fail(err)
+		return fail(true, err)
 	}
 	r, err := ParseOCSP(raw)
 	if err != nil {
-		return fail(err)
+		return fail(true, err)
 	}
 	if r.Status != 0 {
-		return fail(fmt.Errorf("answered %v", r.Status))
+		return fail(r.Status == statusInternalError || r.Status == statusTryLater, fmt.Errorf("answered %v", r.Status))
 	}
 	if !r.hasNonce(nonce) {
-		return fail(fmt.Errorf("the answer does not carry the nonce of the question: it may be an old one"))
+		return fail(false, errors.New("the answer does not carry the nonce of the question: it may be an old one"))
 	}
 	one, err := r.about(leaf, issuer)
 	if err != nil {
-		return fail(err)
+		return fail(false, err)
 	}
-	return c.believe(ctx, r, one, issuer, true)
+	f, problem = c.believe(ctx, r, one, issuer, true)
+	return f, problem, false
 }
 
 func (c *Checker) rests(url string) bool {

@@ -28,8 +28,13 @@ const (
 // ResponseStatus is the outer status of an answer (RFC 6960 section 4.2.1).
 type ResponseStatus int
 
+const (
+	statusInternalError ResponseStatus = 2
+	statusTryLater      ResponseStatus = 3
+)
+
 var responseStatuses = map[ResponseStatus]string{
-	0: "successful", 1: "malformedRequest", 2: "internalError", 3: "tryLater", 5: "sigRequired", 6: "unauthorized",
+	0: "successful", 1: "malformedRequest", statusInternalError: "internalError", statusTryLater: "tryLater", 5: "sigRequired", 6: "unauthorized",
 }
 
 func (s ResponseStatus) String() string {

@@ -306,3 +306,41 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%v %+v", took, a)
 	}
 }
+
+// TestTwoAuthoritiesOneConfiguration: the addresses of two authorities stand
+// in one list. Each certificate finds its own, and none makes the other's
+// address rest.
+func TestTwoAuthoritiesOneConfiguration(t *testing.T) {
+	one := newWorld(t)
+	ca, err := sigtest.NewAuthority("second", sigtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := newWorld(t)
+	two.ca, two.root, two.issuer = ca, two.parse(ca.Root()), two.parse(ca.Issuing())
+	for _, w := range []*world{one, two} {
+		made := w.crl(w.clock(), w.clock().Add(180*day))
+		w.set(func() { w.base = made })
+	}
+	_, first := one.person(1)
+	_, second := two.person(1)
+	for _, path := range []string{"/ocsp", "/base.crl"} {
+		urls := []string{one.server.URL + path, two.server.URL + path}
+		source := revocation.Source{OCSP: urls}
+		if path != "/ocsp" {
+			source = revocation.Source{CRL: urls}
+		}
+		one.use(revocation.Options{Pause: time.Hour, CacheFor: time.Nanosecond}, source)
+		for range 2 {
+			for _, x := range []struct {
+				leaf, issuer *nuc.Certificate
+			}{{second, two.issuer}, {first, one.issuer}} {
+				if a := one.checker.Ask(context.Background(), x.leaf, x.issuer, one.clock()); a.Status != revocation.Good {
+					t.Errorf("%s: %+v", path, a)
+				}
+			}
+			one.advance(time.Minute)
+			two.advance(time.Minute)
+		}
+	}
+}

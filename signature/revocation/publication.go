@@ -26,7 +26,9 @@ type publication struct {
 	delta   *CRL
 	fetched time.Time // when the base was last fetched or found unchanged
 	deltaAt time.Time
-	loaded  bool // the folder was looked at
+	loaded  bool      // the folder was looked at
+	failed  time.Time // when a fetch last went wrong
+	fault   error
 }
 
 func (c *Checker) publication(source Source, issuer *nuc.Certificate) *publication {
@@ -51,8 +53,8 @@ func (p *publication) state() (base, delta *CRL, fetched, deltaAt time.Time) {
 func (c *Checker) fromPublication(ctx context.Context, source Source, leaf, issuer *nuc.Certificate, at, now time.Time) Answer {
 	p := c.publication(source, issuer)
 	c.load(p)
-	var fetchErr error
-	if base, _, fetched, deltaAt := p.state(); base == nil || now.Sub(fetched) >= c.o.Refresh || len(source.Delta) > 0 && now.Sub(deltaAt) >= c.o.Refresh {
+	fetchErr := p.lately(now, c.o.Pause)
+	if base, _, fetched, deltaAt := p.state(); fetchErr == nil && (base == nil || now.Sub(fetched) >= c.o.Refresh || len(source.Delta) > 0 && now.Sub(deltaAt) >= c.o.Refresh) {
 		done := c.flight.DoChan("crl "+string(issuer.Fingerprint[:]), func() (any, error) {
 			return nil, c.refresh(context.WithoutCancel(ctx), p)
 		})
@@ -129,7 +131,23 @@ func (c *Checker) refresh(ctx context.Context, p *publication) error {
 	if len(p.source.Delta) > 0 {
 		err = errors.Join(err, c.fetch(ctx, p, p.source.Delta, true))
 	}
+	if err != nil {
+		p.mu.Lock()
+		p.failed, p.fault = c.o.Now(), err
+		p.mu.Unlock()
+	}
 	return err
+}
+
+// lately gives the fault of a fetch that went wrong a moment ago: it is not
+// tried again for every message.
+func (p *publication) lately(now time.Time, pause time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != nil && now.Sub(p.failed) < pause {
+		return p.fault
+	}
+	return nil
 }
 
 func (c *Checker) fetch(ctx context.Context, p *publication, urls []string, delta bool) error {
@@ -139,14 +157,12 @@ func (c *Checker) fetch(ctx context.Context, p *publication, urls []string, delt
 			continue
 		}
 		var raw []byte
-		if raw, err = c.get(ctx, url); err == nil {
-			err = c.accept(p, raw, delta)
-		}
-		if err == nil {
+		if raw, err = c.get(ctx, url); err != nil {
+			c.rest(url) // another authority's list, below, is no fault of the address
+		} else if err = c.accept(p, raw, delta); err == nil {
 			return nil
 		}
 		err = fmt.Errorf("%s: %w", url, err)
-		c.rest(url)
 	}
 	return err
 }
