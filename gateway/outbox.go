@@ -50,7 +50,11 @@ func (b *Bridge) carry(ctx context.Context, d Delivery) {
 		err = b.send(try, &d)
 	}
 	if err != nil && ctx.Err() != nil {
-		return // the lease runs out by itself
+		// Given back at once, so that a restart goes on without waiting for the lease.
+		if err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}}); err != nil {
+			b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), zap.Error(err))
+		}
+		return
 	}
 	b.settle(context.WithoutCancel(ctx), d, err, also)
 }

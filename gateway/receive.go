@@ -233,7 +233,8 @@ func askAgain(v *signature.Verdict) bool {
 	}
 	for _, s := range v.Signatures {
 		for _, c := range s.Checks {
-			if c.Outcome != verdict.Passed && !c.Skipped && c.Name != verdict.CheckRevocation && c.Name != verdict.CheckFreshness {
+			unknown := (c.Name == verdict.CheckRevocation || c.Name == verdict.CheckFreshness) && c.Reason == verdict.TryLater
+			if c.Outcome != verdict.Passed && !c.Skipped && !unknown {
 				return false
 			}
 		}

@@ -1,0 +1,215 @@
+package mio
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"kopir/gateway"
+	"kopir/mappings"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const service = "almaty-unemployed-certificate"
+
+var at = time.Date(2026, 11, 25, 4, 0, 0, 0, time.UTC)
+
+func open(t *testing.T) *DB {
+	t.Helper()
+	set, faults := mappings.Builtin()
+	if len(faults) > 0 {
+		t.Fatal(faults[0])
+	}
+	m, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "a b?#.db"), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func row(number string) gateway.LocalRow {
+	return gateway.LocalRow{
+		Service: service, Number: number, State: gateway.Received, At: at,
+		Fields: []gateway.Field{
+			{Name: "applicant_iin", Column: "applicant_iin", Value: "900101300017"},
+			{Name: "surname", Column: "surname", Value: "Д'АРТАНЬЯН\"); DROP TABLE unemployed_certificate; --"},
+			{Name: "consent", Column: "consent", Value: "true"},
+		},
+		System: map[string]string{"channel": "portal", "received_at": "2026-11-25T09:00:00+05:00", "edition": "e"},
+		Files:  []gateway.Document{{Kind: "id_document", Name: "id.pdf", MediaType: "application/pdf", SHA256: "ab", Content: []byte("%PDF-1.4")}},
+	}
+}
+
+func (m *DB) one(t *testing.T, q string, args ...any) string {
+	t.Helper()
+	var v string
+	if err := m.db.QueryRowContext(t.Context(), q, args...).Scan(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func write(t *testing.T, m *DB, r gateway.LocalRow) {
+	t.Helper()
+	if err := m.Write(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A row is written once, whatever its values hold, and a repetition neither
+// doubles nor undoes what the local system did meanwhile.
+func TestWrittenOnce(t *testing.T) {
+	m := open(t)
+	write(t, m, row("UC-1"))
+	if _, err := m.db.ExecContext(t.Context(), "UPDATE unemployed_certificate SET status_code = '20', surname = 'X'"); err != nil {
+		t.Fatal(err)
+	}
+	again := row("UC-1")
+	again.Fields[1].Value = "Y"
+	write(t, m, again)
+	for q, want := range map[string]string{
+		"SELECT count(*) FROM unemployed_certificate":                   "1",
+		"SELECT count(*) FROM unemployed_certificate_file":              "1",
+		"SELECT surname || status_code FROM unemployed_certificate":     "X20",
+		"SELECT typeof(consent) || consent FROM unemployed_certificate": "integer1",
+		"SELECT typeof(content) FROM unemployed_certificate_file":       "blob",
+	} {
+		if got := m.one(t, q); got != want {
+			t.Errorf("%s: %s, want %s", q, got, want)
+		}
+	}
+	other := row("UC-2")
+	write(t, m, other)
+	if got := m.one(t, "SELECT surname FROM unemployed_certificate WHERE application_no = 'UC-2'"); got != other.Fields[1].Value {
+		t.Errorf("a value was changed on its way: %s", got)
+	}
+}
+
+// A status goes onto the row that is there; one that ended stays ended.
+func TestStatus(t *testing.T) {
+	m := open(t)
+	write(t, m, row("UC-1"))
+	status := func(s gateway.State) gateway.LocalRow {
+		return gateway.LocalRow{Service: service, Number: "UC-1", State: s, At: at.Add(time.Minute), Reason: gateway.Text{RU: "нет данных"}}
+	}
+	code := func() string { return m.one(t, "SELECT status_code FROM unemployed_certificate") }
+	write(t, m, status(gateway.InProgress))
+	if code() != "20" {
+		t.Errorf("status %s", code())
+	}
+	write(t, m, status(gateway.Refused))
+	if code() != "40" || m.one(t, "SELECT status_reason FROM unemployed_certificate") != "нет данных" {
+		t.Errorf("status %s", code())
+	}
+	write(t, m, status(gateway.InProgress))
+	if code() != "40" {
+		t.Errorf("an ended application went back to %s", code())
+	}
+	missing := status(gateway.InProgress)
+	missing.Number = "UC-9"
+	if err := m.Write(t.Context(), missing); err == nil {
+		t.Error("a row that is not there was written")
+	}
+	unknown := row("UC-3")
+	unknown.Service = "other"
+	var se *gateway.SendError
+	if err := m.Write(t.Context(), unknown); !errors.As(err, &se) || !se.Permanent {
+		t.Errorf("an unknown service: %v", err)
+	}
+	wrong := row("UC-4")
+	wrong.Fields[2].Value = "maybe"
+	if err := m.Write(t.Context(), wrong); !errors.As(err, &se) || !se.Permanent {
+		t.Errorf("a value of another type: %v", err)
+	}
+}
+
+// Changes come once each, in their order, whatever notation of time the local
+// system writes, also when many share one moment.
+func TestChanges(t *testing.T) {
+	m := open(t)
+	numbers := []string{"UC-1", "UC-2", "UC-3", "UC-4", "UC-5"}
+	for _, n := range numbers {
+		write(t, m, row(n))
+	}
+	set := func(number, code, when string) {
+		t.Helper()
+		if _, err := m.db.ExecContext(t.Context(), "UPDATE unemployed_certificate SET status_code = ?, status_changed_at = ? WHERE application_no = ?", code, when, number); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cursor := ""
+	read := func(limit int) (got []string) {
+		t.Helper()
+		changes, next, err := m.Changes(t.Context(), service, cursor, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cursor = next
+		for _, c := range changes {
+			got = append(got, c.Number+" "+c.Code)
+		}
+		return got
+	}
+	var all []string
+	for {
+		got := read(2)
+		if got == nil {
+			break
+		}
+		all = append(all, got...)
+	}
+	if want := []string{"UC-1 10", "UC-2 10", "UC-3 10", "UC-4 10", "UC-5 10"}; !slices.Equal(all, want) {
+		t.Errorf("five of one moment: %v", all)
+	}
+	set("UC-2", "20", "2026-11-25T09:30:00+05:00") // 04:30 in UTC
+	set("UC-1", "30", "2026-11-25 04:45:00")
+	set("UC-3", "99", "2026-11-25T04:15:00.5Z")
+	set("UC-4", "20", "yesterday")
+	if got, want := read(10), []string{"UC-3 99", "UC-2 20", "UC-1 30"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := read(10); got != nil {
+		t.Errorf("came twice: %v", got)
+	}
+	if _, _, err := m.Changes(t.Context(), service, "{", 1); err == nil {
+		t.Error("a broken mark was taken")
+	}
+}
+
+// What a description needs and the database lacks is said at once.
+func TestCheck(t *testing.T) {
+	m := open(t)
+	for _, q := range []string{"ALTER TABLE unemployed_certificate DROP COLUMN surname", "ALTER TABLE unemployed_certificate DROP COLUMN phone", "DROP TABLE unemployed_certificate_file"} {
+		if _, err := m.db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := m.Check(t.Context())
+	for _, want := range []string{"no column surname", "no column phone", "no table unemployed_certificate_file"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said: %v", want, err)
+		}
+	}
+}
+
+// A name that is not plain never becomes SQL.
+func TestNames(t *testing.T) {
+	m := open(t)
+	for _, good := range []string{"a", "mio.table_1", "_x"} {
+		if q, err := m.name(good); err != nil || !strings.Contains(q, `"`) {
+			t.Errorf("%s: %s, %v", good, q, err)
+		}
+	}
+	for _, bad := range []string{"", "a b", `a"`, "a;", "a.b.c", ".a", "1a", "а", "a--", strings.Repeat("a", 64)} {
+		if q, err := m.name(bad); err == nil {
+			t.Errorf("%q became %s", bad, q)
+		}
+	}
+}
