@@ -59,6 +59,9 @@ func TestEverythingIsDocumented(t *testing.T) {
 	s.ask("POST", "/sim/people", `{"key":"citizen","iin":"1","surname":"a","given_name":"b"}`, http.StatusConflict, nil)
 	s.ask("POST", "/sim/people", `{"key":"new","kind":"robot","iin":"1","surname":"a","given_name":"b"}`, http.StatusConflict, nil)
 	s.ask("POST", "/sim/people", `{"key":"new","kind":"employee","iin":"820404300087","bin":"010540000009","organization":"X","surname":"a","given_name":"b"}`, http.StatusCreated, nil)
+	if p, _ := s.Person("new"); p.Born != "1982-04-04" || p.District == "" || p.Organization != "X" {
+		t.Errorf("%+v", p)
+	}
 	s.ask("POST", "/sim/people/new/sign", "no xml", http.StatusUnprocessableEntity, nil)
 	s.ask("GET", "/sim/certificates/noone", "", http.StatusNotFound, nil)
 	s.ask("POST", "/sim/certificates/new/release", "", http.StatusUnprocessableEntity, nil)

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -17,6 +18,7 @@ var castYAML []byte
 type castFile struct {
 	Organizations map[string]organization `yaml:"organizations"`
 	Systems       []castSystem            `yaml:"systems"`
+	District      string                  `yaml:"district"`
 	People        []Person                `yaml:"people"`
 }
 
@@ -75,4 +77,18 @@ func (p Person) profile(usage sigtest.Usage) (sigtest.Profile, error) {
 		Kind: kind, Usage: usage, IIN: p.IIN, BIN: p.BIN, Organization: p.Organization,
 		Surname: p.Surname, GivenName: p.GivenName, Patronymic: p.Patronymic, Email: p.Email,
 	}, nil
+}
+
+// born derives a date of birth from an IIN, for people who bring none: the
+// century by the seventh digit. Empty where the digits are no date.
+func born(iin string) string {
+	if len(iin) < 7 {
+		return ""
+	}
+	century := map[byte]string{'1': "18", '2': "18", '3': "19", '4': "19", '5': "20", '6': "20"}[iin[6]]
+	date := century + iin[:2] + "-" + iin[2:4] + "-" + iin[4:6]
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return ""
+	}
+	return date
 }

@@ -211,6 +211,16 @@ func (s *Sim) AddPerson(p Person) error {
 	if p.Kind == "" {
 		p.Kind = "person"
 	}
+	c, err := cast()
+	if err != nil {
+		return err
+	}
+	if p.District == "" {
+		p.District = c.District
+	}
+	if p.Born == "" {
+		p.Born = born(p.IIN)
+	}
 	profile, err := p.profile(sigtest.Sign)
 	if err != nil {
 		return err
@@ -220,11 +230,11 @@ func (s *Sim) AddPerson(p Person) error {
 	if _, ok := s.people[p.Key]; ok || s.members[p.Key] != nil {
 		return fmt.Errorf("there is a person or system %q already", p.Key)
 	}
-	c, err := s.authority.Issue(profile)
+	credential, err := s.authority.Issue(profile)
 	if err != nil {
 		return err
 	}
-	s.people[p.Key], s.certificates[p.Key] = p, c
+	s.people[p.Key], s.certificates[p.Key] = p, credential
 	s.order = append(s.order, p.Key)
 	if _, ok := s.iins[p.IIN]; !ok {
 		s.iins[p.IIN] = p.Key
