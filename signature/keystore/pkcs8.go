@@ -7,24 +7,25 @@ import (
 
 	"kopir/signature/algorithm"
 	"kopir/signature/der"
+	"kopir/signature/gost"
 )
 
 // maxPKCS8 bounds a private key, in bytes; RSA of 8192 bits takes 5 KB.
 const maxPKCS8 = 16 << 10
 
 // privateForm is one way in which a private key lies in PKCS#8. A kind of key
-// is a row here; open is nil where such keys are recognised but cannot sign yet.
+// is a row here.
 type privateForm struct {
-	oid, name string
+	oid, name string // name as people call it
 	open      func(pkcs8 []byte) (algorithm.PrivateKey, error)
 }
 
 var privateForms = []privateForm{
 	{"1.2.840.113549.1.1.1", "RSA", openRSA},
-	{"1.2.398.3.10.1.1.1.1", "GOST 34.310-2004", nil},
-	{"1.2.398.3.10.1.1.2.1", "GOST R 34.10-2015 (256 bit)", nil},
-	{"1.2.398.3.10.1.1.2.2", "GOST R 34.10-2015 (512 bit)", nil},
-	{"1.3.6.1.4.1.6801.1.5.8", "GOST 34.310-2004 (vendor form)", nil},
+	{"1.2.398.3.10.1.1.1.1", "GOST 34.310-2004", openGOST2004},
+	{"1.2.398.3.10.1.1.2.1", "GOST R 34.10-2015 (256 bit)", openGOST2015(gost.TC26A256())},
+	{"1.2.398.3.10.1.1.2.2", "GOST R 34.10-2015 (512 bit)", openGOST2015(gost.TC26A512())},
+	{"1.3.6.1.4.1.6801.1.5.8", "GOST 34.310-2004 (vendor form)", openVendorGOST},
 }
 
 // parsePKCS8 reads a PrivateKeyInfo (RFC 5958).
@@ -34,10 +35,8 @@ func parsePKCS8(raw []byte) (algorithm.PrivateKey, error) {
 		return nil, err
 	}
 	for _, f := range privateForms {
-		if f.oid == oid && f.open != nil {
+		if f.oid == oid {
 			return f.open(raw)
-		} else if f.oid == oid {
-			return nil, &UnsupportedKeyError{OID: oid, Name: f.name}
 		}
 	}
 	return nil, &UnsupportedKeyError{OID: oid}
