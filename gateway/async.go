@@ -38,7 +38,7 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 		return refuse(UnknownService, "serviceId", "this service is not offered here to this sender")
 	}
 	answer := &soap.AsyncGetMessagesResponse{ResponseDate: m.at.In(b.zone()), SessionID: b.guid()}
-	filter := DeliveryFilter{Route: m.partner.route(), States: []DeliveryState{Queued}, Service: s.ID, CorrelationID: strings.TrimSpace(r.CorrelationID), MessageID: strings.TrimSpace(r.MessageID)}
+	filter := DeliveryFilter{Route: m.partner.route(), States: []DeliveryState{Queued}, Unblocked: true, Service: s.ID, CorrelationID: strings.TrimSpace(r.CorrelationID), MessageID: strings.TrimSpace(r.MessageID)}
 	page, err := b.o.Store.Deliveries(ctx, filter, "", min(limit, maxAmount))
 	if err != nil {
 		return tryLater(err)

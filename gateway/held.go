@@ -61,6 +61,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 			return d.enter(Refused, Actor{Name: "intake"})
 		}
 		d.fill(j)
+		d.remark(j)
 		return d.enter(Received, Actor{Name: "intake"})
 	})
 	return err

@@ -240,6 +240,7 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 		return d, d.enter(Held, Actor{Name: "intake"})
 	}
 	d.fill(j)
+	d.remark(j)
 	return d, d.enter(Received, Actor{Name: "intake"})
 }
 
@@ -247,7 +248,14 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 func (d *draft) fill(j *judgement) {
 	row := &j.reading.Row
 	d.app.Signer = j.signer
-	d.app.Applicant = Party{IIN: IIN(row.Text("applicant_iin")), BIN: BIN(row.Text("applicant_bin")), Name: fullName(row)}
+	// The request's own signer field is the applicant's number; a channel may
+	// let somebody else sign, that does not change who applies.
+	d.app.Applicant = Party{Name: fullName(row)}
+	if f, ok := d.service.Field(d.service.Request.Signer); ok && f.Type == "bin" {
+		d.app.Applicant.BIN = BIN(row.Text(f.Name))
+	} else if ok {
+		d.app.Applicant.IIN = IIN(row.Text(f.Name))
+	}
 	d.app.PartnerNumber = row.Text(d.service.Numbering.Linked)
 	d.app.Fields = nil
 	for _, v := range row.Values {
@@ -263,6 +271,18 @@ func (d *draft) fill(j *judgement) {
 		d.app.Attachments = append(d.app.Attachments, doc)
 		doc.Content = a.Content
 		d.files = append(d.files, doc)
+	}
+}
+
+// remark puts into the history what was strange about the document and is no
+// ground for refusal: doubtful values, and elements that the description does
+// not know, which a partner's new form would bring.
+func (d *draft) remark(j *judgement) {
+	for _, r := range j.reading.Remarks {
+		d.event(Event{Kind: EventNote, Actor: Actor{Name: "intake"}, Text: text(r.Text), Detail: r.Path + ": " + r.Rule})
+	}
+	if len(j.reading.Unknown) > 0 {
+		d.event(Event{Kind: EventNote, Actor: Actor{Name: "intake"}, Detail: "elements that the description does not know: " + strings.Join(j.reading.Unknown, ", ")})
 	}
 }
 

@@ -295,6 +295,9 @@ func TestPolling(t *testing.T) {
 	if s := state(got[1].MessageInfo.MessageID); s != "NOT_DELIVERED" {
 		t.Errorf("refused for good: %s", s)
 	}
+	if left := fetch(0); len(left) != 0 {
+		t.Errorf("handed out behind one that was refused: %+v", left)
+	}
 	if s := state("m-1"); s != "DELIVERED" {
 		t.Errorf("the application's own message: %s", s)
 	}

@@ -184,6 +184,8 @@ type DeliveryFilter struct {
 	Service       string // our id of it
 	CorrelationID string
 	MessageID     string // ours or the gateway's
+	// Unblocked leaves out what waits behind a dead one of its own line.
+	Unblocked bool
 }
 
 // DeliveryPage is one page, oldest first.

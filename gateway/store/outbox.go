@@ -108,6 +108,9 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		w.and("(o.message_id = ? OR o.peer_message_id = ?)", f.MessageID, f.MessageID)
 	}
 	in(&w, "o.state", f.States)
+	if f.Unblocked {
+		w.and(`NOT EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')`)
+	}
 	if after != "" {
 		at, id, err := parseCursor(after)
 		if err != nil {
