@@ -154,7 +154,7 @@ func (b *bridge) sender() soap.SenderInfo {
 
 // tell sends a status as the portal's form has it.
 func (b *bridge) tell(kind soap.MessageType, correlation, service, code, extra string) error {
-	doc := fmt.Sprintf(`<?xml version="1.0"?><responseMessage xmlns:n="urn:n"><n:SystemInfo><n:RequestNumber>UC-1</n:RequestNumber></n:SystemInfo><n:ResponseData><n:CurrentStatus>%s</n:CurrentStatus><n:CurrentStatusTextRu>текст</n:CurrentStatusTextRu>%s</n:ResponseData></responseMessage>`, code, extra)
+	doc := fmt.Sprintf(`<?xml version="1.0"?><responseMessage xmlns:n="urn:n"><n:SystemInfo><n:RequestNumber>UC-%s</n:RequestNumber></n:SystemInfo><n:ResponseData><n:CurrentStatus>%s</n:CurrentStatus><n:CurrentStatusTextRu>текст</n:CurrentStatusTextRu>%s</n:ResponseData></responseMessage>`, correlation, code, extra)
 	_, err := b.call(AsyncPath, &soap.AsyncSendMessageRequest{
 		MessageInfo: soap.AsyncMessageInfo{MessageID: "own", CorrelationID: correlation, ServiceID: service, MessageType: kind, MessageDate: time.Now(), Sender: b.sender()},
 		MessageData: soap.MessageData{Data: soap.EscapedData([]byte(doc))},
@@ -207,7 +207,7 @@ func TestApplicationAndAnswers(t *testing.T) {
 		t.Fatalf("the cabinet has %d such applications", len(list))
 	}
 	got := list[0]
-	if got.BridgeNumber != "UC-1" || got.Person != "citizen" || got.Result == nil || !bytes.Equal(got.Result.Content, result) || got.Result.Verdict.Outcome != verdict.Passed {
+	if got.BridgeNumber != "UC-"+c.CorrelationID || got.Person != "citizen" || got.Result == nil || !bytes.Equal(got.Result.Content, result) || got.Result.Verdict.Outcome != verdict.Passed {
 		t.Errorf("%+v", got)
 	}
 	if got.Notices[0].Repeat || !got.Notices[1].Repeat || got.Notices[0].TextRU != "текст" || got.Notices[0].Transport.Outcome != verdict.Passed {
