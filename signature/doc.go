@@ -11,9 +11,10 @@
 //	the shape of one signature       shape.go
 //	which algorithms                 policy.go, package algorithm
 //	what is referenced, its digest   reference.go
-//	which certificate                keyinfo.go, known.go
+//	which certificate                keyinfo.go, x509data.go
 //	the value, the chain, the person judge.go, packages nuc and revocation
 //	the answer                       verdict.go, content.go
+//	signing                          sign.go, signwsse.go, signenveloped.go, splice.go
 //
 // Rules kept:
 //   - Everything that needs no network comes first; revocation is asked last.

@@ -21,6 +21,14 @@ type world struct {
 	verifier  *Verifier
 }
 
+// What we never follow, by its identifiers.
+const (
+	nsDS11    = "http://www.w3.org/2009/xmldsig11#"
+	uriBase64 = nsDS + "base64"
+	uriXPath  = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+	uriXSLT   = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+)
+
 const (
 	testIIN = "900101300120" // right check digit
 	testBIN = "010140000002"
@@ -40,6 +48,11 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newWorldOf(t, a)
+}
+
+func newWorldOf(t testing.TB, a *sigtest.Authority) *world {
+	t.Helper()
 	w := &world{authority: a, trust: nuc.NewTrust()}
 	if err := w.trust.AddRoot(certificate(t, a.Root())); err != nil {
 		t.Fatal(err)
@@ -77,6 +90,11 @@ func (w *world) key(t testing.TB, p sigtest.Profile) *keystore.Key {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return keyOfCredential(t, c)
+}
+
+func keyOfCredential(t testing.TB, c *sigtest.Credential) *keystore.Key {
+	t.Helper()
 	k, err := keystore.NewKey(certificate(t, c.DER), c.Signer)
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,6 @@ type task struct {
 	profile  profile
 	security xmltree.Node // the wsse:Security header around it; zero: none
 	body     xmltree.Node // the soap:Body that must be signed; zero: no Body
-	legacy   bool         // ds:Signature straight under soap:Header
 	stamp    *stampNode   // wsu:Timestamp of the header
 }
 

@@ -3,13 +3,11 @@ package signature
 // Namespaces.
 const (
 	nsDS     = "http://www.w3.org/2000/09/xmldsig#"
-	nsDS11   = "http://www.w3.org/2009/xmldsig11#"
 	nsExc    = "http://www.w3.org/2001/10/xml-exc-c14n#"
 	nsSOAP   = "http://schemas.xmlsoap.org/soap/envelope/"
 	nsSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 	nsWSSE   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	nsWSU    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-	nsXML    = "http://www.w3.org/XML/1998/namespace"
 )
 
 // actorNext names whoever gets the message next: that is us (SOAP 1.1 section 4.2.2).
@@ -21,9 +19,6 @@ const (
 	uriC14N10    = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 	uriC14N11    = "http://www.w3.org/2006/12/xml-c14n11"
 	uriExc       = nsExc
-	uriBase64    = nsDS + "base64"
-	uriXPath     = "http://www.w3.org/TR/1999/REC-xpath-19991116"
-	uriXSLT      = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 )
 
 // How a SecurityTokenReference says what its token is.

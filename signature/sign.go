@@ -130,13 +130,16 @@ func (s *signing) seal(octets []byte, open, end string) (string, error) {
 	return open + base64.StdEncoding.EncodeToString(value) + end, nil
 }
 
-// x509Data is the content of KeyInfo that names or carries the certificate in ds:X509Data.
-func x509DataText(c *nuc.Certificate, carried bool) string {
-	if carried {
-		return "<ds:X509Data><ds:X509Certificate>" + base64.StdEncoding.EncodeToString(c.Raw) + "</ds:X509Certificate></ds:X509Data>"
-	}
-	return "<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>" + escapeText(c.IssuerName.RFC4514()) +
-		"</ds:X509IssuerName><ds:X509SerialNumber>" + c.Serial.String() + "</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>"
+// x509DataText, certificateText and issuerSerialText write ds:X509Data and what it may hold.
+func x509DataText(content string) string { return "<ds:X509Data>" + content + "</ds:X509Data>" }
+
+func certificateText(c *nuc.Certificate) string {
+	return "<ds:X509Certificate>" + base64.StdEncoding.EncodeToString(c.Raw) + "</ds:X509Certificate>"
+}
+
+func issuerSerialText(c *nuc.Certificate) string {
+	return "<ds:X509IssuerSerial><ds:X509IssuerName>" + escapeText(c.IssuerName.RFC4514()) +
+		"</ds:X509IssuerName><ds:X509SerialNumber>" + c.Serial.String() + "</ds:X509SerialNumber></ds:X509IssuerSerial>"
 }
 
 // newID makes an identifier in the usual form: a prefix and a random UUID.

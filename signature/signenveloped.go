@@ -30,9 +30,9 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 	}
 	switch o.KeyInfo {
 	case KeyInfoUsual, KeyInfoX509Data:
-		s.keyInfo = x509DataText(key.Certificate, true)
+		s.keyInfo = x509DataText(certificateText(key.Certificate))
 	case KeyInfoIssuerSerial:
-		s.keyInfo = x509DataText(key.Certificate, false)
+		s.keyInfo = x509DataText(issuerSerialText(key.Certificate))
 	default:
 		return nil, errors.New("sign: a document's signature names its certificate by x509data or issuerserial")
 	}

@@ -181,7 +181,7 @@ func TestImpostors(t *testing.T) {
 			f := forger{t, key, mine}
 			more := f.x509()
 			for _, extra := range []*nuc.Certificate{leaf.Certificate, certificate(t, w.authority.Issuing())} {
-				more = strings.Replace(more, "</ds:X509Data>", strings.TrimPrefix(x509DataText(extra, true), "<ds:X509Data>"), 1)
+				more = strings.Replace(more, "</ds:X509Data>", certificateText(extra)+"</ds:X509Data>", 1)
 			}
 			doc := f.sign("<a>" + signatureText(info(methodRSA, ref("", transform(uriEnveloped))), more) + "</a>")
 			if v := w.xmldsig(t, []byte(doc), now()); v.Outcome == verdict.Passed {
@@ -201,7 +201,7 @@ func TestAuthorityInMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	rootOnly := &world{verifier: &Verifier{Trust: trust, Revocation: &good{}}}
-	with := strings.Replace(f.x509(), "</ds:X509Data>", strings.TrimPrefix(x509DataText(certificate(t, w.authority.Issuing()), true), "<ds:X509Data>"), 1)
+	with := strings.Replace(f.x509(), "</ds:X509Data>", certificateText(certificate(t, w.authority.Issuing()))+"</ds:X509Data>", 1)
 	make := func(keyInfo string) []byte {
 		return []byte(f.sign("<a>" + signatureText(info(methodRSA, ref("", transform(uriEnveloped))), keyInfo) + "</a>"))
 	}
@@ -214,9 +214,9 @@ func TestAuthorityInMessage(t *testing.T) {
 		}
 	}
 	// The other way round: all in the wrong order, still one leaf.
-	swapped := x509DataText(certificate(t, w.authority.Root()), true)
+	swapped := x509DataText(certificateText(certificate(t, w.authority.Root())))
 	for _, c := range []*nuc.Certificate{certificate(t, w.authority.Issuing()), f.key.Certificate} {
-		swapped = strings.Replace(swapped, "</ds:X509Data>", strings.TrimPrefix(x509DataText(c, true), "<ds:X509Data>"), 1)
+		swapped = strings.Replace(swapped, "</ds:X509Data>", certificateText(c)+"</ds:X509Data>", 1)
 	}
 	if v := rootOnly.xmldsig(t, make(swapped), now()); v.Outcome != verdict.Passed {
 		t.Error(explain(v))

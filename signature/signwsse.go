@@ -145,9 +145,11 @@ func (s *signing) tokenKeyInfo(form KeyInfo) (token string, err error) {
 			base64.StdEncoding.EncodeToString(c.Raw) + "</wsse:BinarySecurityToken>"
 		s.keyInfo = openSTR + `<wsse:Reference URI="#` + id + `" ValueType="` + typeX509v3 + `"></wsse:Reference>` + closeSTR
 	case KeyInfoIssuerSerial:
-		s.keyInfo = openSTR + x509DataText(c, false) + closeSTR
+		s.keyInfo = openSTR + x509DataText(issuerSerialText(c)) + closeSTR
 	case KeyInfoX509Data:
-		s.keyInfo = x509DataText(c, true)
+		// In a token reference and with the serial number beside it: WSS4J reads
+		// neither X509Data straight in KeyInfo nor a certificate within it.
+		s.keyInfo = openSTR + x509DataText(issuerSerialText(c)+certificateText(c)) + closeSTR
 	default:
 		return "", errors.New("sign: unknown way to name the certificate")
 	}

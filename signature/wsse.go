@@ -167,7 +167,7 @@ func (t *task) readLegacy(signature xmltree.Node) *verdict.Check {
 			return malformed(c, rule)
 		}
 	}
-	t.node, t.legacy = signature, true
+	t.node = signature
 	t.scope.cut = []xmltree.Node{signature}
 	return nil
 }
