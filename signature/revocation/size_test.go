@@ -111,3 +111,17 @@ func BenchmarkFindInMillion(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkAskRemembered is what a message pays once the answer about its
+// signer is remembered.
+func BenchmarkAskRemembered(b *testing.B) {
+	w := newWorld(b)
+	w.use(revocation.Options{}, ocsp())
+	_, c := w.person(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if a := w.ask(c); a.Status != revocation.Good {
+			b.Fatalf("%+v", a)
+		}
+	}
+}
