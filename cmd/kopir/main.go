@@ -54,6 +54,7 @@ var verbs = []verb{
 	{"serve", "the bridge alone", runServe},
 	{"check", "every fault of a configuration and of what it names, at once", runCheck},
 	{"mapping", "the services: list, check, show, test", runMapping},
+	{"outbox", "deliveries of a running bridge: list, retry, drop", runOutbox},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},
 	{"version", "which build this is", runVersion},

@@ -74,6 +74,7 @@ type play struct {
 	bridge    string // base addresses
 	simulator string
 	key       string // API key of the specialist
+	admin     string // and of the administrator
 
 	sim       *sim.Sim
 	tap       *tap
@@ -263,19 +264,21 @@ senders:
 officials: ["{{.Bridge.BIN}}"]
 api_keys:
   - {name: specialist, role: specialist, sha256: {{.Hash}}}
+  - {name: administrator, role: admin, sha256: {{.AdminHash}}}
 log: {level: info, format: json}
 `))
 
 // writeSite fetches key and trust from the simulator, as an engineer would from
 // the authority, and writes the configuration.
 func (p *play) writeSite(ctx context.Context) error {
-	key, hash := server.NewKey()
-	p.key = key
+	var hash, adminHash string
+	p.key, hash = server.NewKey()
+	p.admin, adminHash = server.NewKey()
 	site := struct {
-		Listen, Hash                 string
+		Listen, Hash, AdminHash      string
 		A                            sim.Address
 		Bridge, Gateway, Portal, CSC sim.System
-	}{Listen: strings.TrimPrefix(p.bridge, "http://"), Hash: hash, A: p.sim.Addresses()}
+	}{Listen: strings.TrimPrefix(p.bridge, "http://"), Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
 	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC} {
 		var ok bool
 		if *s, ok = p.sim.System(name); !ok {
@@ -326,6 +329,8 @@ func (p *play) invite() {
 	t.quote("curl -s -X POST " + auth + " " + p.bridge + "/api/v1/applications/NUMBER/take")
 	t.line("invite-inbox")
 	t.quote("curl -s " + p.simulator + "/sim/portal/applications")
+	t.line("invite-outbox")
+	t.quote("KOPIR_KEY=" + p.admin + " kopir outbox list -url " + p.bridge)
 	t.line("invite-contract")
 	t.quote("curl -s '" + p.bridge + "/shep/sync?wsdl'")
 	fmt.Fprintln(t.out)

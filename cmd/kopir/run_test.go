@@ -71,7 +71,6 @@ func TestRunSeesWhatDoesNotHappen(t *testing.T) {
 					t.Error("the temporary folder stays")
 				}
 			}()
-			p.start(t.Context())
 			p.patience = 1500 * time.Millisecond
 			var out bytes.Buffer
 			p.stage = newStage(stdio{out: &out, env: func(string) string { return "" }}, mappings.English, p.materials.set.Texts)
@@ -83,6 +82,7 @@ func TestRunSeesWhatDoesNotHappen(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			p.start(t.Context())
 			if p.tell(t.Context()) || !strings.Contains(out.String(), "✗") || !regexp.MustCompile(`✗ +\d+  `+want).MatchString(out.String()) {
 				t.Errorf("no lost step %q in\n%s", want, &out)
 			}
@@ -168,7 +168,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"/healthz": "alive", "/readyz": `"ready":true`, "/metrics": "kopir_requests_total", "/api/v1/openapi.json": `"openapi": "3.1.0"`,
+		"/healthz": "alive", "/readyz": `"ready":true`, "/metrics": "kopir_requests_in_flight 1", "/api/v1/openapi.json": `"openapi": "3.1.0"`,
 		"/shep/sync?wsdl": `location="http://` + address + `/shep/sync"`, "/shep/async?wsdl": `location="http://` + address + `/shep/async"`,
 		"/shep/sync?xsd=shep-common.xsd": "schema",
 	} {

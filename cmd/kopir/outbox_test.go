@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kopir/gateway"
+	"kopir/gateway/server"
+	"kopir/gateway/sim"
+)
+
+// TestOutbox lets the service centre refuse for good, and a person settle what
+// is left through the command line.
+func TestOutbox(t *testing.T) {
+	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := p.sim.SetTrouble(sim.PartAsync, sim.Trouble{Fault: "SCE001"}); err != nil {
+		t.Fatal(err)
+	}
+	// The portal's own messages pass the same door: file by the synchronous one.
+	p.start(t.Context())
+	m := newSyncMaker(t, p)
+	if status, body := post(t, p.bridge+"/shep/sync", m.message(nil)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	admin := func(args ...string) (int, string, string) {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"outbox"}, args...), stdio{out: &out, err: &errs, env: func(string) string { return p.admin }})
+		return code, out.String(), errs.String()
+	}
+	at := []string{"-url", p.bridge}
+	var dead []gateway.Delivery
+	for end := time.Now().Add(20 * time.Second); len(dead) < 2 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		code, out, errs := admin(append([]string{"list", "-json", "-state", "dead"}, at...)...)
+		if code != exitPassed {
+			t.Fatalf("%d %s", code, errs)
+		}
+		dead = nil
+		for line := range strings.Lines(out) {
+			var d gateway.Delivery
+			if err := json.Unmarshal([]byte(line), &d); err != nil {
+				t.Fatal(err)
+			}
+			dead = append(dead, d)
+		}
+	}
+	if len(dead) < 2 {
+		_, out, _ := admin(append([]string{"list"}, at...)...)
+		t.Fatalf("%d dead deliveries\n%s", len(dead), out)
+	}
+	if err := p.sim.SetTrouble(sim.PartAsync, sim.Trouble{}); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := admin(append(append([]string{"drop", "-reason", "told by telephone"}, at...), dead[0].ID)...); code != exitPassed {
+		t.Errorf("drop: %d %s", code, errs)
+	}
+	if code, out, errs := admin(append(append([]string{"retry"}, at...), dead[0].ID, dead[1].ID)...); code != exitFailed || !strings.Contains(out, dead[1].ID+" will be tried now") || !strings.Contains(errs, dead[0].ID) {
+		t.Errorf("retry of a dropped and a dead one: %d %q %q", code, out, errs)
+	}
+	seen := false
+	for end := time.Now().Add(20 * time.Second); !seen && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		_, out, _ := admin(append([]string{"list", "-state", "done"}, at...)...)
+		seen = strings.Contains(out, dead[1].ID)
+	}
+	if !seen {
+		t.Error("what was tried again was not delivered")
+	}
+	if _, out, _ := admin(append([]string{"list", "-state", "dropped"}, at...)...); !strings.Contains(out, dead[0].ID) || !strings.Contains(out, "told by telephone") {
+		t.Errorf("the dropped one is not kept with its reason: %s", out)
+	}
+}
+
+func TestOutboxWrongUse(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, _ := server.NewKey()
+	for _, c := range []struct {
+		args string
+		key  string
+		code int
+		want string
+	}{
+		{"", key, exitUsage, "one of list, retry, drop"},
+		{"burn", key, exitUsage, "one of list, retry, drop"},
+		{"list", "", exitUsage, "an API key is needed"},
+		{"list -key-file " + empty, key, exitUsage, "an API key is needed"},
+		{"list -key-file /nowhere", key, exitUsage, "no such file"},
+		{"list more", key, exitUsage, "takes no arguments"},
+		{"list -url ftp://host", key, exitUsage, "is not an http or https address"},
+		{"retry", key, exitUsage, "name the deliveries"},
+		{"drop 1", key, exitUsage, "-reason WHY is needed"},
+		{"list -url http://127.0.0.1:1", key, exitFailed, "cannot be reached: connection refused"},
+	} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"outbox"}, strings.Fields(c.args)...), stdio{out: &out, err: &errs, env: func(string) string { return c.key }})
+		if code != c.code || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), key) {
+			t.Errorf("%q: %d %s", c.args, code, errs.String())
+		}
+	}
+}
