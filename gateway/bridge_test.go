@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"kopir/gateway/soap"
 	"kopir/mappings"
 	"kopir/signature"
+	"kopir/signature/sigtest"
 	"kopir/signature/xmltree"
 )
 
@@ -137,6 +139,39 @@ func TestFlippedBytes(t *testing.T) {
 		t.Errorf("%d of 400 changed messages were taken", accepted)
 	}
 	t.Logf("%d of 400 changes meant nothing", accepted)
+}
+
+// A service of another system has no signature but the envelope's, and data
+// itself is the document.
+func TestSignedByTheEnvelope(t *testing.T) {
+	set, faults := mappings.Load(os.DirFS("testdata/services"))
+	for _, f := range faults {
+		t.Fatal(f)
+	}
+	w := newTownOf(t, set)
+	send := func(id, iin, by string) gateway.Reply {
+		p := syncRequest(id, nil, w.clock())
+		p.RequestInfo.ServiceID = "TEST_SERVICE"
+		p.RequestData.Data = soap.NestedData([]byte("<iin>" + iin + "</iin><amount>1000</amount>"))
+		return w.send(gateway.SyncDoor, w.envelope(p, by))
+	}
+	if r := send("m-1", sigtest.IIN(70), "teller"); r.Code != "" {
+		t.Fatalf("%s", r.Bytes)
+	}
+	w.deliver()
+	if a := w.only(); a.Number != "TS-2026-000001" || string(a.Applicant.IIN) != sigtest.IIN(70) || a.Fields[1].Value != "1000" {
+		t.Errorf("%+v", a)
+	}
+	if got := w.one(t, "SELECT typeof(amount) || amount FROM test_service"); got != "integer1000" {
+		t.Errorf("row %s", got)
+	}
+	if r := send("m-2", sigtest.IIN(10), "teller"); r.Code != "" || !bytes.Contains(r.Bytes, []byte("REJECTED")) {
+		t.Errorf("another's IIN: %s", r.Bytes)
+	}
+	if r := send("m-3", sigtest.IIN(70), "portal"); r.Code != "" || !bytes.Contains(r.Bytes, []byte("REJECTED")) {
+		t.Errorf("signed by a system, which is nobody: %s", r.Bytes)
+	}
+	w.only()
 }
 
 // Every code has its row, its text and a word of SOAP.

@@ -34,7 +34,6 @@ type inbound struct {
 	system  *signature.Verdict
 
 	reply []byte // set by the step that answers; ends the way
-	code  Code   // what is kept beside the reply
 }
 
 // The way of every message through a SOAP door, in this order. The first error
@@ -57,7 +56,7 @@ var steps = []struct {
 func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
 	sum := sha256.Sum256(in.Raw)
 	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
-	m.trail = trail{started: m.at, door: in.Door, remote: in.Remote, bytes: len(in.Raw)}
+	m.trail = trail{door: in.Door, remote: in.Remote, bytes: len(in.Raw)}
 	err := b.walk(ctx, m)
 	if err != nil {
 		m.trail.outcome = "fault"
@@ -71,7 +70,6 @@ func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
 
 func (b *Bridge) walk(ctx context.Context, m *inbound) error {
 	for _, s := range steps {
-		m.trail.steps++
 		if err := s.do(b, ctx, m); err != nil {
 			return err
 		}

@@ -372,6 +372,16 @@ func (w *town) localSQL(t *testing.T, q string, args ...any) {
 	}
 }
 
+func (w *town) one(t *testing.T, q string) (v string) {
+	t.Helper()
+	db := w.openLocal(t)
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), q).Scan(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // row is the application's row in the local database, as JSON.
 func (w *town) row(t *testing.T, number string) []byte {
 	t.Helper()

@@ -78,6 +78,7 @@ var people = map[string]sigtest.Profile{
 	"specialist": {Kind: sigtest.Employee, IIN: sigtest.IIN(40), BIN: akimatBIN, Surname: "Специалистов", GivenName: "Тест"},
 	"official":   {Kind: sigtest.Signatory, IIN: sigtest.IIN(50), BIN: akimatBIN, Surname: "Руководов", GivenName: "Тест"},
 	"stranger":   {Kind: sigtest.Signatory, IIN: sigtest.IIN(60), BIN: otherBIN, Surname: "Чужов", GivenName: "Пример"},
+	"teller":     {Kind: sigtest.Employee, IIN: sigtest.IIN(70), BIN: portalBIN, Surname: "Кассиров", GivenName: "Тест"},
 	"expired":    {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", NotBefore: morning.AddDate(-2, 0, 0), NotAfter: morning.AddDate(-1, 0, 0)},
 	"login":      {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", Usage: sigtest.Auth},
 }

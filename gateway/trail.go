@@ -11,7 +11,6 @@ import (
 // gets: filled on the way, written at the end. It holds no body, no password
 // and no whole number of a person.
 type trail struct {
-	started     time.Time
 	door        Door
 	remote      string
 	operation   string
@@ -20,7 +19,6 @@ type trail struct {
 	messageID   string
 	application string
 	outcome     string // accepted, refused, held, repeated, answered, fault
-	steps       int    // how far it came
 	bytes       int
 }
 
