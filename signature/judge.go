@@ -163,33 +163,35 @@ func insideSignature(n xmltree.Node) bool {
 	return false
 }
 
-// checkDigests digests every part. Octets that may become content are kept,
-// in a buffer of their own; the others share one.
+// checkDigests digests every part. Only the octets that may become content
+// are kept, those of the part that the others lie in: a message must not cost
+// a copy of itself for each reference.
 func (v *Verifier) checkDigests(sig *xmlSignature, t task, out *SignatureVerdict) *verdict.Check {
 	var spare []byte
+	kept := -1
 	for i := range sig.references {
 		r := &sig.references[i]
-		primary := t.primary(r.target)
-		buffer := spare
-		if primary {
-			buffer = make([]byte, 0, canonicalRoom(t.scope.doc, r.target))
+		if spare == nil {
+			spare = make([]byte, 0, canonicalRoom(t.scope.doc, r.target))
 		}
-		octets, bad := t.scope.digest(r, buffer)
+		octets, bad := t.scope.digest(r, spare)
 		if v.lab != nil && v.lab.digested != nil {
 			v.lab.digested(i, octets)
 		}
 		if bad != nil {
 			return bad
 		}
-		name := partName(t.scope.doc, r.target)
-		p := part{target: r.target, primary: primary, name: name}
-		if primary {
-			p.octets = octets
-		} else {
-			spare = octets
+		spare = octets
+		p := part{target: r.target, primary: t.primary(r.target), name: partName(t.scope.doc, r.target)}
+		if p.primary && (kept < 0 || covers(p.target, out.parts[kept].target)) {
+			p.octets, spare = octets, nil
+			if kept >= 0 {
+				spare, out.parts[kept].octets = out.parts[kept].octets, nil
+			}
+			kept = i
 		}
 		out.parts = append(out.parts, p)
-		out.Signed = append(out.Signed, name)
+		out.Signed = append(out.Signed, p.name)
 		if t.stamp != nil && r.target == t.stamp.node {
 			t.stamp.Signed = true
 		}

@@ -282,3 +282,37 @@ func TestNamesOfCertificates(t *testing.T) {
 func ownKeyValue(f forger) string {
 	return "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>" + strictBase64.EncodeToString(f.raw.N.Bytes()) + "</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
 }
+
+// Parts within each other: the outermost is the content. Parts beside each
+// other: none is.
+func TestContentOfSeveralReferences(t *testing.T) {
+	w := newWorld(t)
+	f := w.forger(t, sigtest.Profile{})
+	src := func(references ...string) []byte {
+		return []byte(f.sign(`<r><a Id="a"><b Id="b">1</b></a><c Id="c">2</c>` + signatureText(info(methodRSA, references...), f.x509()) + "</r>"))
+	}
+	a, b, c, whole := ref("#a", transform(uriExc)), ref("#b", transform(uriExc)), ref("#c", transform(uriExc)), ref("", transform(uriEnveloped))
+	for name, k := range map[string]struct {
+		src     []byte
+		content string // empty: none
+	}{
+		"inner first":  {src(b, a), `<a Id="a"><b Id="b">1</b></a>`},
+		"outer first":  {src(a, b), `<a Id="a"><b Id="b">1</b></a>`},
+		"twice":        {src(a, a), `<a Id="a"><b Id="b">1</b></a>`},
+		"whole last":   {src(c, b, whole), `<r><a Id="a"><b Id="b">1</b></a><c Id="c">2</c></r>`},
+		"whole first":  {src(whole, b, c), `<r><a Id="a"><b Id="b">1</b></a><c Id="c">2</c></r>`},
+		"beside":       {src(a, c), ""},
+		"beside, more": {src(b, c, a), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := w.xmldsig(t, k.src, now())
+			if v.Outcome != verdict.Passed {
+				t.Fatal(explain(v))
+			}
+			content, ok := v.Content()
+			if ok != (k.content != "") || string(content.Bytes()) != k.content {
+				t.Errorf("%v %s", ok, content.Bytes())
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ type Timestamp struct {
 type part struct {
 	target  xmltree.Node // zero: the whole document
 	primary bool         // outside the signature itself: what the signer meant to sign
-	octets  []byte
+	octets  []byte       // of the one part that the others lie in; nil for those
 	name    string
 }
 
@@ -96,14 +96,12 @@ func (s *SignatureVerdict) content() (part, bool) {
 	var best part
 	found := false
 	for _, p := range s.parts {
-		if !p.primary {
-			continue
-		}
-		switch {
-		case !found, covers(p.target, best.target):
+		if p.primary && (!found || covers(p.target, best.target)) {
 			best, found = p, true
-		case covers(best.target, p.target):
-		default:
+		}
+	}
+	for _, p := range s.parts {
+		if p.primary && !covers(best.target, p.target) {
 			return part{}, false // two parts beside each other: neither is "the" content
 		}
 	}
