@@ -2,8 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,7 +16,7 @@ import (
 // the cabinet's notifications, or in the service centre's list.
 type Notice struct {
 	At        time.Time          `json:"at"`
-	Type      string             `json:"type"` // NOTIFICATION or RESPONSE
+	Type      string             `json:"type"` // NOTIFICATION or RESPONSE; ANSWER of the SyncChannel
 	From      string             `json:"from"` // sender id
 	MessageID string             `json:"message_id"`
 	Code      string             `json:"code,omitempty"` // the partner's status code
@@ -186,24 +184,30 @@ func (d *desk) delivered(n soap.ChangeStatusNotification) {
 	d.changed()
 }
 
-// take keeps a notice with the case it belongs to; a desk that learns of an
-// application in this way gives it its own number.
+// take keeps a notice that the gateway pushed.
 func (d *desk) take(r *http.Request, got *received, p *soap.AsyncSendMessageRequest) {
-	s, info := d.sim, p.MessageInfo
-	document := documentOf(p.MessageData.Data)
-	n := Notice{At: s.now(), Type: string(info.MessageType), From: info.Sender.SenderID, MessageID: info.MessageID, Transport: got.verdict, Document: string(document)}
+	info := p.MessageInfo
+	d.note(r.Context(), info.CorrelationID, documentOf(p.MessageData.Data), Notice{
+		At: d.sim.now(), Type: string(info.MessageType), From: info.Sender.SenderID, MessageID: info.MessageID, Transport: got.verdict,
+	})
+}
+
+// note keeps a notice with the case it belongs to; a desk that learns of an
+// application in this way gives it its own number.
+func (d *desk) note(ctx context.Context, correlation string, document []byte, n Notice) {
 	read := readNotice(document, d.channel)
+	n.Document = string(document)
 	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
-	n.Inner = s.judgeInner(r.Context(), document)
+	n.Inner = d.sim.judgeInner(ctx, document)
 	var result *Result
 	if read["result"] != "" {
-		result = s.readResult(r.Context(), read)
+		result = d.sim.readResult(ctx, read)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.find(info.CorrelationID, read["own_number"], read["number"])
+	c := d.find(correlation, read["own_number"], read["number"])
 	if c == nil {
-		c = &Case{Number: d.number(), CorrelationID: info.CorrelationID, Notices: []Notice{}, Service: read["service"]}
+		c = &Case{Number: d.number(), CorrelationID: correlation, Notices: []Notice{}, Service: read["service"]}
 		d.keep(c)
 	}
 	n.Repeat = slices.ContainsFunc(c.Notices, func(old Notice) bool { return old.Document == n.Document })
@@ -259,96 +263,4 @@ func (d *desk) keep(c *Case) {
 func (d *desk) drop(c *Case) {
 	d.cases = slices.DeleteFunc(d.cases, func(other *Case) bool { return other == c })
 	delete(d.byNumber, c.Number)
-}
-
-// Submission orders an application.
-type Submission struct {
-	Service  string `json:"service,omitempty"`   // empty: almaty-unemployed-certificate
-	Person   string `json:"person"`              // applicant, by key
-	SignedBy string `json:"signed_by,omitempty"` // empty: the applicant at the portal, the operator at the service centre
-	Tweaks   Tweaks `json:"tweaks,omitzero"`
-}
-
-// send makes the document, has it signed, and sends it through the gateway.
-func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
-	s := d.sim
-	d.mu.Lock()
-	number := d.number()
-	d.mu.Unlock()
-	document, f, err := s.document(d.channel, number, &sub)
-	if err != nil {
-		return nil, err
-	}
-	data, err := inForm(document, sub.Tweaks.Form)
-	if err != nil {
-		return nil, err
-	}
-	c := &Case{Number: number, Service: f.Service, Person: sub.Person, SignedBy: sub.SignedBy, SentAt: s.now(), Delivery: string(soap.OnDelivery), Notices: []Notice{}, Document: string(document)}
-	envelope, err := seal(&soap.AsyncSendMessageRequest{
-		MessageInfo: soap.AsyncMessageInfo{
-			ServiceID: f.ServiceID, MessageType: soap.TypeRequest, MessageDate: s.now(),
-			Sender: soap.SenderInfo{SenderID: d.as.sender, Password: soap.Secret(d.as.password)},
-		},
-		MessageData: soap.MessageData{Data: data},
-	}, d.as.signing())
-	if err != nil {
-		return nil, err
-	}
-	// Entered before it is sent: the first notice can be here before the
-	// gateway's answer is read.
-	d.mu.Lock()
-	d.keep(c)
-	d.mu.Unlock()
-	answer, err := d.hand(ctx, envelope)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err != nil {
-		d.drop(c)
-		return nil, err
-	}
-	d.settle(c, answer)
-	d.changed()
-	out := *c
-	out.Notices = slices.Clone(c.Notices)
-	return &out, nil
-}
-
-// hand gives an envelope to the gateway.
-func (d *desk) hand(ctx context.Context, envelope []byte) (*soap.AsyncSendMessageResponse, error) {
-	got, err := d.sim.post(ctx, d.sim.base+AsyncPath, envelope)
-	var fault *soap.Fault
-	if errors.As(err, &fault) {
-		return nil, fmt.Errorf("the gateway refused: %s: %s", faultCode(fault), fault.String)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the gateway did not take it: %w", err)
-	}
-	answer, ok := got.message.Payload.(*soap.AsyncSendMessageResponse)
-	if !ok {
-		return nil, fmt.Errorf("the gateway answered with %s", got.message.Operation)
-	}
-	return answer, nil
-}
-
-// settle gives a case the gateway's ids, and what came for them too early. The
-// caller holds mu.
-func (d *desk) settle(c *Case, answer *soap.AsyncSendMessageResponse) {
-	c.MessageID, c.CorrelationID = answer.MessageID, answer.CorrelationID
-	d.byMessage[c.MessageID] = c
-	if other := d.byTalk[c.CorrelationID]; other != nil && other != c {
-		c.Notices = append(other.Notices, c.Notices...)
-		c.Status, c.BridgeNumber, c.Result = other.Status, other.BridgeNumber, other.Result
-		d.drop(other)
-		if c.BridgeNumber != "" {
-			d.byBridge[c.BridgeNumber] = c
-		}
-	}
-	d.byTalk[c.CorrelationID] = c
-	if n, ok := d.early[c.MessageID]; ok {
-		delete(d.early, c.MessageID)
-		c.Delivery = string(n.MessageState)
-		if n.MessageState != soap.Delivered {
-			c.Fault = n.Status.StatusCode + ": " + n.Status.StatusMessage
-		}
-	}
 }

@@ -123,7 +123,8 @@ func (b *bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.states = append(b.states, p.Notification)
 		b.s.answer(w, r, me, &soap.AsyncChangeStatusNotifyResponse{ResponseDate: time.Now(), SessionID: p.SessionID})
 	case *soap.SyncSendMessageRequest:
-		b.s.answer(w, r, me, &soap.SyncSendMessageResponse{ResponseInfo: soap.SyncMessageInfoResponse{MessageID: "m", ResponseDate: time.Now(), Status: soap.StatusInfo{Code: codeProcessed, Message: "ok"}}})
+		b.s.answer(w, r, me, &soap.SyncSendMessageResponse{ResponseInfo: soap.SyncMessageInfoResponse{MessageID: "m", ResponseDate: time.Now(), Status: soap.StatusInfo{Code: codeProcessed, Message: "ok"}},
+			ResponseData: soap.ResponseData{Data: soap.EscapedData([]byte(`<responseMessage><SystemInfo><RequestNumber>UC-9</RequestNumber></SystemInfo><ResponseData><CurrentStatus>ACCEPTED</CurrentStatus></ResponseData></responseMessage>`))}})
 	}
 }
 
@@ -366,4 +367,37 @@ func faultOf(t *testing.T, err error) *soap.Fault {
 		t.Fatalf("no typed fault: %v", err)
 	}
 	return f
+}
+
+func TestApplicationThroughTheSyncChannel(t *testing.T) {
+	s := newStage(t, nil)
+	b := newBridge(t, s)
+	var c Case
+	s.ask("POST", "/sim/applications", `{"person":"citizen","via":"sync"}`, http.StatusCreated, &c)
+	if c.BridgeNumber != "UC-9" || c.Status != "ACCEPTED" || c.Delivery != string(soap.Delivered) || len(c.Notices) != 1 || c.Notices[0].Type != "ANSWER" {
+		t.Errorf("%+v", c)
+	}
+	// A later notice in a conversation of its own finds the application.
+	if _, err := b.call(AsyncPath, &soap.AsyncSendMessageRequest{
+		MessageInfo: soap.AsyncMessageInfo{ServiceID: "PEP_STATUS", MessageType: soap.TypeNotification, MessageDate: time.Now(), Sender: b.sender()},
+		MessageData: soap.MessageData{Data: soap.EscapedData([]byte(`<r><SystemInfo><RequestNumber>UC-9</RequestNumber></SystemInfo><ResponseData><CurrentStatus>IN_PROCESSING</CurrentStatus></ResponseData></r>`))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var list []Case
+	s.ask("GET", "/sim/portal/applications?status=IN_PROCESSING&wait=20s", "", http.StatusOK, &list)
+	if len(list) != 1 || list[0].Number != c.Number || len(list[0].Notices) != 2 {
+		t.Errorf("%+v", list)
+	}
+	b.mu.Lock()
+	b.refuse = true
+	b.mu.Unlock()
+	if text := s.ask("POST", "/sim/applications", `{"person":"citizen","via":"sync"}`, http.StatusUnprocessableEntity, nil); !strings.Contains(text, "refused on purpose") {
+		t.Error(text)
+	}
+	s.ask("POST", "/sim/applications", `{"person":"citizen","via":"post"}`, http.StatusUnprocessableEntity, nil)
+	s.ask("GET", "/sim/portal/applications", "", http.StatusOK, &list)
+	if len(list) != 1 {
+		t.Error("an application that was not taken is kept")
+	}
 }
