@@ -5,7 +5,7 @@
 // The story of one message, with the file of each step:
 //
 //  1. The door reads the bytes within a limit and calls Receive.     receive.go
-//  2. The envelope is read strictly; its sender's id and password or
+//  2. The envelope is read strictly; its sender's id, password and
 //     certificate are compared with the configuration.               partner.go
 //  3. Seen before? The same bytes get the stored reply; other bytes
 //     under the same id are a conflict.                              receive.go
@@ -23,6 +23,10 @@
 //  10. A person, the local database or a timer moves the application
 //     on: the table of moves decides, and step 8 repeats.            state.go, move.go
 //  11. Due times warn and fall overdue.                               deadline.go
+//
+// The operations by which partners fetch messages and speak about them are in
+// async.go; what a local system sets in its own database is followed in watch.go;
+// errors become typed faults by one table in answer.go; run.go holds the loops.
 //
 // An answer that could not be had (is the certificate revoked?) holds the
 // application and is asked again; its legal clock runs.                held.go
