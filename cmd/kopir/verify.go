@@ -32,6 +32,9 @@ Judges the signatures of a file and prints the verdict as JSON on standard outpu
   -iin N, -bin N the number that the signer's certificate must have
   -content FILE  on a pass, write the verified bytes there, and nothing else
   -explain       say in words on standard error what was checked
+  -second-opinion
+                 say on standard error what goxmldsig finds (enveloped
+                 signatures only); the verdict does not hang on it
 
 Nothing is fetched from the network.
 
@@ -50,7 +53,7 @@ type verifyOptions struct {
 	format, revocation, at, content, detached string
 	trust, cert, crl, ocsp                    files
 	want                                      signature.Want
-	explain                                   bool
+	explain, opinion                          bool
 }
 
 func runVerify(ctx context.Context, args []string, s stdio) int {
@@ -75,6 +78,9 @@ func runVerify(ctx context.Context, args []string, s stdio) int {
 	}
 	if o.explain {
 		explainVerdict(s.err, v)
+	}
+	if o.opinion {
+		fmt.Fprintln(s.err, "kopir: second opinion:", secondOpinion(src, v, o.want.At))
 	}
 	if o.content != "" && v.Outcome == verdict.Passed {
 		if err := writeContent(o.content, v); err != nil {
@@ -109,6 +115,7 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 	flags.StringVar(&o.want.IIN, "iin", "", "")
 	flags.StringVar(&o.want.BIN, "bin", "", "")
 	flags.BoolVar(&o.explain, "explain", false, "")
+	flags.BoolVar(&o.opinion, "second-opinion", false, "")
 	flags.Var(&o.trust, "trust", "")
 	flags.Var(&o.cert, "cert", "")
 	flags.Var(&o.crl, "crl", "")

@@ -151,6 +151,18 @@ func TestSignAndVerify(t *testing.T) {
 			}
 		}
 	})
+	t.Run("second opinion", func(t *testing.T) {
+		for name, c := range map[string]struct{ in, says string }{
+			"document": {document, "agrees: the signature fits"},
+			"changed":  {strings.Replace(document, "<iin>9", "<iin>8", 1), "agrees: "},
+			"message":  {message, "differs: "}, // it knows no WS-Security
+			"unsigned": {"<a/>", "was not asked"},
+		} {
+			if _, _, words := command(t, c.in, with("-second-opinion", "-")...); !strings.Contains(words, c.says) {
+				t.Errorf("%s: %s", name, words)
+			}
+		}
+	})
 	t.Run("revoked", func(t *testing.T) {
 		a.Revoke(who, sigtest.Noon().Add(-30*time.Minute), sigtest.ReasonKeyCompromise)
 		crl, err := a.CRL(sigtest.Noon().Add(-time.Minute), sigtest.Noon().Add(time.Hour))
