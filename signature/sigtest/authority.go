@@ -51,6 +51,7 @@ type Options struct {
 // on an authority of the same name and options give the same bytes.
 type Authority struct {
 	name, base string
+	names      authorityNames
 	day        time.Time
 	fresh      bool
 	variant    int // which pool keys
@@ -74,7 +75,11 @@ type link struct {
 // issuing CA when it is not empty, and chooses its pool keys, so that a named
 // authority and the unnamed one are strangers.
 func NewAuthority(name string, o Options) (*Authority, error) {
-	a := &Authority{name: name, base: strings.TrimRight(o.BaseURL, "/"), day: o.Day.UTC().Truncate(time.Second), fresh: o.FreshKeys, issued: map[string]*Credential{}}
+	n, err := names()
+	if err != nil {
+		return nil, err
+	}
+	a := &Authority{name: name, names: n, base: strings.TrimRight(o.BaseURL, "/"), day: o.Day.UTC().Truncate(time.Second), fresh: o.FreshKeys, issued: map[string]*Credential{}}
 	if o.BaseURL == "" {
 		a.base = DefaultBaseURL
 	}
@@ -95,8 +100,7 @@ func NewAuthority(name string, o Options) (*Authority, error) {
 	if err := a.makeIssuing(); err != nil {
 		return nil, err
 	}
-	var err error
-	a.responder, err = a.Issue(Profile{Kind: Responder, CommonName: names().Responder})
+	a.responder, err = a.Issue(Profile{Kind: Responder, CommonName: a.names.Responder})
 	return a, err
 }
 
@@ -122,7 +126,7 @@ func (a *Authority) makeRoot() error {
 	if err != nil {
 		return err
 	}
-	subject, err := name(utf8(oidCN, a.title(names().Root)), printable(oidCountry, "KZ"))
+	subject, err := name(utf8(oidCN, a.title(a.names.Root)), printable(oidCountry, "KZ"))
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (a *Authority) makeIssuing() error {
 	if err != nil {
 		return err
 	}
-	subject, err := name(printable(oidCountry, "KZ"), utf8(oidCN, a.title(names().Issuing)))
+	subject, err := name(printable(oidCountry, "KZ"), utf8(oidCN, a.title(a.names.Issuing)))
 	if err != nil {
 		return err
 	}
@@ -186,7 +190,7 @@ func create(template *x509.Certificate, parent *link, key crypto.Signer) (*x509.
 // Issue makes a certificate and its key. The serial number is 20 bytes made
 // of the key and a counter.
 func (a *Authority) Issue(p Profile) (*Credential, error) {
-	subject, err := p.subject()
+	subject, err := p.subject(a.names.Organization)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sigtest
 
 import (
 	_ "embed"
+	"fmt"
 	"sync"
 
 	"github.com/goccy/go-yaml"
@@ -18,11 +19,10 @@ type authorityNames struct {
 	Organization string `yaml:"organization"`
 }
 
-var names = sync.OnceValue(func() authorityNames {
+var names = sync.OnceValues(func() (authorityNames, error) {
 	var n authorityNames
 	if err := yaml.UnmarshalWithOptions(namesYAML, &n, yaml.Strict()); err != nil {
-		// An embedded file of this package: wrong only in a wrong build, which every test shows.
-		panic("sigtest: names.yaml: " + err.Error())
+		return n, fmt.Errorf("sigtest: names.yaml: %w", err)
 	}
-	return n
+	return n, nil
 })

@@ -102,13 +102,13 @@ func prefixed(prefix, digits string) string {
 }
 
 // subject gives the Name in the order of attributes of the national profile.
-func (p Profile) subject() ([]byte, error) {
+// The organization given stands where the profile names none.
+func (p Profile) subject(organization string) ([]byte, error) {
 	if p.RawSubject != nil {
 		return p.RawSubject, nil
 	}
-	organization := p.Organization
-	if organization == "" {
-		organization = names().Organization
+	if p.Organization != "" {
+		organization = p.Organization
 	}
 	upper := strings.ToUpper
 	cn := strings.TrimSpace(upper(p.Surname + " " + p.GivenName))
