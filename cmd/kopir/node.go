@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -138,6 +139,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
 		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
+		Collectors: []prometheus.Collector{&gauges{n.store, m.key, n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},
 			{Name: "local", Check: n.local.Ping},

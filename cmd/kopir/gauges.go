@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"kopir/gateway"
+	"kopir/gateway/store"
+	"kopir/signature/keystore"
+)
+
+// gauges are the figures that are read when somebody asks for them. A series
+// stands for every route and state, so that "nothing waits" is a nought and not
+// a silence.
+type gauges struct {
+	store *store.Store
+	key   *keystore.Key
+	log   *zap.Logger
+}
+
+var (
+	openDesc   = prometheus.NewDesc("kopir_deliveries_open", "Deliveries that are not done: queued, or dead and waiting for a person.", []string{"route", "state"}, nil)
+	oldestDesc = prometheus.NewDesc("kopir_deliveries_oldest_seconds", "Age of the oldest delivery that is not done.", []string{"route", "state"}, nil)
+	heldDesc   = prometheus.NewDesc("kopir_applications_held", "Applications whose signature could not be judged yet.", nil, nil)
+	keyDesc    = prometheus.NewDesc("kopir_key_expires_seconds", "Time until the certificate of the bridge's key expires; negative once it has.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector. What cannot be read is left out,
+// which an alert on absence sees, and told to the log.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	now := time.Now()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(keyDesc, g.key.Certificate.NotAfter.Sub(now).Seconds())
+	if n, err := g.store.HeldCount(ctx); err != nil {
+		g.log.Warn("metrics", zap.Error(err))
+	} else {
+		gauge(heldDesc, float64(n))
+	}
+	list, err := g.store.OpenDeliveries(ctx)
+	if err != nil {
+		g.log.Warn("metrics", zap.Error(err))
+		return
+	}
+	type place struct {
+		route gateway.Route
+		state gateway.DeliveryState
+	}
+	open := map[place]store.Open{}
+	for _, o := range list {
+		open[place{o.Route, o.State}] = o
+	}
+	for _, route := range gateway.Routes() {
+		for _, state := range []gateway.DeliveryState{gateway.Queued, gateway.Dead} {
+			o, age := open[place{route, state}], 0.0
+			if o.Count > 0 {
+				age = max(0, now.Sub(o.Oldest).Seconds())
+			}
+			gauge(openDesc, float64(o.Count), string(route), string(state))
+			gauge(oldestDesc, age, string(route), string(state))
+		}
+	}
+}
