@@ -74,6 +74,11 @@ func (c *Certificate) CheckUsage() verdict.Check {
 	switch {
 	case usage == UsageSign || usage == UsageBoth:
 		return verdict.Pass(verdict.CheckUsage, fmt.Sprintf("certificate for signing (%s)", usage))
+	case !c.HasKeyUsage && len(c.ExtKeyUsage) == 0:
+		// RFC 5280 sections 4.2.1.3 and 4.2.1.12: without the extensions the key
+		// may be used for anything. Nothing of the national profile is so, its
+		// authorities least of all; other roots that an operator trusts may be.
+		return verdict.Pass(verdict.CheckUsage, "the certificate restricts the use of its key in no way")
 	case c.IsCA:
 		return verdict.Fail(verdict.CheckUsage, verdict.KeyUsage, "an authority's certificate; documents are not signed with it")
 	default:
