@@ -8,8 +8,8 @@ type Channel string
 
 // The channels of the regulations.
 const (
-	Portal Channel = "portal" // ПЭП: the applicant signs
-	CSC    Channel = "csc"    // ЦОН: the operator signs
+	Portal Channel = "portal" // the national portal (PEP): the applicant signs
+	CSC    Channel = "csc"    // the service centres (CON): the operator signs
 	Office Channel = "office" // the provider's own office: the specialist signs
 )
 
@@ -89,7 +89,7 @@ type Document struct {
 	SignedAt  time.Time `json:"signed_at,omitzero"`
 }
 
-// Application (заявление) is what the bridge carries. Version counts its
+// Application (zayavlenie) is what the bridge carries. Version counts its
 // changes; a change made on an older version is refused.
 type Application struct {
 	Number  string  `json:"number"`

@@ -80,7 +80,7 @@ type Doors interface {
 	Application(ctx context.Context, number string) (*Application, error)
 	// Applications lists newest first; cursor is a Page's Next or empty.
 	Applications(ctx context.Context, f Filter, cursor string, limit int) (Page, error)
-	// History is what one person applied for («История получения услуг»).
+	// History is what one person applied for, as the portal shows it to that person.
 	History(ctx context.Context, iin IIN, cursor string, limit int) (Page, error)
 	Timeline(ctx context.Context, number string) (*Timeline, error)
 	// Result is the result document with its content.
@@ -128,7 +128,7 @@ func (e *SendError) Error() string {
 // Unwrap gives the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Registry asks the register of persons (ГБД ФЛ) whether it knows the person.
+// Registry asks the register of persons (GBD FL) whether it knows the person.
 type Registry interface {
 	Person(ctx context.Context, q PersonQuery) (Person, error)
 }

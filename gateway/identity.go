@@ -23,7 +23,7 @@ func party(c *nuc.Certificate) Party {
 }
 
 // identify compares who signed with who must have: the number in the request
-// and the number in the certificate are the same («условие 2»). By the channel
+// and the number in the certificate are the same ("condition 2"). By the channel
 // the request's number is that of the applicant, of the service centre's
 // operator or of the provider's specialist; the mapping names the field. Who
 // signs in the office works for the provider. It gives the signer that fits.

@@ -12,10 +12,10 @@ type State string
 // The states of an application.
 const (
 	Held       State = "held"        // numbered, clock running; the signature could not be judged yet
-	Received   State = "received"    // поступившие: accepted, waits to be taken
+	Received   State = "received"    // postupivshie: accepted, waits to be taken
 	InProgress State = "in_progress" // taken into work
 	Extended   State = "extended"    // in work, with a longer term
-	Completed  State = "completed"   // исполненные: the result went out
+	Completed  State = "completed"   // ispolnennye: the result went out
 	Refused    State = "refused"     // refused with a ground
 )
 

@@ -170,7 +170,6 @@ func join2(path, seg string) string {
 // reader walks one document along the plan of its channel.
 type reader struct {
 	s     *Service
-	texts *Texts
 	at    time.Time
 	seen  []int // by field, how many elements
 	files []int // by attachment kind

@@ -30,7 +30,6 @@ type reference struct {
 	value     []byte
 
 	target xmltree.Node // what uri means; zero: the whole document
-	octets []byte       // what was digested; kept for the parts that may become content
 }
 
 // malformed is the check for a structure that is not what the standard has.

@@ -75,7 +75,7 @@ func TestSimKeepsItsAuthorityInAFolder(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "keys", "citizen.p12")); err != nil {
 		t.Error(err)
 	}
-	_, base, stop = startSim(t, "-data", dir, "-url", base)
+	_, _, stop = startSim(t, "-data", dir, "-url", base)
 	again, err := os.ReadFile(filepath.Join(dir, "root.pem"))
 	if err != nil || !bytes.Equal(again, root) {
 		t.Errorf("another authority after a restart: %v", err)

@@ -33,7 +33,7 @@ func (s spec) resolve(v any) map[string]any {
 		}
 		var at any = map[string]any(s)
 		for _, part := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
-			at, _ = at.(map[string]any)[part]
+			at = at.(map[string]any)[part]
 		}
 		m, _ = at.(map[string]any)
 		if m == nil {

@@ -20,6 +20,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/mappings"
+	"kopir/wsdl"
 )
 
 // scripted is a bridge that does what a test says; a method without a script
@@ -569,7 +570,7 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 }
 
 func TestContractCarriesTheRequestsOwnAddress(t *testing.T) {
-	b := setup(t, func(o *Options) { o.Proxies = []string{"192.0.2.0/24"} })
+	b := setup(t, func(o *Options) { o.Proxies, o.Contract = []string{"192.0.2.0/24"}, wsdl.Serve })
 	for name, c := range map[string]struct {
 		path, host, remote string
 		headers            []string
@@ -582,6 +583,7 @@ func TestContractCarriesTheRequestsOwnAddress(t *testing.T) {
 		"proxy's header":    {"/shep/sync?wsdl", "inner", "192.0.2.7:5", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "kopir.test, inner"}, "https://kopir.test/shep/sync", 200},
 		"markup as host":    {"/shep/sync?wsdl", "\"><x", "198.51.100.1:5", nil, "http://127.0.0.1:1/shep/sync", 200},
 		"by name":           {"/shep/async?wsdl=SyncChannel.wsdl", "kopir.test", "198.51.100.1:5", nil, "http://kopir.test/shep/async", 200},
+		"without suffix":    {"/shep/async?wsdl=AsyncChannelClient", "kopir.test", "198.51.100.1:5", nil, "changeMassageStatusNotification", 200},
 		"no such":           {"/shep/sync?xsd=../../etc/passwd", "kopir.test", "198.51.100.1:5", nil, "no such document", 404},
 		"nothing asked":     {"/shep/sync", "kopir.test", "198.51.100.1:5", nil, "POST a message", 405},
 	} {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,6 +12,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
+	"kopir/wsdl"
 )
 
 // soapDoor is one address of SOAP messages: POST takes a message, GET serves
@@ -25,8 +25,8 @@ type soapDoor struct {
 }
 
 var soapDoors = []soapDoor{
-	{gateway.SyncDoor, "/shep/sync", "SyncChannel.wsdl", soap.SyncSendMessage},
-	{gateway.AsyncDoor, "/shep/async", "AsyncChannel.wsdl", soap.AsyncSendMessage},
+	{gateway.SyncDoor, "/shep/sync", wsdl.SyncChannel, soap.SyncSendMessage},
+	{gateway.AsyncDoor, "/shep/async", wsdl.AsyncChannel, soap.AsyncSendMessage},
 }
 
 func (s *Server) mountSOAP(r gin.IRouter) {
@@ -93,26 +93,15 @@ func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
 // serveContract answers GET …?wsdl, …?wsdl=NAME and …?xsd=NAME with the
 // caller's own address in it.
 func (s *Server) serveContract(c *gin.Context, d soapDoor) {
-	name := ""
-	for k, v := range c.Request.URL.Query() {
-		switch strings.ToLower(k) {
-		case "wsdl":
-			name = v[0]
-			if name == "" {
-				name = d.contract
-			}
-		case "xsd":
-			name = v[0]
-		}
-	}
-	if name == "" {
+	if c.Request.URL.RawQuery == "" {
 		c.Header("Allow", "POST")
 		c.Data(http.StatusMethodNotAllowed, "text/plain; charset=utf-8",
 			[]byte("This is a SOAP 1.1 address: POST a message here; GET "+d.path+"?wsdl shows the contract.\n"))
 		return
 	}
+	name, ok := wsdl.Asked(c.Request.URL.RawQuery, d.contract)
 	doc, err := s.contract(name, s.ownAddress(c.Request)+d.path)
-	if err != nil {
+	if !ok || err != nil {
 		c.Data(http.StatusNotFound, "text/plain; charset=utf-8", fmt.Appendf(nil, "There is no such document; GET %s?wsdl names all of them.\n", d.path))
 		return
 	}

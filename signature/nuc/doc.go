@@ -1,4 +1,4 @@
-// Package nuc reads certificates of the national profile (НУЦ РК), says whom
+// Package nuc reads certificates of the national profile (NUC RK), says whom
 // and what they are for, and builds their chains to configured roots.
 //
 // Rules kept: DER only, every fault named with its field and offset; a field

@@ -186,7 +186,7 @@ func keyword(oid string) string {
 }
 
 // writeEscaped escapes what would end or change a value. For people, quotes
-// stay as they are: АО "ТЕСТ" reads better than АО \"ТЕСТ\", and nothing reads it back.
+// stay as they are: AO "TEST" reads better than AO \"TEST\", and nothing reads it back.
 func writeEscaped(b *strings.Builder, s string, strict bool) {
 	for i, r := range s {
 		switch {

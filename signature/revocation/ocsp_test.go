@@ -71,7 +71,7 @@ func TestOCSPRefusals(t *testing.T) {
 		{"from the future", sigtest.OCSPOptions{ThisUpdate: w.clock().Add(time.Hour), Good: true}, nil, "future"},
 		{"too old", sigtest.OCSPOptions{ThisUpdate: w.clock().Add(-25 * time.Hour), Good: true}, nil, "ended"},
 		{"past its nextUpdate", sigtest.OCSPOptions{ThisUpdate: w.clock().Add(-2 * time.Hour), NextUpdate: w.clock().Add(-time.Hour), Good: true}, nil, "ended"},
-		{"HTTP error", sigtest.OCSPOptions{}, func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "down", 503) }, "503"},
+		{"HTTP error", sigtest.OCSPOptions{}, func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "down", http.StatusServiceUnavailable) }, "503"},
 		{"garbage", sigtest.OCSPOptions{}, func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte("<html>ok</html>")) }, "OCSP response"},
 		{"empty", sigtest.OCSPOptions{}, func(http.ResponseWriter, *http.Request) {}, "OCSP response"},
 		{"endless", sigtest.OCSPOptions{}, func(rw http.ResponseWriter, _ *http.Request) { rw.Write(make([]byte, revocation.MaxOCSP+1)) }, "more than"},

@@ -8,7 +8,6 @@ import (
 )
 
 var (
-	oidKeyUsage    = asn1.ObjectIdentifier{2, 5, 29, 15}
 	oidEKU         = asn1.ObjectIdentifier{2, 5, 29, 37}
 	oidPolicies    = asn1.ObjectIdentifier{2, 5, 29, 32}
 	oidFreshestCRL = asn1.ObjectIdentifier{2, 5, 29, 46}
