@@ -19,6 +19,8 @@ type Incoming struct {
 	Door   Door
 	Raw    []byte
 	Remote string // address of the peer, for the log
+	// Request is the door's id of the request, for the log.
+	Request string
 }
 
 // Reply is what goes back, byte for byte: always an envelope.

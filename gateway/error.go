@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"kopir/signature/verdict"
 )
@@ -75,7 +76,10 @@ func (e *Error) Error() string {
 		s += ": " + e.Say
 	}
 	if e.Cause != nil {
-		s += ": " + e.Cause.Error()
+		// The sentence is often that of the cause: once is enough.
+		if cause := e.Cause.Error(); e.Say == "" || !strings.HasSuffix(cause, e.Say) {
+			s += ": " + cause
+		}
 	}
 	return s
 }

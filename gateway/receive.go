@@ -56,7 +56,7 @@ var steps = []struct {
 func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
 	sum := sha256.Sum256(in.Raw)
 	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
-	m.trail = trail{door: in.Door, remote: in.Remote, bytes: len(in.Raw)}
+	m.trail = trail{door: in.Door, remote: in.Remote, request: in.Request, bytes: len(in.Raw)}
 	err := b.walk(ctx, m)
 	if err != nil {
 		m.trail.outcome = "fault"

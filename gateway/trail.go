@@ -13,6 +13,7 @@ import (
 type trail struct {
 	door        Door
 	remote      string
+	request     string
 	operation   string
 	sender      string
 	service     string
@@ -33,6 +34,9 @@ func (b *Bridge) logTrail(t *trail, took time.Duration, err error) {
 	}
 	if t.application != "" {
 		fields = append(fields, zap.String("application", t.application))
+	}
+	if t.request != "" {
+		fields = append(fields, zap.String("request", t.request))
 	}
 	if t.remote != "" {
 		fields = append(fields, zap.String("remote", t.remote))

@@ -13,11 +13,13 @@ import (
 // hash only.
 func runAPIKey(_ context.Context, args []string, s stdio) int {
 	f := flag.NewFlagSet("apikey", flag.ContinueOnError)
-	f.SetOutput(s.err)
 	name := f.String("name", "", "`NAME` of the system or person that will hold the key")
 	role := f.String("role", "", "`ROLE`: reader, specialist, official or admin")
-	if f.Parse(args) != nil {
-		return exitUsage
+	f.Usage = func() {
+		usageOf(f, "-name NAME -role ROLE", "Makes a key of the REST door: the key on standard output, its entry for the configuration on standard error.")
+	}
+	if code, ok := parseFlags(f, args, s); !ok {
+		return code
 	}
 	if *name == "" || f.NArg() > 0 {
 		s.complain("apikey needs -name NAME -role ROLE and nothing else")

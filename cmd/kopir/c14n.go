@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -24,21 +22,15 @@ var c14nMethods = map[string]xmltree.Method{
 // an identifier that is borne by none or by several is wrong use; both status 2.
 func runC14N(_ context.Context, args []string, s stdio) int {
 	flags := flag.NewFlagSet("c14n", flag.ContinueOnError)
-	flags.SetOutput(s.err)
 	method := flags.String("method", "exclusive", "`METHOD` of canonicalisation: 1.0, 1.1 or exclusive")
 	comments := flags.Bool("comments", false, "keep comments")
 	prefixes := flags.String("prefixes", "", "InclusiveNamespaces `LIST` of the exclusive method: prefixes, and #default")
 	id := flags.String("id", "", "only the element that bears this `ID`: wsu:Id, wsse:Id, xml:id, Id, ID or id")
 	flags.Usage = func() {
-		fmt.Fprintln(s.err, "usage: kopir c14n [flags] FILE|-")
-		fmt.Fprintln(s.err, "Prints the canonical form of an XML document, or of one element of it.")
-		flags.PrintDefaults()
+		usageOf(flags, "[flags] FILE|-", "Prints the canonical form of an XML document, or of one element of it.")
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitPassed
-		}
-		return exitUsage
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return code
 	}
 	kind, known := c14nMethods[*method]
 	given := map[string]bool{}

@@ -62,7 +62,7 @@ here; 2 if a file cannot be read or opened.
 			usage(s.out)
 			return exitPassed
 		}
-		s.complain("cert: %v", err)
+		s.complain("cert: %v; `kopir cert -h` explains the flags", err)
 		return exitUsage
 	}
 	if flags.NArg() == 0 {

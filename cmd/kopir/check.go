@@ -11,9 +11,9 @@ import (
 // runCheck prints every fault of a configuration and of what it names.
 // Exit status: 0 none, 1 some, 2 the file cannot be read or wrong use.
 func runCheck(ctx context.Context, args []string, s stdio) int {
-	file, ok := configFlag("check", args, s)
+	file, code, ok := configFlag("check", "Tells every fault of a configuration and of the keys, certificates, mappings and databases that it names.", args, s)
 	if !ok {
-		return exitUsage
+		return code
 	}
 	l, faults := loadConfig(file)
 	if l == nil {
@@ -54,20 +54,20 @@ func plural(n int) string {
 }
 
 // configFlag reads the flags of the verbs that take a configuration alone.
-func configFlag(verb string, args []string, s stdio) (string, bool) {
+func configFlag(verb, does string, args []string, s stdio) (file string, code int, ok bool) {
 	f := flag.NewFlagSet(verb, flag.ContinueOnError)
-	f.SetOutput(s.err)
-	file := f.String("config", "", "`FILE` with the configuration; testdata/config/kopir.yaml is a commented example")
-	if f.Parse(args) != nil {
-		return "", false
+	path := f.String("config", "", "`FILE` with the configuration; testdata/config/kopir.yaml is a commented example")
+	f.Usage = func() { usageOf(f, "-config FILE", does) }
+	if code, ok := parseFlags(f, args, s); !ok {
+		return "", code, false
 	}
 	switch {
-	case *file == "":
+	case *path == "":
 		s.complain("%s needs -config FILE", verb)
 	case f.NArg() > 0:
 		s.complain("%s takes no arguments beside its flags", verb)
 	default:
-		return *file, true
+		return *path, exitPassed, true
 	}
-	return "", false
+	return "", exitUsage, false
 }

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, s stdio) int {
 		usage(s.err)
 		return exitUsage
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" || args[0] == "-help" {
+	if args[0] == "help" || isHelp(args[0]) {
 		usage(s.out)
 		return exitPassed
 	}

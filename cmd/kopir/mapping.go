@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -43,12 +42,13 @@ type mappingRun struct {
 // runMapping shows and checks service descriptions. Status: 0 in order, 1
 // faults were found, 2 wrong use or unreadable input.
 func runMapping(_ context.Context, args []string, s stdio) int {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+	if len(args) == 0 {
 		mappingUsage(s.err)
-		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
-			return exitPassed
-		}
 		return exitUsage
+	}
+	if isHelp(args[0]) {
+		mappingUsage(s.out)
+		return exitPassed
 	}
 	for _, v := range mappingVerbs {
 		if v.name == args[0] {
@@ -70,7 +70,6 @@ func mappingUsage(w io.Writer) {
 func (v mappingVerb) start(args []string, s stdio) int {
 	m := &mappingRun{stdio: s}
 	flags := flag.NewFlagSet("mapping "+v.name, flag.ContinueOnError)
-	flags.SetOutput(s.err)
 	flags.StringVar(&m.dir, "dir", "", "`FOLDER` with your own descriptions, read over the built-in ones")
 	lang := flags.String("lang", "", "language: ru, kk or en (default by LANG)")
 	at := ""
@@ -82,14 +81,10 @@ func (v mappingVerb) start(args []string, s stdio) int {
 		flags.StringVar(&at, "at", "", "time of receipt, `RFC3339` (default: now)")
 	}
 	flags.Usage = func() {
-		fmt.Fprintf(s.err, "usage: kopir mapping %s [flags] %s\n%s.\n", v.name, v.arguments, v.summary)
-		flags.PrintDefaults()
+		usageOf(flags, strings.TrimSpace("[flags] "+v.arguments), v.summary+".")
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitPassed
-		}
-		return exitUsage
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return code
 	}
 	m.args = flags.Args()
 	if want := len(strings.Fields(v.arguments)); len(m.args) != want {

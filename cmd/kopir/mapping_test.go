@@ -117,7 +117,7 @@ func TestMappingWrongUse(t *testing.T) {
 			t.Errorf("%v: %d %q %q", args, code, out, errs)
 		}
 	}
-	if code, _, errs := runMappingVerb(t, "", nil, "-h"); code != exitPassed || !strings.Contains(errs, "check") {
-		t.Errorf("help: %d %s", code, errs)
+	if code, out, _ := runMappingVerb(t, "", nil, "-h"); code != exitPassed || !strings.Contains(out, "check") {
+		t.Errorf("help: %d %s", code, out)
 	}
 }

@@ -64,12 +64,18 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		}
 	}()
 	for _, c := range []storeConfig{l.Store, l.Local} {
-		if err := os.MkdirAll(filepath.Dir(l.path(c.Path)), 0o700); err != nil {
+		if err := privateFile(l.path(c.Path)); err != nil {
 			return n, err
 		}
 	}
 	if n.store, err = store.OpenSQLite(ctx, l.path(l.Store.Path)); err != nil {
 		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
+	}
+	// A SQLite database has one bridge: leases in it are those of a process that died.
+	if cut, err := n.store.ReleaseAll(ctx); err != nil {
+		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
+	} else if cut > 0 {
+		log.Warn("deliveries that were cut off are sent again", zap.Int64("deliveries", cut))
 	}
 	if n.local, err = mio.OpenSQLite(ctx, l.path(l.Local.Path), m.set); err != nil {
 		return n, fmt.Errorf("local.path %s: %w", l.Local.Path, err)
@@ -118,6 +124,19 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	n.server, err = n.newServer(m)
 	return n, err
+}
+
+// privateFile makes a database file, where there is none, that only this user
+// can read; SQLite gives its other files the same rights.
+func privateFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func (n *node) newServer(m *materials) (*server.Server, error) {

@@ -23,13 +23,16 @@ import (
 // Exit status: 0 done, 1 the bridge refused or cannot be reached, 2 wrong use.
 func runOutbox(ctx context.Context, args []string, s stdio) int {
 	actions := map[string]func(context.Context, *outboxCall, stdio) error{"list": listOutbox, "retry": retryOutbox, "drop": dropOutbox}
+	if len(args) == 1 && isHelp(args[0]) {
+		io.WriteString(s.out, "usage: kopir outbox list|retry|drop [flags] [ID...]\n`kopir outbox list -h` and the like explain them.\n")
+		return exitPassed
+	}
 	if len(args) == 0 || actions[args[0]] == nil {
 		s.complain("outbox needs one of list, retry, drop; `kopir outbox list -h` shows the flags")
 		return exitUsage
 	}
 	c := &outboxCall{action: args[0]}
 	f := flag.NewFlagSet("outbox "+c.action, flag.ContinueOnError)
-	f.SetOutput(s.err)
 	f.StringVar(&c.base, "url", "http://127.0.0.1:8080", "`ADDRESS` of the running bridge")
 	keyFile := f.String("key-file", "", "`FILE` with the API key on its first line; default: the variable KOPIR_KEY")
 	switch c.action {
@@ -40,8 +43,12 @@ func runOutbox(ctx context.Context, args []string, s stdio) int {
 	case "drop":
 		f.StringVar(&c.reason, "reason", "", "`WHY` it is given up; kept with the delivery")
 	}
-	if f.Parse(args[1:]) != nil {
-		return exitUsage
+	f.Usage = func() {
+		usageOf(f, map[string]string{"list": "[flags]", "retry": "[flags] ID...", "drop": "-reason WHY [flags] ID..."}[c.action],
+			"Shows and settles deliveries through the REST door of a running bridge.")
+	}
+	if code, ok := parseFlags(f, args[1:], s); !ok {
+		return code
 	}
 	c.ids = f.Args()
 	if err := c.check(*keyFile, s.env); err != nil {

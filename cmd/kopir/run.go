@@ -28,13 +28,15 @@ import (
 // was not, 2 wrong use.
 func runRun(ctx context.Context, args []string, s stdio) int {
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
-	f.SetOutput(s.err)
 	data := f.String("data", "", "`DIR` for databases, keys and the log; a second run on it continues. Default: a temporary folder")
 	addr := f.String("addr", "127.0.0.1:8080", "`ADDRESS` of the bridge; the simulator takes the port ten above it")
 	once := f.Bool("once", false, "end after the story; exit status 0 only if every step was seen to happen")
-	language := f.String("lang", "", "ru, kk or en. Default: that of the locale")
-	if f.Parse(args) != nil {
-		return exitUsage
+	language := f.String("lang", "", "`LANG`: ru, kk or en. Default: that of the locale")
+	f.Usage = func() {
+		usageOf(f, "[flags]", "Plays the main job before your eyes, with bridge and simulator in one process, then stays up until Ctrl+C.")
+	}
+	if code, ok := parseFlags(f, args, s); !ok {
+		return code
 	}
 	lang, err := langOf(*language, s.env)
 	if err != nil || f.NArg() > 0 {

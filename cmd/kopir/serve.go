@@ -14,9 +14,9 @@ import (
 // runServe runs the bridge alone until it is told to stop (SIGTERM, SIGINT).
 // Exit status: 0 stopped as told, 1 it could not run, 2 wrong use.
 func runServe(ctx context.Context, args []string, s stdio) int {
-	file, ok := configFlag("serve", args, s)
+	file, code, ok := configFlag("serve", "Runs the bridge until it is told to stop by SIGTERM or SIGINT.", args, s)
 	if !ok {
-		return exitUsage
+		return code
 	}
 	l, faults := loadConfig(file)
 	if l == nil {

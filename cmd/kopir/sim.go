@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -20,7 +19,6 @@ import (
 // runSim serves the simulator until it is interrupted.
 func runSim(ctx context.Context, args []string, s stdio) int {
 	flags := flag.NewFlagSet("sim", flag.ContinueOnError)
-	flags.SetOutput(s.err)
 	addr := flags.String("addr", "127.0.0.1:8090", "listen on `HOST:PORT`; port 0 takes a free one")
 	url := flags.String("url", "", "base `URL` under which others reach it, when that is not http://ADDR")
 	data := flags.String("data", "", "write root, chain and everybody's keys into `DIR`, and keep the same authority there from start to start")
@@ -30,16 +28,12 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	fresh := flags.Bool("fresh-keys", false, "make new RSA keys instead of the public test keys; other ones at every start")
 	verbose := flags.Bool("v", false, "log deliveries on standard error")
 	flags.Usage = func() {
-		fmt.Fprintln(s.err, "usage: kopir sim [flags]")
-		fmt.Fprintln(s.err, "Gateway, portal, service centre, register of natural persons and certification authority on one")
-		fmt.Fprintln(s.err, "address, for tests. GET /sim/ explains how to steer it. Its keys are public: trust them nowhere else.")
-		flags.PrintDefaults()
+		usageOf(flags, "[flags]",
+			"Gateway, portal, service centre, register of natural persons and certification authority on one",
+			"address, for tests. GET /sim/ explains how to steer it. Its keys are public: trust them nowhere else.")
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitPassed
-		}
-		return exitUsage
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return code
 	}
 	if flags.NArg() > 0 {
 		s.complain("sim: takes flags only, not %q", flags.Arg(0))

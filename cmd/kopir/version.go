@@ -10,6 +10,10 @@ import (
 // runVersion prints the module version, the revision it was built from where
 // the toolchain recorded one, and the Go release.
 func runVersion(_ context.Context, args []string, s stdio) int {
+	if len(args) == 1 && isHelp(args[0]) {
+		fmt.Fprintln(s.out, "usage: kopir version\nPrints which build this is.")
+		return exitPassed
+	}
 	if len(args) != 0 {
 		s.complain("version takes no arguments")
 		return exitUsage

@@ -54,8 +54,12 @@ type Keys struct {
 // NewKeys is an empty set: it lets nobody in.
 func NewKeys() *Keys { return &Keys{byHash: map[[sha256.Size]byte]Principal{}} }
 
-// keyPrefix makes a leaked key recognisable to secret scanners.
-const keyPrefix = "kopir_"
+// keyPrefix makes a leaked key recognisable to secret scanners; a key has its
+// 32 random octets in base64 behind it.
+const (
+	keyPrefix = "kopir_"
+	keyLength = len(keyPrefix) + 43
+)
 
 // NewKey makes a key and its hash. The key is shown once and kept nowhere.
 func NewKey() (key, hash string) {
@@ -100,6 +104,10 @@ func (k *Keys) find(h http.Header) (Principal, bool) {
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return Principal{}, false
 	}
-	p, ok := k.byHash[sha256.Sum256([]byte(strings.TrimSpace(key)))]
+	key = strings.TrimSpace(key)
+	if !strings.HasPrefix(key, keyPrefix) || len(key) != keyLength {
+		return Principal{}, false // not made by NewKey: somebody's own word, which can be guessed
+	}
+	p, ok := k.byHash[sha256.Sum256([]byte(key))]
 	return p, ok
 }

@@ -14,6 +14,8 @@ const (
 	keyRequestID = "kopir.request"
 	keyFields    = "kopir.fields"
 	keyPrincipal = "kopir.principal"
+	keyTold      = "kopir.told"   // the bridge wrote the line of this message
+	keyTheirs    = "kopir.theirs" // a status of 500 that SOAP wants for the sender's own fault
 )
 
 // requestID is the id of this request: in the log, in problem documents.
@@ -35,7 +37,8 @@ func addFields(c *gin.Context, fields ...zap.Field) {
 }
 
 // logRequests writes one line a request: which door, how it ended, how long
-// it took. No bodies, no query strings, no headers.
+// it took. No bodies, no query strings, no headers. A message that came as far
+// as the bridge has its line from there; ours is for those who debug.
 func (s *Server) logRequests(c *gin.Context) {
 	start := time.Now()
 	var id [8]byte
@@ -69,10 +72,12 @@ func (s *Server) logRequests(c *gin.Context) {
 		fields = append(fields, more.([]zap.Field)...)
 	}
 	switch {
-	case status >= 500 && !routine(route):
-		s.log.Error("request", fields...)
-	case routine(route):
+	case routine(route) || c.GetBool(keyTold):
 		s.log.Debug("request", fields...)
+	case c.GetBool(keyTheirs):
+		s.log.Warn("request", fields...)
+	case status >= 500:
+		s.log.Error("request", fields...)
 	default:
 		s.log.Info("request", fields...)
 	}

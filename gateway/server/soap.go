@@ -47,7 +47,8 @@ func (s *Server) receive(c *gin.Context, d soapDoor) {
 		return
 	}
 	addFields(c, zap.Int("bytes", len(raw)))
-	reply := s.doors.Receive(c.Request.Context(), gateway.Incoming{Door: d.door, Raw: raw, Remote: c.ClientIP()})
+	reply := s.doors.Receive(c.Request.Context(), gateway.Incoming{Door: d.door, Raw: raw, Remote: c.ClientIP(), Request: requestID(c)})
+	c.Set(keyTold, true)
 	if reply.Code != "" {
 		addFields(c, zap.String("code", string(reply.Code)))
 		s.metrics.faults.WithLabelValues("soap", string(reply.Code)).Inc()
@@ -76,6 +77,7 @@ func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
 	case codeBadRequest:
 		public = string(gateway.Malformed)
 	}
+	c.Set(keyTheirs, code == "Client")
 	for k, v := range f.header {
 		c.Header(k, v)
 	}

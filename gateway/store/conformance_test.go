@@ -50,6 +50,7 @@ var suite = []struct {
 	{"deliveries keep their order", order},
 	{"a dead delivery holds its own line only", dead},
 	{"a late settler changes nothing", lateSettler},
+	{"deliveries of a process that died", released},
 	{"due times ripen", ripen},
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
@@ -401,6 +402,25 @@ func lateSettler(t *testing.T, s *Store) {
 	}
 	quick[0].State = gateway.Done
 	commit(t, s, gateway.Change{Deliveries: quick})
+}
+
+// released: what a dead process had claimed goes at once, and what that process
+// would still settle changes nothing.
+func released(t *testing.T, s *Store) {
+	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("a1", "A", gateway.ToPortal, t0), delivery("b1", "B", gateway.ToPortal, t0)}})
+	_, cut := claim(t, s, gateway.ToPortal, t0)
+	cut[1].State = gateway.Done
+	commit(t, s, gateway.Change{Deliveries: cut[1:]})
+	if n, err := s.ReleaseAll(t.Context()); n != 1 || err != nil {
+		t.Fatalf("released %d, %v", n, err)
+	}
+	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(time.Second)); !slices.Equal(ids, []string{"a1"}) {
+		t.Errorf("after the release: %v", ids)
+	}
+	cut[0].State = gateway.Done
+	if err := s.Commit(t.Context(), gateway.Change{Deliveries: cut[:1]}); !errors.Is(err, gateway.ErrLease) {
+		t.Errorf("settled without its lease: %v", err)
+	}
 }
 
 func ripen(t *testing.T, s *Store) {

@@ -82,6 +82,20 @@ func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, le
 	return got, nil
 }
 
+// ReleaseAll ends every lease. It is for a bridge that starts alone on its
+// database: what is leased there was on its way when the last process died, and
+// need not wait for the end of the lease.
+func (s *Store) ReleaseAll(ctx context.Context) (n int64, err error) {
+	err = s.writer.write(ctx, func(t *tx) error {
+		n, err = t.exec(`UPDATE outbox SET lease = 0 WHERE state = 'queued' AND lease > 0`)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: release: %w", err)
+	}
+	return n, nil
+}
+
 // NextDelivery is when something can be tried again on a route.
 func (s *Store) NextDelivery(ctx context.Context, route gateway.Route) (time.Time, error) {
 	var at sql.NullInt64
