@@ -23,7 +23,6 @@ import (
 	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/revocation"
-	"kopir/wsdl"
 )
 
 // node is a running bridge: everything that `kopir serve` wires together.
@@ -152,7 +151,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	}
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(m.set) }, Texts: m.set.Texts,
-		Keys: keys, Replays: n.store, Contract: wsdl.Serve, Log: n.log, Clock: time.Now,
+		Keys: keys, Replays: n.store, Log: n.log, Clock: time.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,

@@ -40,9 +40,6 @@ type Options struct {
 	Texts    *mappings.Texts
 	Keys     *Keys
 	Replays  Replays
-	// Contract gives a WSDL or schema by its file name, with the address of
-	// the door written into it.
-	Contract func(name, address string) ([]byte, error)
 	Log      *zap.Logger
 	Clock    func() time.Time
 	Limits   Limits
@@ -60,7 +57,6 @@ type Server struct {
 	texts     *mappings.Texts
 	keys      *Keys
 	replays   Replays
-	contract  func(name, address string) ([]byte, error)
 	log       *zap.Logger
 	clock     func() time.Time
 	limits    Limits
@@ -76,7 +72,7 @@ type Server struct {
 
 // New wires the doors.
 func New(o Options) (*Server, error) {
-	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Contract == nil || o.Log == nil || o.Clock == nil {
+	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Log == nil || o.Clock == nil {
 		return nil, errors.New("server: an option is missing")
 	}
 	if o.Limits.Body <= 0 || o.Limits.Request <= 0 || o.Limits.Concurrent <= 0 {
@@ -88,7 +84,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		doors: o.Doors, services: o.Services, texts: o.Texts, keys: o.Keys, replays: o.Replays,
-		contract: o.Contract, log: o.Log, clock: o.Clock, limits: o.Limits,
+		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),
 	}

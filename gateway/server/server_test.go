@@ -21,7 +21,6 @@ import (
 
 	"kopir/gateway"
 	"kopir/mappings"
-	"kopir/wsdl"
 )
 
 // scripted is a bridge that does what a test says; a method without a script
@@ -128,13 +127,7 @@ func setup(t *testing.T, change ...func(*Options)) *bench {
 	o := Options{
 		Doors: b.doors, Texts: testTexts(), Keys: keys, Replays: &memory{m: map[string]*remembered{}},
 		Services: func() []Service { return nil },
-		Contract: func(name, address string) ([]byte, error) {
-			if name != "SyncChannel.wsdl" {
-				return nil, fmt.Errorf("no %s", name)
-			}
-			return []byte("<definitions location=\"" + address + "\"/>"), nil
-		},
-		Log: zap.New(core), Clock: func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) },
+		Log:      zap.New(core), Clock: func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) },
 		Limits: Limits{Body: 1 << 16, Request: time.Second, Concurrent: 2, Wait: 10 * time.Millisecond},
 	}
 	for _, f := range change {
@@ -554,6 +547,18 @@ func TestSOAPDoorAnswersEverything(t *testing.T) {
 	}
 }
 
+func TestWorkOnARequestHasAnEnd(t *testing.T) {
+	b := setup(t, func(o *Options) { o.Limits.Request = 20 * time.Millisecond })
+	b.doors.receive = func(ctx context.Context, _ gateway.Incoming) gateway.Reply {
+		<-ctx.Done()
+		return gateway.Reply{Bytes: []byte("<late/>"), Status: 500, Code: gateway.TryLater, RetryAfter: 1500 * time.Millisecond}
+	}
+	w := b.call("", httptest.NewRequest("POST", "/shep/sync", strings.NewReader("x")))
+	if w.Code != 500 || w.Header().Get("Retry-After") != "2" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
 func TestOverloadIsToldAtOnce(t *testing.T) {
 	b := setup(t)
 	at, release := make(chan bool, 2), make(chan bool)
@@ -584,7 +589,7 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 }
 
 func TestContractCarriesTheRequestsOwnAddress(t *testing.T) {
-	b := setup(t, func(o *Options) { o.Proxies, o.Contract = []string{"192.0.2.0/24"}, wsdl.Serve })
+	b := setup(t, func(o *Options) { o.Proxies = []string{"192.0.2.0/24"} })
 	for name, c := range map[string]struct {
 		path, host, remote string
 		headers            []string
@@ -599,6 +604,7 @@ func TestContractCarriesTheRequestsOwnAddress(t *testing.T) {
 		"by name":           {"/shep/async?wsdl=SyncChannel.wsdl", "kopir.test", "198.51.100.1:5", nil, "http://kopir.test/shep/async", 200},
 		"without suffix":    {"/shep/async?wsdl=AsyncChannelClient", "kopir.test", "198.51.100.1:5", nil, "changeMassageStatusNotification", 200},
 		"no such":           {"/shep/sync?xsd=../../etc/passwd", "kopir.test", "198.51.100.1:5", nil, "no such document", 404},
+		"a schema":          {"/shep/sync?xsd=shep-common.xsd", "kopir.test", "198.51.100.1:5", nil, "http://bip.bee.kz/common/v10/Types", 200},
 		"nothing asked":     {"/shep/sync", "kopir.test", "198.51.100.1:5", nil, "POST a message", 405},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -92,8 +92,8 @@ func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
 	c.Abort()
 }
 
-// serveContract answers GET …?wsdl, …?wsdl=NAME and …?xsd=NAME with the
-// caller's own address in it.
+// serveContract answers GET …?wsdl, …?wsdl=AsyncChannelClient and the like, and
+// …?xsd=NAME, with the caller's own address in it.
 func (s *Server) serveContract(c *gin.Context, d soapDoor) {
 	if c.Request.URL.RawQuery == "" {
 		c.Header("Allow", "POST")
@@ -102,7 +102,7 @@ func (s *Server) serveContract(c *gin.Context, d soapDoor) {
 		return
 	}
 	name, ok := wsdl.Asked(c.Request.URL.RawQuery, d.contract)
-	doc, err := s.contract(name, s.ownAddress(c.Request)+d.path)
+	doc, err := wsdl.Serve(name, s.ownAddress(c.Request)+d.path)
 	if !ok || err != nil {
 		c.Data(http.StatusNotFound, "text/plain; charset=utf-8", fmt.Appendf(nil, "There is no such document; GET %s?wsdl names all of them.\n", d.path))
 		return
