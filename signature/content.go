@@ -9,10 +9,11 @@ type Content struct {
 	name   string
 }
 
-// Bytes are the digested octets, canonical XML in UTF-8. They must not be changed.
+// Bytes are the digested octets, canonical XML in UTF-8, or what a CMS message
+// signs, whatever that is. They must not be changed.
 func (c Content) Bytes() []byte { return c.octets }
 
-// Name is {namespace}local of the outermost element.
+// Name is {namespace}local of the outermost element; of CMS, the content type.
 func (c Content) Name() string { return c.name }
 
 // Tree reads the digested octets. Comments, namespaces in scope and all else

@@ -3,6 +3,7 @@ package signature
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"kopir/signature/algorithm"
 	"kopir/signature/nuc"
@@ -235,8 +236,14 @@ func (v *Verifier) findKey(sig *xmlSignature, t task, out *SignatureVerdict) (al
 // checkSigner asks everything about the signer that is left once the value
 // is right: chain, dates, usage, person, and last of all revocation.
 func (v *Verifier) checkSigner(ctx context.Context, out *SignatureVerdict, want Want) {
+	chain := v.checkPerson(out, want, want.At)
+	v.checkStatus(ctx, out, chain, want.At)
+}
+
+// checkPerson is what of it needs no network, at a time of judgement.
+func (v *Verifier) checkPerson(out *SignatureVerdict, want Want, at time.Time) []*nuc.Certificate {
 	c := out.Certificate
-	chain, checks := v.trust().ChainWith(c, out.others, want.At)
+	chain, checks := v.trust().ChainWith(c, out.others, at)
 	out.Checks = append(out.Checks, checks...)
 	out.Checks = append(out.Checks, c.CheckUsage())
 	if want.IIN != "" {
@@ -245,6 +252,12 @@ func (v *Verifier) checkSigner(ctx context.Context, out *SignatureVerdict, want 
 	if want.BIN != "" {
 		out.Checks = append(out.Checks, sameNumber(verdict.CheckBIN, verdict.BINMismatch, "BIN", c.Subject.BIN, want.BIN))
 	}
+	return chain
+}
+
+// checkStatus asks whether the signer's certificate is revoked, if nothing
+// else has failed.
+func (v *Verifier) checkStatus(ctx context.Context, out *SignatureVerdict, chain []*nuc.Certificate, at time.Time) {
 	if v.Revoke == RevokeOff {
 		out.Checks = append(out.Checks, verdict.Check{Name: verdict.CheckRevocation, Skipped: true, Detail: "not asked for"})
 		return
@@ -252,10 +265,10 @@ func (v *Verifier) checkSigner(ctx context.Context, out *SignatureVerdict, want 
 	if outcome, _ := verdict.Sum(out.Checks); outcome != verdict.Passed {
 		return // nothing that a network could add would make it pass
 	}
-	out.Checks = append(out.Checks, v.checkRevocation(ctx, chain, want)...)
+	out.Checks = append(out.Checks, v.checkRevocation(ctx, chain, at)...)
 }
 
-func (v *Verifier) checkRevocation(ctx context.Context, chain []*nuc.Certificate, want Want) []verdict.Check {
+func (v *Verifier) checkRevocation(ctx context.Context, chain []*nuc.Certificate, at time.Time) []verdict.Check {
 	if v.Revocation == nil {
 		return []verdict.Check{verdict.Unsure(verdict.CheckRevocation, verdict.TryLater, "no source of revocation information is configured")}
 	}
@@ -268,7 +281,7 @@ func (v *Verifier) checkRevocation(ctx context.Context, chain []*nuc.Certificate
 	}
 	var out []verdict.Check
 	for i := 0; i < last; i++ {
-		check := v.Revocation.Check(ctx, chain[i], chain[i+1], want.At)
+		check := v.Revocation.Check(ctx, chain[i], chain[i+1], at)
 		out = append(out, check)
 		if check.Outcome != verdict.Passed {
 			break

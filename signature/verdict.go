@@ -26,11 +26,13 @@ type SignatureVerdict struct {
 	Algorithm   string           // identifier of the signature algorithm; empty if it could not be read
 	Signed      []string         // {namespace}local of each part that a digest was found right for
 	Timestamp   *Timestamp       // WS-Security only; nil if the header has none
+	Stamp       *Stamp           // CMS and time stamps only; nil if there is none over the right bytes
 	Certificate *nuc.Certificate // the signer's; nil if none was found
 	Checks      []verdict.Check
 
-	parts  []part
-	others []*nuc.Certificate // that came beside the signer's; believed only as far as a root vouches for them
+	claimed time.Time // signingTime of CMS: the signer's word
+	parts   []part
+	others  []*nuc.Certificate // that came beside the signer's; believed only as far as a root vouches for them
 }
 
 // Timestamp is what wsu:Timestamp says. Whether that is fresh is for the
@@ -49,10 +51,25 @@ type part struct {
 	name    string
 }
 
-// SignedAt is the time of a signed Timestamp; false if there is none. It is
-// the signer's word, not a proof.
+// Stamp is a time stamp (RFC 3161) over a signature value, or the time stamp
+// that was judged.
+type Stamp struct {
+	At time.Time // UTC
+	// Trusted: a configured root vouches for the authority at that time, so
+	// the signature existed then. Without it the time is anybody's word.
+	Trusted bool
+}
+
+// SignedAt is when the signature was made: the time of a trusted stamp, else
+// what the signer says himself under his signature, which proves nothing.
+// False if neither is there.
 func (s *SignatureVerdict) SignedAt() (time.Time, bool) {
-	if s.Timestamp == nil || !s.Timestamp.Signed || s.Timestamp.Created.IsZero() {
+	switch {
+	case s.Stamp != nil && s.Stamp.Trusted:
+		return s.Stamp.At, true
+	case !s.claimed.IsZero():
+		return s.claimed, true
+	case s.Timestamp == nil || !s.Timestamp.Signed || s.Timestamp.Created.IsZero():
 		return time.Time{}, false
 	}
 	return s.Timestamp.Created, true

@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"signature/der":        {},
 	"signature/nuc":        {"signature/verdict", "signature/algorithm", "signature/der"},
 	"signature/revocation": {"signature/verdict", "signature/algorithm", "signature/der", "signature/nuc"},
+	"signature/cms":        {"signature/der", "signature/nuc"},
 	"signature/keystore":   {"signature/verdict", "signature/algorithm", "signature/gost", "signature/der", "signature/nuc"},
 	"signature/sigtest":    {"signature/*"},
 

@@ -84,6 +84,10 @@ var (
 // SHA256 is the digest that new signatures use with RSA keys.
 func SHA256() *Digest { return sha256Row }
 
+// SHA1 is refused for everything that a signature hangs on; it is here for
+// identifiers that are defined with it.
+func SHA1() *Digest { return sha1Row }
+
 // Sum is the digest of the data; nil if the row is known by name only.
 func (d *Digest) Sum(data []byte) []byte {
 	if d.New == nil {

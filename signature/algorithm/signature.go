@@ -101,6 +101,10 @@ func pkcs1(hash, uri string, d *Digest, h crypto.Hash, arc int) *Signature {
 	}
 }
 
+// OIDPSS names RSA-PSS in ASN.1, where the hash is a parameter. It has no row;
+// a refusal can say what it is.
+var OIDPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+
 // pss has no OID: in ASN.1 the hash is a parameter, and nothing that we read
 // in ASN.1 may be signed with it.
 func pss(hash, word string, d *Digest, h crypto.Hash) *Signature {
@@ -140,6 +144,24 @@ func SignatureByOID(oid asn1.ObjectIdentifier) (*Signature, bool) {
 	for _, s := range signatures {
 		if listed(oid, s.OIDs) {
 			return s, true
+		}
+	}
+	return nil, false
+}
+
+// SignatureByKeyOID finds the row for signatures that CMS names by the
+// algorithm of the key, with the digest beside it (RFC 3370 section 3.2 for
+// RSA; the national library does it with its own keys). False: no such pair.
+func SignatureByKeyOID(oid asn1.ObjectIdentifier, d *Digest) (*Signature, bool) {
+	for _, k := range keys {
+		// The keys of elliptic curves never stand for a signature.
+		if k.kind == KeyEC || !listed(oid, k.oids) {
+			continue
+		}
+		for _, s := range signatures {
+			if s.Key == k.kind && s.Digest == d && s.verify != nil && len(s.OIDs) > 0 {
+				return s, true
+			}
 		}
 	}
 	return nil, false

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -253,6 +254,9 @@ func (c *Certificate) readKey(v der.Value) error {
 	}
 	return nil
 }
+
+// NewAlgorithm names an algorithm without parameters.
+func NewAlgorithm(id asn1.ObjectIdentifier) Algorithm { return Algorithm{OID: id.String(), id: id} }
 
 // ReadAlgorithm reads an AlgorithmIdentifier.
 func ReadAlgorithm(v der.Value) (Algorithm, error) {

@@ -11,7 +11,10 @@ type Extensions struct {
 	HasKeyUsage bool
 	KeyUsage    KeyUsage
 	ExtKeyUsage []string // object identifiers; nil where the extension is absent
-	Policies    []string // object identifiers
+	// ExtKeyUsageCritical: whoever does not look at the purposes must refuse
+	// the certificate. RFC 3161 asks it of time stamping authorities.
+	ExtKeyUsageCritical bool
+	Policies            []string // object identifiers
 
 	HasBasicConstraints bool
 	IsCA                bool
@@ -115,6 +118,7 @@ func (e *Extensions) readOne(x Extension) (known bool, err error) {
 		}
 	case "2.5.29.37":
 		e.ExtKeyUsage, err = readOIDs(x.Value, "extKeyUsage", false)
+		e.ExtKeyUsageCritical = x.Critical
 	case "2.5.29.32":
 		e.Policies, err = readOIDs(x.Value, "certificatePolicies", true)
 	case "2.5.29.19":

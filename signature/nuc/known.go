@@ -50,6 +50,11 @@ func (t *Trust) ByIssuerSerial(issuer string, serial *big.Int) (*Certificate, er
 	if err != nil {
 		return nil, err
 	}
+	return t.ByIssuerNumber(name, serial)
+}
+
+// ByIssuerNumber finds a certificate by its issuer's name and its serial number.
+func (t *Trust) ByIssuerNumber(name Name, serial *big.Int) (*Certificate, error) {
 	if serial == nil || serial.Sign() < 0 {
 		return nil, fmt.Errorf("serial number: %w", ErrUnknownCertificate)
 	}

@@ -29,6 +29,9 @@ func (a Algorithm) Same(b Algorithm) bool {
 	return a.OID == b.OID && bytes.Equal(a.realParams(), b.realParams())
 }
 
+// Plain tells whether the identifier has no parameters, or NULL.
+func (a Algorithm) Plain() bool { return len(a.realParams()) == 0 }
+
 func (a Algorithm) realParams() []byte {
 	if bytes.Equal(a.Params, asn1.NullBytes) {
 		return nil
