@@ -1,14 +1,17 @@
 // Package signature answers three questions about a message: is it signed, by
 // whom, and may we believe it. And it signs.
 //
-// Two shapes are judged. WS-Security (wsse.go): the system's signature in the
+// Four shapes are judged. WS-Security (wsse.go): the system's signature in the
 // header of a SOAP 1.1 envelope over the Body. XML Signature (xmldsig.go): a
-// person's signature within or around a document, or several of them.
+// person's signature within or around a document, or several of them. CMS
+// (cms.go): the same beside or around any bytes. Time stamps (tsp.go): over
+// the signatures of CMS, or alone.
 //
 // The way of one judgement, with the file of each step:
 //
 //	where the signatures stand       wsse.go, xmldsig.go
 //	the shape of one signature       shape.go
+//	the shape of CMS                 package cms
 //	which algorithms                 policy.go, package algorithm
 //	what is referenced, its digest   reference.go
 //	which certificate                keyinfo.go, x509data.go
@@ -27,5 +30,6 @@
 // Documents: XML Signature Syntax and Processing 1.1 and its second edition's
 // section 4.4.3; Exclusive XML Canonicalization 1.0; SOAP 1.1 section 4; OASIS
 // Web Services Security: SOAP Message Security 1.1.1 and X.509 Token Profile
-// 1.1.1; XML Signature Best Practices; ETSI EN 319 102-1 for the words.
+// 1.1.1; XML Signature Best Practices; those of package cms; ETSI EN 319 102-1
+// for the words.
 package signature

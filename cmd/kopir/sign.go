@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"kopir/signature"
+	"kopir/signature/cms"
 	"kopir/signature/keystore"
 )
 
@@ -16,8 +18,12 @@ const signUsage = `usage: kopir sign [flags] FILE|-
 Signs a file and prints the signed document on standard output. The bytes that
 are there stay as they are.
 
-  -format F      wsse (SOAP 1.1 message, the default) or xmldsig (XML document,
-                 enveloped, as the national tools sign)
+  -format F      wsse (SOAP 1.1 message, the default), xmldsig (XML document,
+                 enveloped, as the national tools sign) or cms (CAdES message over
+                 any bytes, DER)
+  -detached      cms: leave the content outside the message
+  -add FILE      cms: add a signer to this message (DER, PEM or base64) over the same
+                 content; without a file after the flags if it carries its content
   -p12 FILE      key file: PKCS#12, or PEM with key and certificate
   -pass-file F   file whose first line is the password; without it the variable
                  KOPIR_PASS
@@ -29,14 +35,22 @@ Exit status: 0 signed; 2 wrong use, a file that cannot be read or opened, or a
 document that cannot be signed.
 `
 
+// signFlags is what the flags say.
+type signFlags struct {
+	format, p12, passFile, word, add string
+	detached                         bool
+}
+
 func runSign(_ context.Context, args []string, s stdio) int {
+	var o signFlags
 	flags := flag.NewFlagSet("sign", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	format := flags.String("format", "wsse", "")
-	p12 := flags.String("p12", "", "")
-	passFile := flags.String("pass-file", "", "")
-	word := flags.String("keyinfo", "", "")
-	detached := flags.Bool("detached", false, "")
+	flags.StringVar(&o.format, "format", "wsse", "")
+	flags.StringVar(&o.p12, "p12", "", "")
+	flags.StringVar(&o.passFile, "pass-file", "", "")
+	flags.StringVar(&o.word, "keyinfo", "", "")
+	flags.StringVar(&o.add, "add", "", "")
+	flags.BoolVar(&o.detached, "detached", false, "")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(s.out, signUsage)
@@ -45,7 +59,7 @@ func runSign(_ context.Context, args []string, s stdio) int {
 		s.complain("sign: %v; `kopir sign -h` explains the flags", err)
 		return exitUsage
 	}
-	out, err := signFile(*format, *p12, *passFile, *word, *detached, flags.Args(), s)
+	out, err := signFile(o, flags.Args(), s)
 	if err == nil {
 		_, err = s.out.Write(out)
 	}
@@ -56,47 +70,69 @@ func runSign(_ context.Context, args []string, s stdio) int {
 	return exitPassed
 }
 
-func signFile(format, p12, passFile, word string, detached bool, args []string, s stdio) ([]byte, error) {
-	sign := signature.SignWSSE
-	switch format {
-	case "wsse":
-	case "xmldsig":
-		sign = signature.SignEnveloped
-	case "cms":
-		return nil, errors.New("sign: -format cms is not built yet; wsse and xmldsig are")
-	default:
-		return nil, fmt.Errorf("sign: unknown format %q; it is wsse or xmldsig", format)
-	}
-	form, err := signature.ParseKeyInfo(word)
-	switch {
-	case err != nil:
+func signFile(o signFlags, args []string, s stdio) ([]byte, error) {
+	form, err := signature.ParseKeyInfo(o.word)
+	if err != nil {
 		return nil, fmt.Errorf("sign: -keyinfo: %w", err)
-	case detached:
-		return nil, errors.New("sign: -detached belongs to -format cms, which is not built yet")
-	case p12 == "":
+	}
+	xml := o.format == "wsse" || o.format == "xmldsig"
+	switch {
+	case !xml && o.format != "cms":
+		return nil, fmt.Errorf("sign: unknown format %q; it is wsse, xmldsig or cms", o.format)
+	case xml && (o.detached || o.add != ""):
+		return nil, errors.New("sign: -detached and -add belong to -format cms")
+	case !xml && o.word != "":
+		return nil, errors.New("sign: -keyinfo belongs to XML; a CMS message carries its certificate")
+	case o.detached && o.add != "":
+		return nil, errors.New("sign: with -add the message stays as it is, attached or detached; leave -detached out")
+	case o.p12 == "":
 		return nil, errors.New("sign: -p12 must name the key file")
-	case len(args) != 1:
+	case len(args) != 1 && (len(args) > 1 || o.add == ""):
 		return nil, errors.New("sign: name one file, or - for standard input")
 	}
-	password, err := readPassword(passFile, s)
+	key, err := openKey(o, s)
+	if err != nil {
+		return nil, err
+	}
+	var src []byte
+	if len(args) == 1 {
+		if src, err = readXML(args[0], s.in); err != nil {
+			return nil, fmt.Errorf("sign: %w", err)
+		}
+	}
+	switch {
+	case o.format == "wsse":
+		return signature.SignWSSE(src, key, signature.SignOptions{KeyInfo: form})
+	case o.format == "xmldsig":
+		return signature.SignEnveloped(src, key, signature.SignOptions{KeyInfo: form})
+	case o.add != "":
+		message, err := readFile(o.add, 2*cms.MaxMessage) // base64 takes more
+		if err != nil {
+			return nil, fmt.Errorf("sign: -add: %w", err)
+		}
+		if len(args) == 0 {
+			src = nil
+		}
+		return signature.AddCMS(unwrapCMS(message), src, key, signature.CMSOptions{SigningTime: time.Now()})
+	case len(src) > cms.MaxMessage:
+		return nil, fmt.Errorf("sign: %s: more than %d bytes", args[0], cms.MaxMessage)
+	default:
+		return signature.SignCMS(src, key, signature.CMSOptions{Detached: o.detached, SigningTime: time.Now()})
+	}
+}
+
+func openKey(o signFlags, s stdio) (*keystore.Key, error) {
+	password, err := readPassword(o.passFile, s)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	raw, err := readFile(p12, keystore.MaxFile)
+	raw, err := readFile(o.p12, keystore.MaxFile)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
 	key, err := keystore.Open(raw, password)
 	if err != nil {
-		return nil, fmt.Errorf("sign: %s", about(p12, err))
+		return nil, fmt.Errorf("sign: %s", about(o.p12, err))
 	}
-	src, err := readXML(args[0], s.in)
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	out, err := sign(src, key, signature.SignOptions{KeyInfo: form})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return key, nil
 }

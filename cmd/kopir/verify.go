@@ -19,7 +19,11 @@ const verifyUsage = `usage: kopir verify [flags] FILE|-
 Judges the signatures of a file and prints the verdict as JSON on standard output.
 
   -format F      auto (the default), wsse (SOAP message with WS-Security),
-                 xmldsig (signed XML document), cert, crl, ocsp
+                 xmldsig (signed XML document), cms (CMS or CAdES message), tsp (time
+                 stamp, or the answer with one), cert, crl, ocsp. CMS and time stamps
+                 in DER, PEM or base64
+  -detached FILE what is signed, of a CMS message that does not carry it; or what
+                 a time stamp is over
   -trust PATH    file or folder of certificates, PEM or DER; self-signed ones are
                  roots, the others intermediates. Repeatable; without it nothing passes
   -cert FILE     certificates known beforehand, for messages that only name
@@ -28,7 +32,9 @@ Judges the signatures of a file and prints the verdict as JSON on standard outpu
   -ocsp FILE     a stored OCSP answer. Repeatable
   -revocation R  leaf: the signer's status must be known (the default); chain:
                  the intermediates' too; off: not asked, shown as skipped
-  -at TIME       time of judgement, RFC 3339 (2026-11-25T06:00:00Z); default: now
+  -at TIME       time of judgement, RFC 3339 (2026-11-25T06:00:00Z); default: now.
+                 stamp: each CMS signature at the time of the trusted time stamp over
+                 it; without one it stays INDETERMINATE
   -iin N, -bin N the number that the signer's certificate must have
   -content FILE  on a pass, write the verified bytes there, and nothing else
   -explain       say in words on standard error what was checked
@@ -68,6 +74,10 @@ func runVerify(ctx context.Context, args []string, s stdio) int {
 	}
 	src, err := readXML(name, s.in)
 	if err != nil {
+		s.complain("verify: %v", err)
+		return exitUsage
+	}
+	if err := j.fits(src); err != nil {
 		s.complain("verify: %v", err)
 		return exitUsage
 	}
@@ -137,25 +147,20 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 
 func (o *verifyOptions) check(files int) error {
 	switch o.format {
-	case "auto", "wsse", "xmldsig", "cert", "crl", "ocsp":
-	case "cms", "tsp":
-		return fmt.Errorf("-format %s is not built yet; auto, wsse, xmldsig, cert, crl and ocsp are", o.format)
+	case "auto", "wsse", "xmldsig", "cms", "tsp", "cert", "crl", "ocsp":
 	default:
-		return fmt.Errorf("unknown format %q; it is auto, wsse, xmldsig, cert, crl or ocsp", o.format)
+		return fmt.Errorf("unknown format %q; it is auto, wsse, xmldsig, cms, tsp, cert, crl or ocsp", o.format)
 	}
 	switch o.revocation {
 	case "leaf", "chain", "off":
 	default:
 		return fmt.Errorf("-revocation is leaf, chain or off, not %q", o.revocation)
 	}
-	if o.detached != "" {
-		return errors.New("-detached belongs to -format cms, which is not built yet")
-	}
 	o.want.At = time.Now()
-	if o.at != "" {
+	if o.want.AtStamp = o.at == "stamp"; o.at != "" && !o.want.AtStamp {
 		at, err := time.Parse(time.RFC3339, o.at)
 		if err != nil {
-			return fmt.Errorf("-at %q is not a time as 2026-11-25T06:00:00Z", o.at)
+			return fmt.Errorf("-at %q is neither a time as 2026-11-25T06:00:00Z nor stamp", o.at)
 		}
 		o.want.At = at
 	}

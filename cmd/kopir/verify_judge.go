@@ -15,6 +15,7 @@ import (
 type judge struct {
 	verifier signature.Verifier
 	stored   *revocation.Checker // what -crl and -ocsp name; nil without them
+	detached []byte              // what -detached names; nil without it
 	o        *verifyOptions
 }
 
@@ -37,6 +38,9 @@ func newJudge(o *verifyOptions) (*judge, error) {
 			trust.AddKnown(c)
 		}
 	}
+	if err := j.readDetached(); err != nil {
+		faults = append(faults, err)
+	}
 	checker, err := storedEvidence(o)
 	if err != nil {
 		faults = append(faults, err)
@@ -54,16 +58,40 @@ func newJudge(o *verifyOptions) (*judge, error) {
 	return j, errors.Join(faults...)
 }
 
-// judge finds out what the bytes are, if it is not said, and judges them.
-// Bytes that are not what they should be are a verdict too, not an error.
-func (j *judge) judge(ctx context.Context, src []byte) *signature.Verdict {
-	format := j.o.format
-	if format == "auto" {
-		if found := pkiFormat(src); found != "" {
-			format = found
+// formatOf finds out what the bytes are, if it is not said. XML of either kind
+// is told apart when it has been read.
+func (j *judge) formatOf(src []byte) string {
+	if j.o.format != "auto" {
+		return j.o.format
+	}
+	for _, find := range []func([]byte) string{cmsFormat, pkiFormat} {
+		if found := find(src); found != "" {
+			return found
 		}
 	}
-	if format == "cert" || format == "crl" || format == "ocsp" {
+	return "auto"
+}
+
+// fits is an error if a flag means nothing for what the bytes are.
+func (j *judge) fits(src []byte) error {
+	format := j.formatOf(src)
+	switch {
+	case j.o.detached != "" && format != "cms" && format != "tsp":
+		return errors.New("-detached names the content of a CMS message or of a time stamp, and the file is neither")
+	case j.o.want.AtStamp && format != "cms":
+		return errors.New("-at stamp belongs to CMS messages, and the file is none")
+	}
+	return nil
+}
+
+// judge judges the bytes. Those that are not what they should be are a verdict
+// too, not an error.
+func (j *judge) judge(ctx context.Context, src []byte) *signature.Verdict {
+	format := j.formatOf(src)
+	switch format {
+	case "cms", "tsp":
+		return j.judgeCMS(ctx, format, src)
+	case "cert", "crl", "ocsp":
 		return j.judgePKI(ctx, format, src)
 	}
 	doc, err := xmltree.Parse(src, xmltree.DefaultLimits())

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+
+	"kopir/signature"
+	"kopir/signature/cms"
+)
+
+// signedDataID is how a message in DER or BER begins after its first length:
+// the object identifier of signed data.
+var signedDataID = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02}
+
+// cmsFormat tells messages and time stamps from everything else; empty if the
+// bytes are neither.
+func cmsFormat(src []byte) string {
+	raw := unwrapCMS(src)
+	if len(raw) < 16 || raw[0] != 0x30 {
+		return ""
+	}
+	head := 2
+	if raw[1] > 0x80 {
+		head += int(raw[1] - 0x80)
+	}
+	if head <= 6 && bytes.HasPrefix(raw[head:], signedDataID) {
+		if m, err := cms.Parse(raw); err == nil && m.ContentType == cms.TypeTSTInfo {
+			return "tsp"
+		}
+		return "cms"
+	}
+	if _, err := cms.ParseResponse(raw); err == nil {
+		return "tsp"
+	}
+	return ""
+}
+
+// unwrapCMS gives the encoding in PEM or in bare base64, as browsers' plug-ins
+// hand it out; other bytes as they are.
+func unwrapCMS(src []byte) []byte {
+	if block, _ := pem.Decode(src); block != nil {
+		switch block.Type {
+		case "CMS", "PKCS7", "PKCS #7 SIGNED DATA":
+			return block.Bytes
+		}
+		return src
+	}
+	if len(src) == 0 || src[0] != 'M' { // 0x30 in base64
+		return src
+	}
+	text := bytes.Join(bytes.Fields(src), nil)
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(out, text)
+	if err != nil {
+		return src
+	}
+	return out[:n]
+}
+
+// judgeCMS judges a message or a time stamp.
+func (j *judge) judgeCMS(ctx context.Context, format string, src []byte) *signature.Verdict {
+	raw := unwrapCMS(src)
+	if format == "tsp" {
+		return j.verifier.TSP(ctx, raw, j.detached, j.o.want)
+	}
+	return j.verifier.CMS(ctx, raw, j.detached, j.o.want)
+}
+
+// readDetached reads the content that -detached names.
+func (j *judge) readDetached() error {
+	if j.o.detached == "" {
+		return nil
+	}
+	var err error
+	if j.detached, err = readFile(j.o.detached, cms.MaxMessage); err != nil {
+		return fmt.Errorf("-detached: %w", err)
+	}
+	if j.detached == nil {
+		j.detached = []byte{}
+	}
+	return nil
+}
