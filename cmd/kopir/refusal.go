@@ -28,12 +28,16 @@ func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 	if err := p.get(ctx, "/applications?limit=500", &before); err != nil {
 		return err
 	}
+	rows, err := p.localRows(ctx, sc.service)
+	if err != nil {
+		return err
+	}
 	var sent inbox
 	if err := p.post(ctx, p.simulator+"/sim/applications", "application/json", []byte(c.order), &sent); err != nil {
 		return err
 	}
 	rejected, _ := sc.service.Status("refused")
-	err := until(ctx, func() error {
+	err = until(ctx, func() error {
 		got, err := p.portalCase(ctx, sent.Number, "1s")
 		if err != nil {
 			return err
@@ -66,5 +70,9 @@ func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 			return fmt.Errorf("application %s came through", a.Number)
 		}
 	}
-	return nil
+	now, err := p.localRows(ctx, sc.service)
+	if err == nil && now != rows {
+		err = fmt.Errorf("the local database had %d rows and has %d", rows, now)
+	}
+	return err
 }
