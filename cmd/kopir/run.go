@@ -128,7 +128,7 @@ func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 		return p, err
 	}
 	p.closers = append(p.closers, ignoreClosed(simSide.Close))
-	p.bridge, p.simulator = "http://"+bridgeSide.Addr().String(), "http://"+simSide.Addr().String()
+	p.bridge, p.simulator = reachable(bridgeSide), reachable(simSide)
 
 	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync"}})
 	if err != nil {
@@ -220,6 +220,16 @@ func listenBeside(a *net.TCPAddr, asked string) (net.Listener, error) {
 		}
 	}
 	return net.Listen("tcp", net.JoinHostPort(a.IP.String(), "0"))
+}
+
+// reachable is an address at which a listener can be called from here, also
+// when it listens on all of them.
+func reachable(l net.Listener) string {
+	a := l.Addr().(*net.TCPAddr)
+	if a.IP.IsUnspecified() {
+		return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
+	return "http://" + a.String()
 }
 
 // tap counts what the simulator is asked, so that the story can say which

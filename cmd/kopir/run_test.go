@@ -90,6 +90,13 @@ func TestRunSeesWhatDoesNotHappen(t *testing.T) {
 	}
 }
 
+func TestRunOnAllAddresses(t *testing.T) {
+	code, out, errs := kopir(t, "run", "-once", "-addr", ":0", "-lang", "en")
+	if code != exitPassed || errs != "" || !strings.Contains(out, "http://127.0.0.1:") || strings.Contains(out, "[::]") {
+		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
+}
+
 func TestRunWrongUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
