@@ -67,9 +67,19 @@ var faultRows = map[Code]faultRow{
 	Internal:         {soapCode: "Server"},
 }
 
+// ours says whether the fault lies with us, so that the same message may be
+// taken at another time.
+func (r faultRow) ours() bool { return r.soapCode == "Server" }
+
 // fault turns an error into the typed fault of the operation. It is not
 // signed: anybody could make us sign.
 func (b *Bridge) fault(m *inbound, err error) Reply {
+	f, envelope, row := b.faultOf(m, err)
+	return Reply{Bytes: envelope, Status: 500, Code: Code(f.Info.ErrorCode), RetryAfter: row.retry}
+}
+
+// faultOf is the fault with its envelope.
+func (b *Bridge) faultOf(m *inbound, err error) (*soap.Fault, []byte, faultRow) {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Code: Internal, Cause: err}
@@ -79,7 +89,7 @@ func (b *Bridge) fault(m *inbound, err error) Reply {
 		row = faultRows[Internal]
 	}
 	op := soap.SyncSendMessage
-	if m.in.Door == AsyncDoor {
+	if m.in.Door != SyncDoor {
 		op = soap.AsyncSendMessage
 	}
 	if m.claim != nil && m.claim.Operation != soap.NoOperation {
@@ -98,7 +108,7 @@ func (b *Bridge) fault(m *inbound, err error) Reply {
 		f.String, f.Info.ErrorMessage = string(e.Code), string(e.Code)
 		envelope, _ = soap.Build(f)
 	}
-	return Reply{Bytes: envelope, Status: 500, Code: e.Code, RetryAfter: row.retry}
+	return f, envelope, row
 }
 
 // sentence is what people read, in both languages, and why.

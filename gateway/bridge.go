@@ -8,10 +8,11 @@ import (
 // Door is the address to which a message was sent.
 type Door string
 
-// The SOAP doors.
+// The ways of SOAP messages.
 const (
 	SyncDoor  Door = "sync"  // SyncChannel: SendMessage
 	AsyncDoor Door = "async" // AsyncChannel as a server, and the call-back of a member system
+	FetchDoor Door = "fetch" // no address: what we fetched by getMessages
 )
 
 // Incoming is one message as it came in.
@@ -21,6 +22,9 @@ type Incoming struct {
 	Remote string // address of the peer, for the log
 	// Request is the door's id of the request, for the log.
 	Request string
+	// Fetched is, with FetchDoor, the id of the message meant: Raw is the answer
+	// that holds it, perhaps among others.
+	Fetched string
 }
 
 // Reply is what goes back, byte for byte: always an envelope.

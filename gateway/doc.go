@@ -24,8 +24,9 @@
 //     on: the table of moves decides, and step 8 repeats.            state.go, move.go
 //  11. Due times warn and fall overdue.                               deadline.go
 //
-// The operations by which partners fetch messages and speak about them are in
-// async.go; what a local system sets in its own database is followed in watch.go;
+// A message that the bridge fetched instead of having it pushed walks the same
+// steps: fetch.go. The operations by which partners fetch messages and speak
+// about them are in async.go; what a local system sets in its own database is followed in watch.go;
 // errors become typed faults by one table in answer.go; run.go holds the loops.
 //
 // An answer that could not be had (is the certificate revoked?) holds the

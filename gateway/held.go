@@ -36,7 +36,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 	if !ok {
 		return errors.New("the description of its service is not loaded")
 	}
-	p, err := b.again(s, app.Channel, h.Since, h.Document)
+	p, err := b.again(s, app.Channel, h.Since, h.Document, app.MessageID)
 	if err != nil {
 		return err
 	}

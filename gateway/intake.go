@@ -79,8 +79,8 @@ func (p *paper) open(d soap.Data) error {
 }
 
 // again opens a paper that was kept: the Body of its message, or the bare
-// document of the office channel.
-func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byte) (*paper, error) {
+// document of the office channel. id is that of its message.
+func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byte, id string) (*paper, error) {
 	doc, err := xmltree.Parse(kept, xmltree.DefaultLimits())
 	if err != nil {
 		return nil, unreadable(err)
@@ -92,6 +92,11 @@ func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byt
 	m, err := soap.ReadBody(doc.Root())
 	if err != nil {
 		return nil, malformed(err)
+	}
+	if got, ok := m.Payload.(*soap.AsyncGetMessagesResponse); ok {
+		if m, err = pick(m, got, id); err != nil {
+			return nil, err
+		}
 	}
 	p.doc = nil
 	return p, p.open(m.Data())

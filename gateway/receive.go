@@ -22,7 +22,7 @@ type inbound struct {
 	in    Incoming
 	at    time.Time // of receipt
 	id    string    // ours
-	sha   string    // of the raw bytes, hex
+	sha   string    // of the raw bytes, or of what a fetched message says; hex
 	key   string    // the sender's id of it, normalised
 	trail trail
 
@@ -54,6 +54,15 @@ var steps = []struct {
 
 // Receive takes any SOAP message and always has an answer.
 func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
+	m, err := b.take(ctx, in)
+	if err != nil {
+		return b.fault(m, err)
+	}
+	return Reply{Bytes: m.reply, Status: 200}
+}
+
+// take brings a message through the steps and writes its line of the log.
+func (b *Bridge) take(ctx context.Context, in Incoming) (*inbound, error) {
 	sum := sha256.Sum256(in.Raw)
 	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
 	m.trail = trail{door: in.Door, remote: in.Remote, request: in.Request, bytes: len(in.Raw)}
@@ -62,10 +71,7 @@ func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
 		m.trail.outcome = "fault"
 	}
 	b.logTrail(&m.trail, b.now().Sub(m.at), err)
-	if err != nil {
-		return b.fault(m, err)
-	}
-	return Reply{Bytes: m.reply, Status: 200}
+	return m, err
 }
 
 func (b *Bridge) walk(ctx context.Context, m *inbound) error {
@@ -93,12 +99,19 @@ func (b *Bridge) read(_ context.Context, m *inbound) error {
 		return unreadable(err)
 	}
 	m.doc = doc
-	if m.claim, err = soap.Read(doc); err != nil {
+	whole, err := soap.Read(doc)
+	if err != nil {
 		return malformed(err)
 	}
-	m.trail.operation = m.claim.Operation.String()
-	if m.claim.Kind != soap.Request {
-		return refuse(Malformed, "Envelope/Body", "an answer or a fault where a request is expected")
+	m.trail.operation = whole.Operation.String()
+	m.claim = whole
+	asked, err := request(whole, m.in)
+	if err != nil {
+		return err
+	}
+	m.claim = asked
+	if m.in.Door == FetchDoor {
+		m.sha = contentSum(asked)
 	}
 	if sync := m.claim.Operation == soap.SyncSendMessage; sync != (m.in.Door == SyncDoor) {
 		return refuse(UnknownOperation, "Envelope/Body", "%s is not an operation of this address", m.claim.Operation)
@@ -183,7 +196,7 @@ func (b *Bridge) seen(ctx context.Context, m *inbound) error {
 
 // repeat answers with what was kept, or refuses other bytes under the same id.
 func (m *inbound) repeat(kept *Message) error {
-	if kept.SHA256 != m.sha {
+	if !m.same(kept) {
 		return refuse(DuplicateID, "messageId", "this messageId was used before for another message; repeat the same bytes, or use a new id")
 	}
 	m.trail.outcome, m.trail.application = "repeated", kept.Application
@@ -281,11 +294,16 @@ func (b *Bridge) content(_ context.Context, m *inbound) error {
 	if err != nil {
 		return &Error{Code: Internal, Say: "what was signed does not read", Cause: err}
 	}
-	if m.message, err = soap.ReadBody(tree.Root()); err != nil {
+	whole, err := soap.ReadBody(tree.Root())
+	if err != nil {
 		return malformed(err)
 	}
+	if m.message, err = request(whole, m.in); err != nil {
+		return err
+	}
 	// What was asked about before must be what was signed.
-	if m.message.Operation != m.claim.Operation || m.message.MessageID() != m.claim.MessageID() || !sameSender(m.message.Sender(), m.claim.Sender()) {
+	if m.message.Operation != m.claim.Operation || m.message.MessageID() != m.claim.MessageID() || !sameSender(m.message.Sender(), m.claim.Sender()) ||
+		m.in.Door == FetchDoor && contentSum(m.message) != m.sha {
 		return refuse(Malformed, "Envelope/Body", "what was signed is not what stands in the message")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"kopir/gateway"
 	"kopir/gateway/soap"
 )
 
@@ -24,10 +25,33 @@ type Fetched struct {
 // told, and with Resend asked to hand it out again.
 type Rejection struct {
 	Code, Text string
+	Data       string // what an engineer needs to know
 	Resend     bool
 }
 
 func (r *Rejection) Error() string { return "client: rejected " + r.Code + ": " + r.Text }
+
+// Intake keeps a fetched message; *gateway.Bridge does.
+type Intake interface {
+	Fetched(ctx context.Context, answer []byte, messageID string) gateway.Confirmation
+}
+
+// HandOver makes an Intake the Handle of a Poller.
+func HandOver(to Intake) func(ctx context.Context, f Fetched) error {
+	return func(ctx context.Context, f Fetched) error {
+		c := to.Fetched(ctx, f.Answer.Raw, f.Message.MessageInfo.MessageID)
+		switch {
+		case c.Refused == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err() // we are stopping: that is no word about the message
+		}
+		return &Rejection{Code: c.Refused.ErrorCode, Text: c.Refused.ErrorMessage, Data: c.Refused.ErrorData, Resend: c.Resend}
+	}
+}
+
+// more is the pause before the next question while messages come.
+const more = 50 * time.Millisecond
 
 // Poller fetches the messages of a service instead of having them pushed. A
 // message is confirmed after Handle has returned, so one whose confirmation is
@@ -35,7 +59,10 @@ func (r *Rejection) Error() string { return "client: rejected " + r.Code + ": " 
 type Poller struct {
 	From      Mailbox
 	ServiceID string
-	Amount    int32 // messages at a time; zero: the gateway's default
+	// Amount is how many messages are asked for at a time; zero: the gateway's
+	// default. As many more are asked for as were left unsettled the last time,
+	// so that these do not stand in the way of what comes after them.
+	Amount int32
 	// Every is the pause between questions when nothing waits; after a failure
 	// it doubles each time, up to sixteenfold. Zero: a minute.
 	Every time.Duration
@@ -45,7 +72,12 @@ type Poller struct {
 	Handle func(ctx context.Context, f Fetched) error
 	// Failed is told of what went wrong; nil: nobody is.
 	Failed func(err error)
+
+	left int32 // unsettled at the last question
 }
+
+// maxAmount is how many messages are asked for at the most.
+const maxAmount = 100
 
 // Run polls until the context ends, and returns its error.
 func (p *Poller) Run(ctx context.Context) error {
@@ -62,7 +94,7 @@ func (p *Poller) Run(ctx context.Context) error {
 				p.Failed(err)
 			}
 		case taken > 0:
-			pause = min(every, time.Second) // more may wait
+			pause = min(every, more)
 		default:
 			pause = every
 		}
@@ -83,7 +115,12 @@ func (p *Poller) Run(ctx context.Context) error {
 // messages that were confirmed or refused for good; the error joins all that
 // failed.
 func (p *Poller) Once(ctx context.Context) (taken int, err error) {
-	got, answer, err := p.From.Messages(ctx, Query{ServiceID: p.ServiceID, Amount: p.Amount})
+	amount := p.Amount
+	if amount > 0 {
+		amount = min(amount+p.left, maxAmount)
+	}
+	got, answer, err := p.From.Messages(ctx, Query{ServiceID: p.ServiceID, Amount: amount})
+	p.left = 0
 	if err != nil {
 		return 0, err
 	}
@@ -99,6 +136,7 @@ func (p *Poller) Once(ctx context.Context) (taken int, err error) {
 			taken++
 		}
 	}
+	p.left = int32(len(got.Messages) - taken)
 	return taken, errors.Join(faults...)
 }
 
@@ -116,7 +154,7 @@ func (p *Poller) settle(ctx context.Context, f Fetched) (final bool, err error) 
 		if !errors.As(err, &r) {
 			return false, err
 		}
-		refusal, resend = &soap.ErrorInfo{ErrorCode: r.Code, ErrorMessage: r.Text}, r.Resend
+		refusal, resend = &soap.ErrorInfo{ErrorCode: r.Code, ErrorMessage: r.Text, ErrorData: r.Data}, r.Resend
 	}
 	if _, _, err := p.From.Confirm(ctx, info.MessageID, info.ServiceID, refusal, resend); err != nil {
 		return false, err
