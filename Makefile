@@ -2,7 +2,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: help run test check bench build generate fuzz tools
+.PHONY: help run test check bench build generate fuzz
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,7 +16,7 @@ build: ## bin/kopir, static
 test: ## everything; installs witnesses on Debian with root, says elsewhere what was not run
 	@.ci/witnesses
 	$(GO) vet ./...
-	$(GO) test -count=1 ./...
+	@.ci/with-postgres $(GO) test -count=1 ./...
 
 check: ## what must be green before a commit
 	@.ci/check
