@@ -2,6 +2,8 @@ package algorithm
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/rand"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -161,15 +163,27 @@ func parseVendorGOST(params asn1.RawValue, bits []byte) (PublicKey, error) {
 	return GOSTPublicKey{key, KeyGOST2004}, nil
 }
 
-// GOSTPrivateKey signs with a national key in memory.
+// GOSTPrivateKey signs with a national key, wherever it is kept.
 type GOSTPrivateKey struct {
-	key    *gost.PrivateKey
+	sign   func(digest []byte) ([]byte, error)
 	public GOSTPublicKey
 }
 
-// NewGOSTPrivateKey wraps the key.
+// NewGOSTPrivateKey wraps a key in memory.
 func NewGOSTPrivateKey(k *gost.PrivateKey) *GOSTPrivateKey {
-	return &GOSTPrivateKey{key: k, public: NewGOSTPublicKey(k.Public())}
+	return &GOSTPrivateKey{
+		sign:   func(digest []byte) ([]byte, error) { return k.Sign(nil, digest) },
+		public: NewGOSTPublicKey(k.Public()),
+	}
+}
+
+// newGOSTSigner wraps the key of a library or a device, whose public key is
+// of package gost.
+func newGOSTSigner(s crypto.Signer, public *gost.PublicKey) *GOSTPrivateKey {
+	return &GOSTPrivateKey{
+		sign:   func(digest []byte) ([]byte, error) { return s.Sign(rand.Reader, digest, crypto.Hash(0)) },
+		public: NewGOSTPublicKey(public),
+	}
 }
 
 func (k *GOSTPrivateKey) Kind() KeyKind     { return k.public.kind }
@@ -193,5 +207,5 @@ func signGOST(key PrivateKey, digest []byte) ([]byte, error) {
 	if !ok {
 		return nil, ErrKeyKind
 	}
-	return k.key.Sign(nil, digest)
+	return k.sign(digest)
 }

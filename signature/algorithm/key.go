@@ -1,10 +1,12 @@
 package algorithm
 
 import (
+	"crypto"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 
+	"kopir/signature/gost"
 	"kopir/signature/verdict"
 )
 
@@ -53,6 +55,21 @@ type PublicKey interface {
 type PrivateKey interface {
 	Kind() KeyKind
 	Public() PublicKey
+}
+
+// NewPrivateKey takes the key of a library or a device: a crypto.Signer whose
+// public key is an *rsa.PublicKey or a *gost.PublicKey.
+func NewPrivateKey(s crypto.Signer) (PrivateKey, error) {
+	if s != nil {
+		if public, ok := s.Public().(*gost.PublicKey); ok {
+			return newGOSTSigner(s, public), nil
+		}
+	}
+	k, err := NewRSAPrivateKey(s)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // ErrKeyKind is the answer when a key of one kind meets an algorithm of another.

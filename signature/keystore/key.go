@@ -35,7 +35,7 @@ func (k *Key) DaysLeft(at time.Time) int {
 
 // NewKey joins a certificate with the key of a library or a device.
 func NewKey(c *nuc.Certificate, s crypto.Signer) (*Key, error) {
-	private, err := algorithm.NewRSAPrivateKey(s)
+	private, err := algorithm.NewPrivateKey(s)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

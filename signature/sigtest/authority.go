@@ -2,11 +2,8 @@ package sigtest
 
 import (
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/binary"
 	"encoding/pem"
@@ -42,12 +39,13 @@ func Noon() time.Time { return time.Date(2026, 6, 15, 7, 0, 0, 0, time.UTC) }
 type Options struct {
 	BaseURL   string    // of the addresses in certificates; empty: DefaultBaseURL
 	Day       time.Time // leaves start a day before it; zero: 2026-06-01. Root: 3 years before to 17 after; issuing CA: 1 before to 9 after
-	FreshKeys bool      // generate keys instead of taking those of the pool (seconds instead of milliseconds)
+	FreshKeys bool      // generate keys instead of taking the public test keys (RSA: seconds instead of milliseconds)
+	Algorithm Algorithm // of root, issuing CA, responder, and of leaves whose profile brings no key
 }
 
 // Authority is a root and its issuing CA. Safe for concurrent use.
 //
-// With pool keys everything is deterministic: the same calls in the same order
+// Without FreshKeys everything is deterministic: the same calls in the same order
 // on an authority of the same name and options give the same bytes.
 type Authority struct {
 	name, base string
@@ -55,6 +53,7 @@ type Authority struct {
 	day        time.Time
 	fresh      bool
 	variant    int // which pool keys
+	algorithm  Algorithm
 
 	root, issuing *link
 	responder     *Credential
@@ -64,6 +63,9 @@ type Authority struct {
 	counter uint64
 	revoked []revocation
 }
+
+// Algorithm is with what the authority signs.
+func (a *Authority) Algorithm() Algorithm { return a.algorithm }
 
 // link is a CA certificate with its key.
 type link struct {
@@ -75,11 +77,18 @@ type link struct {
 // issuing CA when it is not empty, and chooses its pool keys, so that a named
 // authority and the unnamed one are strangers.
 func NewAuthority(name string, o Options) (*Authority, error) {
-	n, err := names()
+	all, err := names()
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{name: name, names: n, base: strings.TrimRight(o.BaseURL, "/"), day: o.Day.UTC().Truncate(time.Second), fresh: o.FreshKeys, issued: map[string]*Credential{}}
+	if _, ok := schemes[o.Algorithm]; !ok {
+		return nil, fmt.Errorf("sigtest: no algorithm %d", o.Algorithm)
+	}
+	n := all.RSA
+	if o.Algorithm != RSA {
+		n = all.GOST
+	}
+	a := &Authority{algorithm: o.Algorithm, name: name, names: n, base: strings.TrimRight(o.BaseURL, "/"), day: o.Day.UTC().Truncate(time.Second), fresh: o.FreshKeys, issued: map[string]*Credential{}}
 	if o.BaseURL == "" {
 		a.base = DefaultBaseURL
 	}
@@ -114,11 +123,14 @@ func (a *Authority) title(s string) string {
 	return s + " " + a.name
 }
 
-func (a *Authority) caKey(n int) (*rsa.PrivateKey, error) {
-	if a.fresh {
-		return freshKey(caBits)
+func (a *Authority) caKey(n int) (crypto.Signer, error) {
+	switch {
+	case a.fresh:
+		return freshKeyOf(a.algorithm, caBits)
+	case a.algorithm == RSA:
+		return caKey(a.variant + n)
 	}
-	return caKey(a.variant + n)
+	return derivedKey(a.algorithm, fmt.Sprintf("authority %q %d", a.name, n))
 }
 
 func (a *Authority) makeRoot() error {
@@ -130,14 +142,7 @@ func (a *Authority) makeRoot() error {
 	if err != nil {
 		return err
 	}
-	policy, err := policies(policyRoot, a.url("/cps"))
-	if err != nil {
-		return err
-	}
-	a.root, err = sealLink(&x509.Certificate{
-		RawSubject: subject, NotBefore: a.day.AddDate(-3, 0, 0), NotAfter: a.day.AddDate(17, 0, 0),
-		AuthorityKeyId: keyID(key), ExtraExtensions: []pkix.Extension{policy},
-	}, nil, key)
+	a.root, err = a.makeLink(draft{subject: subject, notBefore: a.day.AddDate(-3, 0, 0), notAfter: a.day.AddDate(17, 0, 0)}, key, policyRoot, nil)
 	return err
 }
 
@@ -146,49 +151,70 @@ func (a *Authority) makeIssuing() error {
 	if err != nil {
 		return err
 	}
-	subject, err := name(printable(oidCountry, "KZ"), utf8(oidCN, a.title(a.names.Issuing)))
+	subject, policy := []attribute{printable(oidCountry, "KZ"), utf8(oidCN, a.title(a.names.Issuing))}, policyIssuing
+	if a.algorithm == GOST2015 {
+		// As the authority of 2022 is written.
+		subject[0], subject[1], policy = subject[1], subject[0], policyLeaf
+	}
+	der, err := name(subject...)
 	if err != nil {
 		return err
 	}
-	policy, err := policies(policyIssuing, a.url("/cps"))
-	if err != nil {
-		return err
-	}
-	a.issuing, err = sealLink(&x509.Certificate{
-		RawSubject: subject, NotBefore: a.day.AddDate(-1, 0, 0), NotAfter: a.day.AddDate(9, 0, 0),
-		IssuingCertificateURL: []string{a.url(PathRoot)}, CRLDistributionPoints: []string{a.url(PathRootCRL)},
-		ExtraExtensions: []pkix.Extension{policy},
-	}, a.root, key)
+	a.issuing, err = a.makeLink(draft{subject: der, notBefore: a.day.AddDate(-1, 0, 0), notAfter: a.day.AddDate(9, 0, 0)}, key, policy, a.root)
 	return err
 }
 
-// sealLink signs a CA certificate; parent nil: by itself.
-func sealLink(template *x509.Certificate, parent *link, key *rsa.PrivateKey) (*link, error) {
-	template.SubjectKeyId = keyID(key)
-	template.SerialNumber = serialOf(template.SubjectKeyId)
-	template.SignatureAlgorithm = x509.SHA256WithRSA
-	template.BasicConstraintsValid, template.IsCA = true, true
-	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	if parent == nil {
-		parent = &link{template, key}
+// makeLink signs a CA certificate; parent nil: by itself.
+func (a *Authority) makeLink(d draft, key crypto.Signer, policy asn1.ObjectIdentifier, parent *link) (*link, error) {
+	ski, err := keyID(key)
+	if err != nil {
+		return nil, err
 	}
-	cert, err := create(template, parent, key)
+	d.serial = serialOf(ski)
+	if a.algorithm != RSA {
+		d.serial = new(big.Int).SetBytes(lowered(ski))
+	}
+	issuer, by, akiSKI, akiSerial := d.subject, key, ski, d.serial
+	var akiIssuer []byte
+	if parent != nil {
+		issuer, by, akiSKI, akiSerial = parent.cert.RawSubject, parent.key, parent.cert.SubjectKeyId, parent.cert.SerialNumber
+	}
+	if a.algorithm == GOST2015 {
+		akiIssuer = issuer // both are issued by the root
+	}
+	var l extensionList
+	usage := func() { l.add(usageExtension(x509.KeyUsageCertSign | x509.KeyUsageCRLSign)) }
+	basic := func() { l.add(authorityExtension()) }
+	keys := func() {
+		l.add(subjectKeyExtension(ski))
+		l.add(authorityKeyExtension(akiSKI, akiIssuer, akiSerial))
+	}
+	access := func() { l.add(accessExtension("", a.url(PathRoot))) }
+	point := func() { l.add(pointExtension(oidCRLPoints, a.url(PathRootCRL))) }
+	if parent == nil {
+		access, point = func() {}, func() {}
+	}
+	order := []func(){usage, basic, keys, access, point}
+	if a.algorithm == GOST2015 {
+		order = []func(){basic, usage, point, keys, access}
+	}
+	for _, add := range order {
+		add()
+	}
+	l.add(policies(policy, a.url("/cps")))
+	if d.extensions = l.list; l.err != nil {
+		return nil, l.err
+	}
+	cert, err := d.sign(key, issuer, by)
 	if err != nil {
 		return nil, err
 	}
 	return &link{cert, key}, nil
 }
 
-func create(template *x509.Certificate, parent *link, key crypto.Signer) (*x509.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent.cert, key.Public(), parent.key)
-	if err != nil {
-		return nil, fmt.Errorf("sigtest: certificate: %w", err)
-	}
-	return x509.ParseCertificate(der)
-}
-
-// Issue makes a certificate and its key. The serial number is 20 bytes made
-// of the key and a counter.
+// Issue makes a certificate and its key. The serial number is that of the key
+// identifier where the national algorithms are used and the key is the
+// certificate's own; else 20 bytes made of the key and a counter.
 func (a *Authority) Issue(p Profile) (*Credential, error) {
 	subject, err := p.subject(a.names.Organization)
 	if err != nil {
@@ -202,9 +228,11 @@ func (a *Authority) Issue(p Profile) (*Credential, error) {
 	switch {
 	case key != nil:
 	case a.fresh:
-		key, err = freshKey(leafBits)
-	default:
+		key, err = freshKeyOf(a.algorithm, leafBits)
+	case a.algorithm == RSA:
 		key, err = PoolKey(a.variant*7 + int(n))
+	default:
+		key, err = derivedKey(a.algorithm, fmt.Sprintf("holder %q %d", a.name, n))
 	}
 	if err != nil {
 		return nil, err
@@ -218,18 +246,23 @@ func (a *Authority) Issue(p Profile) (*Credential, error) {
 	if !p.NotBefore.Before(p.NotAfter) {
 		return nil, errors.New("sigtest: a certificate must end after it begins")
 	}
-	extra, err := a.extensions(p)
+	algorithm, _, err := algorithmOf(key)
 	if err != nil {
 		return nil, err
 	}
-	ski := keyID(key)
-	cert, err := create(&x509.Certificate{
-		SerialNumber: serialOf(binary.BigEndian.AppendUint64(append([]byte(nil), ski...), n)),
-		RawSubject:   subject, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
-		SignatureAlgorithm: x509.SHA256WithRSA, SubjectKeyId: ski, KeyUsage: p.keyUsage(),
-		OCSPServer: []string{a.url(PathOCSP)}, IssuingCertificateURL: []string{a.url(PathIssuing)},
-		CRLDistributionPoints: []string{a.url(PathCRL)}, ExtraExtensions: extra,
-	}, a.issuing, key)
+	ski, err := keyID(key)
+	if err != nil {
+		return nil, err
+	}
+	serial := serialOf(binary.BigEndian.AppendUint64(append([]byte(nil), ski...), n))
+	if algorithm != RSA && p.Key == nil {
+		serial = new(big.Int).SetBytes(lowered(ski)) // each certificate has a key of its own
+	}
+	extensions, err := a.extensions(p, algorithm, ski)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := draft{serial, subject, p.NotBefore, p.NotAfter, extensions}.sign(key, a.issuing.cert.RawSubject, a.issuing.key)
 	if err != nil {
 		return nil, err
 	}
@@ -265,23 +298,6 @@ func (a *Authority) Issued(serial *big.Int) (*Credential, bool) {
 
 func certPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-// keyID is SHA-1 of the content of the public key's BIT STRING (RFC 5280, 4.2.1.2 (1)).
-func keyID(key crypto.Signer) []byte {
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return nil // CreateCertificate refuses the same key with the reason
-	}
-	var spki struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &spki); err != nil {
-		return nil
-	}
-	sum := sha1.Sum(spki.Key.Bytes)
-	return sum[:]
 }
 
 // serialOf makes a positive serial number of 20 bytes: SHA-1 with the top hex

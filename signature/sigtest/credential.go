@@ -10,8 +10,6 @@ import (
 
 	"kopir/signature/keystore"
 	"kopir/signature/nuc"
-
-	pkcs12 "software.sslmate.com/src/go-pkcs12"
 )
 
 // Credential is an issued certificate with its private key.
@@ -31,7 +29,7 @@ func (c *Credential) PEM() []byte { return certPEM(c.DER) }
 
 // KeyPEM is the private key in PKCS#8.
 func (c *Credential) KeyPEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.Signer)
+	der, err := marshalPrivate(c.Signer)
 	if err != nil {
 		return nil, fmt.Errorf("sigtest: key: %w", err)
 	}
@@ -39,16 +37,24 @@ func (c *Credential) KeyPEM() ([]byte, error) {
 }
 
 // PKCS12 packs key and certificate the way the national authority hands them
-// out: RC2-40 for the certificate, 3DES for the key, HMAC-SHA-1, no chain.
+// out: BER inside, RC2-40 for the certificate, 3DES for the key, HMAC-SHA-1,
+// no chain.
 func (c *Credential) PKCS12(password string) ([]byte, error) {
-	return pkcs12.LegacyRC2.Encode(c.Signer, c.Certificate, nil, password)
+	key, err := marshalPrivate(c.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sigtest: key: %w", err)
+	}
+	return nationalPKCS12(key, c.DER, c.Certificate.SubjectKeyId, password)
 }
 
-// FileName is the national form: RSA256_ or AUTH_RSA256_ and the key identifier.
+// FileName is the national form: RSA256_, AUTH_RSA256_, GOST512_ or GOSTKNCA_,
+// and the key identifier.
 func (c *Credential) FileName() string {
-	prefix := "RSA256_"
-	if c.Profile.Usage == Auth {
-		prefix = "AUTH_RSA256_"
+	prefix := "KEY_"
+	if a, row, err := algorithmOf(c.Signer); err == nil {
+		if prefix = row.file; a == RSA && c.Profile.Usage == Auth {
+			prefix = "AUTH_" + prefix
+		}
 	}
 	return prefix + hex.EncodeToString(c.Certificate.SubjectKeyId) + ".p12"
 }

@@ -1,9 +1,8 @@
 package sigtest
 
 import (
-	"crypto/rand"
-	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"time"
@@ -94,7 +93,7 @@ func (a *Authority) DeltaCRL(base, thisUpdate, nextUpdate time.Time) ([]byte, er
 	for _, e := range a.entries(false, base) {
 		before[e.SerialNumber.String()] = true
 	}
-	var entries []x509.RevocationListEntry
+	var entries []pkix.RevokedCertificate
 	for _, e := range a.entries(false, thisUpdate) {
 		if !before[e.SerialNumber.String()] {
 			entries = append(entries, e)
@@ -103,7 +102,7 @@ func (a *Authority) DeltaCRL(base, thisUpdate, nextUpdate time.Time) ([]byte, er
 	a.mu.Lock()
 	for _, r := range a.revoked {
 		if !r.ofCA && before[r.serial.String()] && !r.active(thisUpdate) {
-			entries = append(entries, x509.RevocationListEntry{SerialNumber: r.serial, RevocationTime: r.until, ReasonCode: ReasonRemoved})
+			entries = append(entries, listEntry(r.serial, r.until, ReasonRemoved))
 		}
 	}
 	a.mu.Unlock()
@@ -115,13 +114,13 @@ func (a *Authority) DeltaCRL(base, thisUpdate, nextUpdate time.Time) ([]byte, er
 	return a.list(a.issuing, number, entries, thisUpdate, nextUpdate, indicator)
 }
 
-func (a *Authority) entries(ofCA bool, at time.Time) []x509.RevocationListEntry {
+func (a *Authority) entries(ofCA bool, at time.Time) []pkix.RevokedCertificate {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var entries []x509.RevocationListEntry
+	var entries []pkix.RevokedCertificate
 	for _, r := range a.revoked {
 		if r.ofCA == ofCA && r.active(at) && at.Before(r.notAfter) {
-			entries = append(entries, x509.RevocationListEntry{SerialNumber: r.serial, RevocationTime: r.at, ReasonCode: r.reason})
+			entries = append(entries, listEntry(r.serial, r.at, r.reason))
 		}
 	}
 	return entries
@@ -132,15 +131,40 @@ func crlNumber(at time.Time) *big.Int {
 	return big.NewInt(at.Unix() - time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
 }
 
-func (a *Authority) list(by *link, number *big.Int, entries []x509.RevocationListEntry, thisUpdate, nextUpdate time.Time, extra ...pkix.Extension) ([]byte, error) {
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		SignatureAlgorithm: x509.SHA256WithRSA, Number: number, ThisUpdate: thisUpdate, NextUpdate: nextUpdate,
-		RevokedCertificateEntries: entries, ExtraExtensions: extra,
-	}, by.cert, by.key)
+// listEntry is one line of a list; an unspecified reason is left out (RFC 5280, 5.3.1).
+func listEntry(serial *big.Int, at time.Time, reason int) pkix.RevokedCertificate {
+	e := pkix.RevokedCertificate{SerialNumber: serial, RevocationTime: at.UTC()}
+	if reason != ReasonUnspecified {
+		e.Extensions = []pkix.Extension{{Id: oidReason, Value: []byte{asn1.TagEnum, 1, byte(reason)}}}
+	}
+	return e
+}
+
+// list is a CertificateList (RFC 5280, 5.1), version 2.
+func (a *Authority) list(by *link, number *big.Int, entries []pkix.RevokedCertificate, thisUpdate, nextUpdate time.Time, extra ...pkix.Extension) ([]byte, error) {
+	id, err := identifierOf(by.key)
+	if err != nil {
+		return nil, err
+	}
+	var l extensionList
+	l.add(authorityKeyExtension(by.cert.SubjectKeyId, nil, nil))
+	l.add(extension(oidCRLNumber, false, number))
+	if l.err != nil {
+		return nil, l.err
+	}
+	tbs, err := asn1.Marshal(struct {
+		Version                int
+		Algorithm              pkix.AlgorithmIdentifier
+		Issuer                 asn1.RawValue
+		ThisUpdate, NextUpdate time.Time
+		Entries                []pkix.RevokedCertificate `asn1:"optional"`
+		Extensions             []pkix.Extension          `asn1:"explicit,tag:0"`
+	}{1, id, asn1.RawValue{FullBytes: by.cert.RawSubject}, thisUpdate.UTC().Truncate(time.Second), nextUpdate.UTC().Truncate(time.Second),
+		entries, append(l.list, extra...)})
 	if err != nil {
 		return nil, fmt.Errorf("sigtest: CRL: %w", err)
 	}
-	return der, nil
+	return signedDER(tbs, by.key)
 }
 
 // Revoked reports whether a certificate of the issuing CA is revoked or on

@@ -8,13 +8,21 @@ import (
 )
 
 var (
-	oidEKU         = asn1.ObjectIdentifier{2, 5, 29, 37}
-	oidPolicies    = asn1.ObjectIdentifier{2, 5, 29, 32}
-	oidFreshestCRL = asn1.ObjectIdentifier{2, 5, 29, 46}
-	oidDeltaCRL    = asn1.ObjectIdentifier{2, 5, 29, 27}
-	oidNoCheck     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
-	oidCPS         = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 1}
-	oidTokenKind   = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 5} // national: where the key is kept
+	oidKeyUsage         = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidEKU              = asn1.ObjectIdentifier{2, 5, 29, 37}
+	oidPolicies         = asn1.ObjectIdentifier{2, 5, 29, 32}
+	oidFreshestCRL      = asn1.ObjectIdentifier{2, 5, 29, 46}
+	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+	oidSubjectKeyID     = asn1.ObjectIdentifier{2, 5, 29, 14}
+	oidAuthorityKeyID   = asn1.ObjectIdentifier{2, 5, 29, 35}
+	oidAccess           = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 1}
+	oidCRLPoints        = asn1.ObjectIdentifier{2, 5, 29, 31}
+	oidCRLNumber        = asn1.ObjectIdentifier{2, 5, 29, 20}
+	oidReason           = asn1.ObjectIdentifier{2, 5, 29, 21}
+	oidDeltaCRL         = asn1.ObjectIdentifier{2, 5, 29, 27}
+	oidNoCheck          = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
+	oidCPS              = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 1}
+	oidTokenKind        = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 5} // national: where the key is kept
 
 	purposeEmail = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 4}
 	purposeAuth  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
@@ -32,6 +40,7 @@ var (
 	policyIssuing    = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 1, 1}
 	policyPersonSign = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2, 3}
 	policyPersonAuth = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2, 4}
+	policyLegalSign  = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2, 1}
 	policyLegalAuth  = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2, 2}
 	policyLeaf       = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2}
 	policyTSA        = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 2, 6}
@@ -66,26 +75,33 @@ func (p Profile) purposes() (oids []asn1.ObjectIdentifier, critical bool) {
 	return append(oids, p.Roles...), false
 }
 
-// keyUsage gives the bits; zero means no such extension.
-func (p Profile) keyUsage() x509.KeyUsage {
+// keyUsage gives the bits; zero means no such extension. A certificate of
+// GOST R 34.10-2015 serves for signing and for authentication alike; one that
+// must not sign (Auth) was never issued, but what must be refused has to exist.
+func (p Profile) keyUsage(a Algorithm) x509.KeyUsage {
+	auth := x509.KeyUsageKeyEncipherment
+	if a == GOST2015 || a == GOST2015x256 {
+		auth = x509.KeyUsageKeyAgreement
+	}
+	const sign = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 	switch {
 	case p.Kind == Responder:
 		return 0
 	case p.Kind == Timestamps:
-		return x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+		return sign
 	case p.Usage == Auth:
-		return x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
-	case p.Usage == Both:
-		return x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment | x509.KeyUsageKeyEncipherment
+		return x509.KeyUsageDigitalSignature | auth
+	case p.Usage == Both || auth == x509.KeyUsageKeyAgreement:
+		return sign | auth
 	}
-	return x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	return sign
 }
 
-func (p Profile) policy() asn1.ObjectIdentifier {
+func (p Profile) policy(a Algorithm) asn1.ObjectIdentifier {
 	switch {
 	case p.Kind == Timestamps:
 		return policyTSA
-	case p.Usage == Both || p.Kind == System:
+	case a == GOST2015 || a == GOST2015x256 || p.Usage == Both || p.Kind == System:
 		return policyLeaf
 	case p.Kind == Person && p.Usage == Auth:
 		return policyPersonAuth
@@ -93,6 +109,8 @@ func (p Profile) policy() asn1.ObjectIdentifier {
 		return policyPersonSign
 	case p.Usage == Auth:
 		return policyLegalAuth
+	case a == GOST2004:
+		return policyLegalSign
 	}
 	return policyLeaf
 }
@@ -129,33 +147,58 @@ type distributionPointName struct {
 	Full []asn1.RawValue `asn1:"tag:0"`
 }
 
-// freshest points to the delta CRL (RFC 5280, 4.2.1.15).
-func freshest(uri string) (pkix.Extension, error) {
+// pointExtension names where a list is: cRLDistributionPoints, and freshestCRL
+// (RFC 5280, 4.2.1.13 and 4.2.1.15).
+func pointExtension(oid asn1.ObjectIdentifier, uri string) (pkix.Extension, error) {
 	full := []asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(uri)}}
-	return extension(oidFreshestCRL, false, []distributionPoint{{distributionPointName{full}}})
+	return extension(oid, false, []distributionPoint{{distributionPointName{full}}})
 }
 
-// extensions are those of a leaf that crypto/x509 does not write by itself.
-func (a *Authority) extensions(p Profile) ([]pkix.Extension, error) {
-	var list []pkix.Extension
-	var firstErr error
-	add := func(e pkix.Extension, err error) {
-		if err != nil && firstErr == nil {
-			firstErr = err
+// extensions are those of a leaf, in the order of the real ones of its kind of key.
+func (a *Authority) extensions(p Profile, algorithm Algorithm, ski []byte) ([]pkix.Extension, error) {
+	var l extensionList
+	usage := func() {
+		if u := p.keyUsage(algorithm); u != 0 {
+			l.add(usageExtension(u))
 		}
-		list = append(list, e)
 	}
-	oids, critical := p.purposes()
-	add(extension(oidEKU, critical, oids))
-	if p.Kind == Responder {
-		list = append(list, pkix.Extension{Id: oidNoCheck, Value: asn1.NullBytes})
-		return list, firstErr
+	keys := func() {
+		l.add(subjectKeyExtension(ski))
+		l.add(authorityKeyExtension(a.issuing.cert.SubjectKeyId, nil, nil))
 	}
-	add(policies(p.policy(), a.url("/cps")))
-	add(freshest(a.url(PathDeltaCRL)))
-	if p.Usage == Both || p.Kind == System {
+	addresses := func() {
+		l.add(accessExtension(a.url(PathOCSP), a.url(PathIssuing)))
+		l.add(pointExtension(oidCRLPoints, a.url(PathCRL)))
+	}
+	purposes := func() {
+		oids, critical := p.purposes()
+		l.add(extension(oidEKU, critical, oids))
+		if p.Kind == Responder {
+			l.add(pkix.Extension{Id: oidNoCheck, Value: asn1.NullBytes}, nil)
+		}
+	}
+	policy := func() {
+		if p.Kind != Responder {
+			l.add(policies(p.policy(algorithm), a.url("/cps")))
+		}
+	}
+	delta := func() {
+		if p.Kind != Responder {
+			l.add(pointExtension(oidFreshestCRL, a.url(PathDeltaCRL)))
+		}
+	}
+	var order []func()
+	if algorithm == GOST2015 {
+		order = []func(){policy, addresses, delta, purposes, usage, keys}
+	} else {
+		order = []func(){usage, keys, addresses, purposes, policy, delta}
+	}
+	for _, add := range order {
+		add()
+	}
+	if p.Kind != Responder && (algorithm == GOST2015 || p.Usage == Both || p.Kind == System) {
 		// "kept in a PKCS#12 file", seen in the leaves since 2022.
-		add(extension(oidTokenKind, false, []asn1.ObjectIdentifier{{1, 2, 398, 3, 3, 5, 1, 1}}))
+		l.add(extension(oidTokenKind, false, []asn1.ObjectIdentifier{{1, 2, 398, 3, 3, 5, 1, 1}}))
 	}
-	return list, firstErr
+	return l.list, l.err
 }

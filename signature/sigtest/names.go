@@ -19,8 +19,15 @@ type authorityNames struct {
 	Organization string `yaml:"organization"`
 }
 
-var names = sync.OnceValues(func() (authorityNames, error) {
-	var n authorityNames
+// allNames are those of the two kinds of authority: as the national ones, they
+// say in their names with what they sign.
+type allNames struct {
+	RSA  authorityNames `yaml:"rsa"`
+	GOST authorityNames `yaml:"gost"`
+}
+
+var names = sync.OnceValues(func() (allNames, error) {
+	var n allNames
 	if err := yaml.UnmarshalWithOptions(namesYAML, &n, yaml.Strict()); err != nil {
 		return n, fmt.Errorf("sigtest: names.yaml: %w", err)
 	}

@@ -3,7 +3,6 @@ package sigtest
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	_ "crypto/sha1" // CertID of older clients
 	_ "crypto/sha256"
 	_ "crypto/sha512"
@@ -43,7 +42,6 @@ var (
 	oidBasic          = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 	oidNonce          = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
 	oidExtendedRevoke = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 9}
-	oidSHA256WithRSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
 )
 
 // certIDHashes are those a CertID may be made with.
@@ -226,10 +224,7 @@ func (a *Authority) issuerOf(id certID) (*link, error) {
 }
 
 func keyBits(l *link) ([]byte, error) {
-	var spki struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
+	var spki publicKeyInfo
 	_, err := asn1.Unmarshal(l.cert.RawSubjectPublicKeyInfo, &spki)
 	return spki.Key.Bytes, err
 }
@@ -249,15 +244,11 @@ func sealOCSP(data ocspData, signer *Credential, withCert bool) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("sigtest: OCSP: %w", err)
 	}
-	value, err := signer.Signer.Sign(rand.Reader, digest(crypto.SHA256, tbs), crypto.SHA256)
+	id, value, err := seal(signer.Signer, tbs)
 	if err != nil {
-		return nil, fmt.Errorf("sigtest: OCSP: %w", err)
+		return nil, err
 	}
-	basic := ocspBasic{
-		Data:      asn1.RawValue{FullBytes: tbs},
-		Algorithm: pkix.AlgorithmIdentifier{Algorithm: oidSHA256WithRSA, Parameters: asn1.NullRawValue},
-		Signature: asn1.BitString{Bytes: value, BitLength: 8 * len(value)},
-	}
+	basic := ocspBasic{Data: asn1.RawValue{FullBytes: tbs}, Algorithm: id, Signature: value}
 	if withCert {
 		basic.Certs = []asn1.RawValue{{FullBytes: signer.DER}}
 	}

@@ -46,7 +46,7 @@ type Profile struct {
 
 	NotBefore, NotAfter time.Time // zero: the authority's day, and 365 days later
 
-	Key        crypto.Signer // zero: the authority takes the next one of its pool
+	Key        crypto.Signer // zero: the authority takes the next one of its own algorithm
 	RawSubject []byte        // DER of a Name that replaces everything above, for tests of odd subjects
 }
 

@@ -2,9 +2,9 @@ package sigtest
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
-	pkcs12 "software.sslmate.com/src/go-pkcs12"
 )
 
 func authority(t *testing.T) *Authority {
@@ -253,20 +252,6 @@ func TestOCSPIsReadByAnotherHand(t *testing.T) {
 	}
 }
 
-func TestPKCS12(t *testing.T) {
-	c := issue(t, authority(t), person())
-	key, cert, err := pkcs12.Decode(must(c.PKCS12("Qwerty12")), "Qwerty12")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !cert.Equal(c.Certificate) || !c.Signer.(*rsa.PrivateKey).Equal(key.(*rsa.PrivateKey)) {
-		t.Fatal("another key or certificate came out")
-	}
-	if _, _, err := pkcs12.Decode(must(c.PKCS12("Qwerty12")), "wrong"); err == nil {
-		t.Error("a wrong password opens it")
-	}
-}
-
 // TestOpenSSLAgrees puts chain, lists, OCSP with nonce and PKCS#12 before OpenSSL.
 func TestOpenSSLAgrees(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
@@ -313,4 +298,8 @@ func TestOpenSSLAgrees(t *testing.T) {
 	}
 	p12 := write("key.p12", must(good.PKCS12("Qwerty12")))
 	run("BEGIN CERTIFICATE", "pkcs12", "-legacy", "-in", p12, "-passin", "pass:Qwerty12", "-nokeys")
+	run("friendlyName: "+hex.EncodeToString(good.Certificate.SubjectKeyId), "pkcs12", "-legacy", "-in", p12, "-passin", "pass:Qwerty12", "-nodes")
+	run("BEGIN PRIVATE KEY", "pkcs12", "-legacy", "-in", p12, "-passin", "pass:Qwerty12", "-nodes")
+	run("invalid password", "pkcs12", "-legacy", "-in", p12, "-passin", "pass:other", "-nodes")
+	run("pbeWithSHA1And40BitRC2-CBC, Iteration 1024", "pkcs12", "-legacy", "-in", p12, "-passin", "pass:Qwerty12", "-noout", "-info")
 }
