@@ -139,10 +139,15 @@ func TestAddCMSRefuses(t *testing.T) {
 		"no content":           {detached, nil},
 		"other content":        {attached, []byte("other")},
 		"content of another":   {detached, []byte("other")},
+		"signed already":       {attached, nil},
 		"bytes after":          {append(bytes.Clone(attached), 0), nil},
 		"a time stamp is none": {stampOver(t, w, "2015-512", []byte("x"), sigtest.Noon()), nil},
 	} {
-		if _, err := AddCMS(c.message, c.content, key, CMSOptions{}); err == nil {
+		signer := w.person(t, gost.CryptoProA())
+		if name == "signed already" {
+			signer = key
+		}
+		if _, err := AddCMS(c.message, c.content, signer, CMSOptions{}); err == nil {
 			t.Errorf("%s: signed", name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
+	"math/rand"
 	"testing"
 	"time"
 
@@ -63,7 +64,9 @@ var nationalSerial int64 = 1000
 // issueNational makes a key on a curve and its certificate; parent nil: a root.
 func issueNational(t testing.TB, curve *gost.Curve, parent *national, o leafOptions) *national {
 	t.Helper()
-	private, err := gost.GenerateKey(curve, nil)
+	nationalSerial++
+	// The same keys in every process, so that fuzzing can hand inputs around.
+	private, err := gost.GenerateKey(curve, rand.New(rand.NewSource(nationalSerial)))
 	n := &national{private: algorithm.NewGOSTPrivateKey(must(t, private, err))}
 	spki, err := n.private.Public().(algorithm.GOSTPublicKey).MarshalSPKI()
 	must(t, spki, err)
@@ -106,7 +109,6 @@ func issueNational(t testing.TB, curve *gost.Curve, parent *national, o leafOpti
 		OID    asn1.ObjectIdentifier
 		Params asn1.RawValue
 	}
-	nationalSerial++
 	tbs := encode(t, struct {
 		Version    int `asn1:"explicit,tag:0"`
 		Serial     *big.Int
@@ -173,8 +175,8 @@ type nationalWorld struct {
 func newNationalWorld(t testing.TB) *nationalWorld {
 	t.Helper()
 	w := &nationalWorld{world: newWorld(t), roots: map[*gost.Curve]*national{}}
-	for curve, name := range map[*gost.Curve]string{gost.CryptoProA(): "ТЕСТ 2004", gost.TC26A512(): "ТЕСТ 2015", gost.TC26A256(): "ТЕСТ 2015-256"} {
-		root := issueNational(t, curve, nil, leafOptions{cn: name, ca: true})
+	for i, curve := range []*gost.Curve{gost.CryptoProA(), gost.TC26A512(), gost.TC26A256()} {
+		root := issueNational(t, curve, nil, leafOptions{cn: []string{"ТЕСТ 2004", "ТЕСТ 2015", "ТЕСТ 2015-256"}[i], ca: true})
 		if err := w.trust.AddRoot(certificate(t, root.der)); err != nil {
 			t.Fatal(err)
 		}

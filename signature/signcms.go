@@ -71,6 +71,9 @@ func AddCMS(message, content []byte, key *keystore.Key, o CMSOptions) ([]byte, e
 		content = m.Content
 	}
 	for i := range m.Signers {
+		if key != nil && key.Certificate != nil && names(&m.Signers[i], key.Certificate) {
+			return nil, fmt.Errorf("sign: %s has already signed this message", key.Certificate.SerialHex())
+		}
 		d, ok := algorithm.DigestByOID(m.Signers[i].Digest.ObjectIdentifier())
 		if ok && d.New != nil && m.Signers[i].MessageDigest != nil && !bytes.Equal(d.Sum(content), m.Signers[i].MessageDigest) {
 			return nil, fmt.Errorf("sign: signature %d of the message is over other content", i+1)
