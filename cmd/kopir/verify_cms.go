@@ -19,14 +19,14 @@ var signedDataID = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 
 // bytes are neither.
 func cmsFormat(src []byte) string {
 	raw := unwrapCMS(src)
-	if len(raw) < 16 || raw[0] != 0x30 {
+	if len(raw) < 5 || raw[0] != 0x30 {
 		return ""
 	}
 	head := 2
 	if raw[1] > 0x80 {
 		head += int(raw[1] - 0x80)
 	}
-	if head <= 6 && bytes.HasPrefix(raw[head:], signedDataID) {
+	if head <= 6 && head <= len(raw) && bytes.HasPrefix(raw[head:], signedDataID) {
 		if m, err := cms.Parse(raw); err == nil && m.ContentType == cms.TypeTSTInfo {
 			return "tsp"
 		}
