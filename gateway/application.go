@@ -11,6 +11,7 @@ const (
 	Portal Channel = "portal" // the national portal (PEP): the applicant signs
 	CSC    Channel = "csc"    // the service centres (CON): the operator signs
 	Office Channel = "office" // the provider's own office: the specialist signs
+	Akim   Channel = "akim"   // the akim of a settlement, who forwards it to the provider: his specialist signs
 )
 
 // IIN is a person's identification number, and BIN an organisation's: twelve

@@ -32,7 +32,7 @@ func (d *draft) clock(start time.Time) error {
 		d.put(due)
 	}
 	if running && open == nil {
-		end, warn, err := d.b.o.Services.Due(step, d.app.Office, start)
+		end, warn, err := d.b.o.Services.Due(d.channel.Running(string(d.app.State)), d.app.Office, start)
 		if err != nil {
 			return &Error{Code: Internal, Say: "the term of the step cannot be counted: the calendar lacks the year", Cause: err}
 		}
@@ -87,7 +87,7 @@ func (d *draft) extend(days int) error {
 	}
 	due.DueAt, due.WarnedAt, due.OverdueAt, due.WarnAt = end.UTC(), time.Time{}, time.Time{}, time.Time{}
 	due.Extended++
-	if step, ok := d.channel.Step(due.Step); ok && !step.WarnBefore.IsZero() {
+	if step, ok := d.channel.Terms().Step(due.Step); ok && !step.WarnBefore.IsZero() {
 		if warn, err := d.b.o.Services.Calendar.Before(end, step.WarnBefore, hours); err == nil && warn.After(d.at) {
 			due.WarnAt = warn.UTC()
 		}
@@ -129,7 +129,7 @@ func (d *draft) tell1(r Due) error {
 		return nil
 	}
 	due := d.dues[i]
-	step, _ := d.channel.Step(due.Step)
+	step, _ := d.channel.Terms().Step(due.Step)
 	what := Event{Actor: Actor{Name: "timer"}, Text: text(step.Action), Detail: due.DueAt.In(d.b.zone()).Format(time.RFC3339)}
 	switch {
 	case !d.at.Before(due.DueAt):

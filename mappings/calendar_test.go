@@ -233,15 +233,14 @@ func TestDue(t *testing.T) {
 		{"csc", InProgress, "2026-11-25 18:00", "2026-11-25 13:00"},
 	} {
 		ch, _ := s.Channel(k.channel)
-		step, _ := ch.Open(k.state)
-		due, warn, err := set.Due(step, "almaty-alatau-district-department", from)
+		due, warn, err := set.Due(ch.Running(k.state), "almaty-alatau-district-department", from)
 		if got := fmt.Sprintf("%s|%s", due.Format("2006-01-02 15:04"), warn.Format("2006-01-02 15:04")); err != nil || got != k.due+"|"+k.warn {
 			t.Errorf("%s %s: %s %v", k.channel, k.state, got, err)
 		}
 	}
 	ch, _ := s.Channel("portal")
 	last, _ := ch.Step(15)
-	if due, warn, err := set.Due(last, "", from); err != nil || !due.IsZero() || !warn.IsZero() {
+	if due, warn, err := set.Due([]Step{last}, "", from); err != nil || !due.IsZero() || !warn.IsZero() {
 		t.Errorf("the last step of the portal has no term: %v %v %v", due, warn, err)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Set) checkService(v *Service, name string) []Fault {
 // checkTogether judges what only several descriptions can get wrong.
 func (s *Set) checkTogether() []Fault {
 	var faults []Fault
-	byID, byTable := map[string]string{}, map[string]string{}
+	byID, byTable, byNumber := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, v := range s.services {
 		k := &checker{set: s, s: v}
 		for i, id := range slices.Concat([]string{v.Gateway.ServiceID}, v.Gateway.Aliases) {
@@ -74,6 +74,12 @@ func (s *Set) checkTogether() []Fault {
 				k.fault(where, "gateway-id-taken", "value", id, "other", other)
 			}
 			byID[id] = v.file
+		}
+		if n := v.Numbering.Format; n != "" {
+			if other, ok := byNumber[n]; ok {
+				k.fault("numbering.format", "number-taken", "value", n, "other", other)
+			}
+			byNumber[n] = v.file
 		}
 		if t := strings.ToLower(v.Local.Table); t != "" {
 			if other, ok := byTable[t]; ok {

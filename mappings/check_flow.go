@@ -100,8 +100,8 @@ func (k *checker) ends() {
 				}
 			}
 		}
-		if f, ok := k.s.Field(r.Field); !ok || f.Type != "iin" && f.Type != "bin" {
-			k.fault(at+".field", "bad-signer", "value", r.Field)
+		if _, ok := k.s.Field(r.Field); !ok {
+			k.fault(at+".field", "unknown-name", "what", "field", "value", r.Field)
 		}
 	}
 	for i, n := range k.s.Notifications {
@@ -111,7 +111,13 @@ func (k *checker) ends() {
 		}
 		for j, to := range n.To {
 			where := fmt.Sprintf("%s.to[%d]", at, j)
-			if !k.oneOf(where, to, "portal", "csc", "email") || to == "email" {
+			kind, direct := addressTypes[to]
+			if direct {
+				if f, ok := k.s.Field(n.Address); !ok || f.Type != kind {
+					k.fault(at+".address", "bad-address", "value", n.Address)
+				}
+			}
+			if !k.oneOf(where, to, "portal", "csc", "email", "mobile") || direct {
 				continue
 			}
 			if _, ok := k.s.Shape(to); !ok {
@@ -123,11 +129,12 @@ func (k *checker) ends() {
 				}
 			}
 		}
-		if f, ok := k.s.Field(n.Address); slices.Contains(n.To, "email") && (!ok || f.Type != "email") {
-			k.fault(at+".address", "bad-address", "value", n.Address)
-		}
 	}
 }
+
+// addressTypes are the ways to the applicant himself, and the type of the
+// field that holds his address.
+var addressTypes = map[string]string{"email": "email", "mobile": "phone"}
 
 func (k *checker) refusal(where, id string) {
 	if !slices.ContainsFunc(k.s.Refusals, func(r Refusal) bool { return r.ID == id }) {
@@ -136,10 +143,19 @@ func (k *checker) refusal(where, id string) {
 }
 
 // checkNames are the checks a condition may list, as the regulations number them.
-var checkNames = []string{"credentials-iin-password", "credentials-login-password-or-eds", "eds-iin-match", "eds-validity", "eds-not-revoked", "documents-conform", "registry-has-data"}
+var checkNames = []string{"credentials-iin-password", "credentials-login-password-or-eds", "eds-iin-match", "eds-validity", "eds-not-revoked", "credentials-eds", "registry-person-present", "registry-poa-present", "documents-conformity"}
+
+// Steps that are not made one after the other: a condition branches, by the
+// condition of its number, and a refusal ends the way.
+const (
+	stepCondition = "condition"
+	stepRefusal   = "refusal"
+)
 
 // stepKinds say what a step does.
 var stepKinds = []string{
+	stepCondition, stepRefusal, "user_registration", "authorisation", "authorisation_check", "form", "form_and_signing", "signing_and_routing",
+	"resolution", "review", "covering_letter", "intake_review_issue", "decision_and_delivery", "notification",
 	"intake", "signature_check", "registry_query", "routing", "numbering", "status_display", "acceptance", "decision",
 	"document_creation", "document_signing", "status_inquiry", "delivery", "forwarding", "assignment", "registration",
 }
@@ -151,6 +167,12 @@ func (k *checker) channels() {
 			k.oneOf(at, c.ID, "portal", "csc", "office", "akim")
 		}
 		k.actor(at+".signed_by", c.SignedBy)
+		if _, ok := k.s.Shape(c.ID); !ok && (c.ID == "portal" || c.ID == "csc") {
+			k.fault(at, "no-shape", "value", c.ID) // such a partner awaits an answer
+		}
+		if c.SignsToo != "" {
+			k.signer(at+".signs_too", c.SignsToo, c.ID)
+		}
 		if c.Signer != "" {
 			k.signer(at+".signer", c.Signer, c.ID)
 		} else if f, ok := k.s.Field(k.s.Request.Signer); ok && !f.In(c.ID) {
@@ -175,6 +197,7 @@ func (k *checker) channels() {
 	if len(k.s.Channels) == 0 {
 		k.fault("channels", "no-channel")
 	}
+	k.work()
 }
 
 func (k *checker) steps(at string, c *Channel) {
@@ -184,8 +207,12 @@ func (k *checker) steps(at string, c *Channel) {
 		if s.No != i+1 {
 			k.fault(w+".no", "step-order", "value", s.No, "want", i+1)
 		}
-		last := i == len(c.Steps)-1
-		if last && s.Next != 0 || !last && s.Next != i+2 {
+		// A condition branches by its numbers, a refusal and the last step end.
+		want := i + 2
+		if i == len(c.Steps)-1 || s.Does == stepCondition || s.Does == stepRefusal {
+			want = 0
+		}
+		if s.Next != want {
 			k.fault(w+".next", "step-next", "value", s.Next, "no", s.No)
 		}
 		k.actor(w+".actor", s.Actor)
@@ -215,6 +242,57 @@ func (k *checker) steps(at string, c *Channel) {
 	}
 	if _, ok := c.Open(Received); !ok {
 		k.fault(at+".steps", "no-open-step", "value", Received)
+	}
+	k.branches(at, c)
+}
+
+// branches checks conditions that stand among the steps: as many as there are
+// conditions, each with its number, with ways on that lead to a refusal and
+// past it. In other channels the points are those of a procedure that the
+// steps do not repeat.
+func (k *checker) branches(at string, c *Channel) {
+	branching := 0
+	for _, s := range c.Steps {
+		if s.Does != stepCondition {
+			continue
+		}
+		branching++
+		if !slices.ContainsFunc(c.Conditions, func(x Condition) bool { return x.Point == s.No }) {
+			k.fault(fmt.Sprintf("%s.steps[%d]", at, s.No-1), "step-condition", "value", s.No)
+		}
+	}
+	if branching == 0 {
+		return
+	}
+	for i, x := range c.Conditions {
+		w := fmt.Sprintf("%s.conditions[%d]", at, i)
+		if s, ok := c.Step(x.Point); !ok || s.Does != stepCondition {
+			k.fault(w+".point", "step-condition", "value", x.Point)
+		}
+		if s, ok := c.Step(x.OnFail); !ok || s.Does != stepRefusal {
+			k.fault(w+".on_fail", "unknown-step", "value", x.OnFail, "channel", c.ID)
+		}
+		if s, ok := c.Step(x.OnPass); !ok || s.Does == stepRefusal {
+			k.fault(w+".on_pass", "unknown-step", "value", x.OnPass, "channel", c.ID)
+		}
+	}
+}
+
+// work checks the channels whose terms are those of another.
+func (k *checker) work() {
+	for _, c := range k.s.Channels {
+		if c.Work == "" {
+			continue
+		}
+		at := "channels." + c.ID
+		if other, ok := k.s.Channel(c.Work); !ok || other.ID == c.ID || other.Work != "" {
+			k.fault(at+".work", "unknown-name", "what", "channel with steps of its own", "value", c.Work)
+		}
+		for i, s := range c.Steps {
+			if s.LeadsTo != "" {
+				k.fault(fmt.Sprintf("%s.steps[%d].leads_to", at, i), "leads-elsewhere", "value", c.Work)
+			}
+		}
 	}
 }
 

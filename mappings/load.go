@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Set is everything that was read: services and what they share.
@@ -70,14 +71,7 @@ func load(layers ...layer) (*Set, []Fault) {
 	faults = append(faults, fs...)
 	fs = set.readCodes(files)
 	faults = append(faults, fs...)
-	for _, f := range files {
-		if strings.Contains(f.name, "/") {
-			continue
-		}
-		s, serviceFaults := set.readService(f)
-		faults = append(faults, serviceFaults...)
-		set.services = append(set.services, s)
-	}
+	faults = append(faults, set.readServices(files)...)
 	faults = append(faults, set.checkTogether()...)
 	sortFaults(faults)
 	if len(faults) == 0 {
@@ -88,12 +82,31 @@ func load(layers ...layer) (*Set, []Fault) {
 	return set, faults
 }
 
+// readServices reads all descriptions, several at a time: they are most of
+// what a start takes, and none needs another.
+func (s *Set) readServices(files []source) []Fault {
+	files = slices.DeleteFunc(slices.Clone(files), func(f source) bool { return strings.Contains(f.name, "/") })
+	s.services = make([]*Service, len(files))
+	found := make([][]Fault, len(files))
+	var wait sync.WaitGroup
+	for i, f := range files {
+		wait.Go(func() { s.services[i], found[i] = s.readService(f) })
+	}
+	wait.Wait()
+	return slices.Concat(found...)
+}
+
 // readService reads and judges one description by itself.
 func (s *Set) readService(f source) (*Service, []Fault) {
 	v := &Service{file: f.shown, codes: s.codes, texts: s.Texts}
 	var faults []Fault
 	// A description that does not read cannot be judged further.
 	if v.places, faults = decode(f.shown, f.data, v); len(faults) == 0 {
+		for i := range v.Channels {
+			if c := &v.Channels[i]; c.Work != "" {
+				c.work, _ = v.Channel(c.Work)
+			}
+		}
 		faults = s.checkService(v, f.name)
 	}
 	return v, faults

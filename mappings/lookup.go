@@ -20,7 +20,17 @@ func (s *Service) Channel(id string) (*Channel, bool) {
 	return nil, false
 }
 
-// SignerField is the field whose value must be the signer's number in a channel.
+// SignerFields are the fields whose value must be the signer's number in a
+// channel: one of them.
+func (s *Service) SignerFields(channel string) []string {
+	fields := []string{s.SignerField(channel)}
+	if c, ok := s.Channel(channel); ok && c.SignsToo != "" {
+		fields = append(fields, c.SignsToo)
+	}
+	return fields
+}
+
+// SignerField is the field whose value is the signer's number in a channel by rule.
 func (s *Service) SignerField(channel string) string {
 	if c, ok := s.Channel(channel); ok && c.Signer != "" {
 		return c.Signer
@@ -113,11 +123,23 @@ func (s *Service) Refusal(id, channel string, ground Text) (Text, bool) {
 	return Text{}, false
 }
 
-// Open gives the step whose term runs while an application is in a state: the
-// first step with an outcome of its own after the step that led to the state.
-// Where no step leads to the state (the office channel has no acceptance), the
-// term of the state before goes on. False after the last one.
-func (c *Channel) Open(state string) (Step, bool) {
+// Terms is the channel whose steps' terms run for applications of this one:
+// itself, or the one that its key work names.
+func (c *Channel) Terms() *Channel {
+	if c.work != nil {
+		return c.work
+	}
+	return c
+}
+
+// Running gives the steps that are made one after the other while an
+// application is in a state: those after the step that led to it, up to the
+// next with an outcome of its own. Their terms add up to the term of the
+// state; the last one names it. Where no step leads to the state (the office
+// channel has no acceptance), the steps of the state before go on. The steps
+// of a refusal are another way out and not counted. Empty after the last one.
+func (c *Channel) Running(state string) []Step {
+	c = c.Terms()
 	switch state {
 	case Extended:
 		state = InProgress
@@ -131,12 +153,29 @@ func (c *Channel) Open(state string) (Step, bool) {
 			reached = s.No
 		}
 	}
+	var run []Step
 	for _, s := range c.Steps {
-		if s.LeadsTo != "" && s.No > reached {
-			return s, true
+		switch {
+		case s.No <= reached || s.Does == stepRefusal:
+		case s.LeadsTo != "":
+			if reached < 0 {
+				return []Step{s} // what comes before an application is ours is no term of it
+			}
+			return append(run, s)
+		default:
+			run = append(run, s)
 		}
 	}
-	return Step{}, false
+	return nil
+}
+
+// Open gives the step that ends a state: the last of those running in it.
+func (c *Channel) Open(state string) (Step, bool) {
+	run := c.Running(state)
+	if len(run) == 0 {
+		return Step{}, false
+	}
+	return run[len(run)-1], true
 }
 
 // Step finds a step of a channel by number.

@@ -19,7 +19,7 @@ type Office struct {
 	ID      string   `yaml:"id,required"`
 	Kind    string   `yaml:"kind,required"`
 	Name    Text     `yaml:"name,required"`
-	Address Text     `yaml:"address,required"`
+	Address Text     `yaml:"address"`
 	Email   string   `yaml:"email"`
 	Phones  []string `yaml:"phones"`
 	Hours   string   `yaml:"hours,required"`
@@ -149,20 +149,28 @@ func (s *Set) Hours(actor, office string) (Hours, bool) {
 	return s.Offices.hoursByID(a.Hours)
 }
 
-// Due gives the moment at which a step that starts at from must be done, and
-// the moment to warn before it; zero where the step has no such term.
-func (s *Set) Due(step Step, office string, from time.Time) (due, warn time.Time, err error) {
-	if step.Within.IsZero() {
-		return time.Time{}, time.Time{}, nil
+// Due gives the moment at which steps that are made one after the other, the
+// first beginning at from, must all be done, and the moment to warn before it;
+// zero where none of them has a term. Each term runs in the hours of its actor.
+func (s *Set) Due(steps []Step, office string, from time.Time) (due, warn time.Time, err error) {
+	for _, step := range steps {
+		if step.Within.IsZero() {
+			continue
+		}
+		if due.IsZero() {
+			due = from
+		}
+		hours, _ := s.Hours(step.Actor, office)
+		if due, err = s.Calendar.Add(due, step.Within, hours); err != nil {
+			return time.Time{}, time.Time{}, err
+		}
 	}
-	hours, _ := s.Hours(step.Actor, office)
-	if due, err = s.Calendar.Add(from, step.Within, hours); err != nil {
-		return time.Time{}, time.Time{}, err
-	}
-	if step.WarnBefore.IsZero() {
+	if due.IsZero() || steps[len(steps)-1].WarnBefore.IsZero() {
 		return due, time.Time{}, nil
 	}
-	if warn, err = s.Calendar.Before(due, step.WarnBefore, hours); err != nil {
+	last := steps[len(steps)-1]
+	hours, _ := s.Hours(last.Actor, office)
+	if warn, err = s.Calendar.Before(due, last.WarnBefore, hours); err != nil {
 		return time.Time{}, time.Time{}, err
 	}
 	return due, warn, nil

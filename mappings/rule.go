@@ -84,6 +84,29 @@ var crossRules = []crossRule{
 		}
 		return ""
 	}},
+	// Data of a power of attorney belong to a representative, and only those of
+	// a notarised one are entered: another cannot be found in the notaries' register.
+	{"power-of-attorney", []string{"representative_iin", "poa_notarised", "poa_number", "poa_date"}, func(r *Row) string {
+		_, represented := r.Get("representative_iin")
+		notarised, told := r.Get("poa_notarised")
+		if represented != told {
+			return "poa_notarised"
+		}
+		for _, name := range []string{"poa_number", "poa_date"} {
+			if _, given := r.Get(name); given != (notarised == true) {
+				return name
+			}
+		}
+		return ""
+	}},
+	{"representative-is-not-applicant", []string{"applicant_iin", "representative_iin"}, func(r *Row) string {
+		if who, ok := r.Get("representative_iin"); ok {
+			if applicant, _ := r.Get("applicant_iin"); who == applicant {
+				return "representative_iin"
+			}
+		}
+		return ""
+	}},
 }
 
 func fieldTypeByName(name string) (fieldType, bool) {

@@ -22,7 +22,7 @@ type Service struct {
 	Refusals      []Refusal      `yaml:"refusals,required"`
 	Registries    []RegistryUse  `yaml:"registries"`
 	Notifications []Notification `yaml:"notifications"`
-	Notices       []Shape        `yaml:"notices,required"`
+	Notices       []Shape        `yaml:"notices"`
 	Channels      []Channel      `yaml:"channels,required"`
 
 	file   string
@@ -220,7 +220,7 @@ type RegistryUse struct {
 	ID       string   `yaml:"id,required"` // gbd-fl
 	Channels []string `yaml:"channels,required"`
 	Step     int      `yaml:"step,required"`
-	Field    string   `yaml:"field,required"`   // whose value is asked for
+	Field    string   `yaml:"field,required"`   // whose value is asked for; empty in an application: not asked
 	NoData   string   `yaml:"no_data,required"` // refusal when the registry knows nothing
 }
 
@@ -228,7 +228,7 @@ type RegistryUse struct {
 type Notification struct {
 	ID      string   `yaml:"id,required"`
 	On      []string `yaml:"on,required"` // states
-	To      []string `yaml:"to,required"` // portal, csc, email
+	To      []string `yaml:"to,required"` // portal, csc, email, mobile
 	Section Text     `yaml:"section"`     // where the partner shows it
 	Address string   `yaml:"address"`     // field with the address; not sent when it is empty
 }
@@ -250,18 +250,25 @@ type Element struct {
 
 // Channel is one way in: who signs, which conditions are checked, which steps follow.
 type Channel struct {
-	ID         string      `yaml:",key"` // portal, csc, office, akim
-	Name       Text        `yaml:"name,required"`
-	Signer     string      `yaml:"signer"` // field; the request's when empty
-	SignedBy   string      `yaml:"signed_by,required"`
+	ID       string `yaml:",key"` // portal, csc, office, akim
+	Name     Text   `yaml:"name,required"`
+	Signer   string `yaml:"signer"`    // field; the request's when empty
+	SignsToo string `yaml:"signs_too"` // another field whose person may sign instead
+	SignedBy string `yaml:"signed_by,required"`
+	// Work names the channel whose steps are the provider's own work on an
+	// application of this one: their terms run. A regulation often describes
+	// that work once, and for the other channels only the way in and out.
+	Work       string      `yaml:"work"`
 	Conditions []Condition `yaml:"conditions"`
 	Steps      []Step      `yaml:"steps,required"`
+
+	work *Channel // of Work
 }
 
 // Condition is a check that the regulation numbers (condition 1, 2, 3).
 type Condition struct {
 	No      int      `yaml:"no,required"`
-	Point   int      `yaml:"point,required"` // of the regulation's procedure
+	Point   int      `yaml:"point,required"` // of the regulation's procedure, or the step that does condition
 	Actor   string   `yaml:"actor,required"`
 	Checks  []string `yaml:"checks,required"`
 	OnPass  int      `yaml:"on_pass,required"`
@@ -277,11 +284,11 @@ type Step struct {
 	Through    []string `yaml:"through"`
 	Does       string   `yaml:"does,required"`
 	Action     Text     `yaml:"action,required"`
-	Completion Text     `yaml:"completion,required"`
-	Status     string   `yaml:"status"`   // what the regulation says is shown
-	ShownIn    string   `yaml:"shown_in"` // and where
-	LeadsTo    string   `yaml:"leads_to"` // state of the application when the step is done
-	Within     Term     `yaml:"within"`   // none where the text gives none
+	Completion Text     `yaml:"completion"` // none where the text gives none
+	Status     string   `yaml:"status"`     // what the regulation says is shown
+	ShownIn    string   `yaml:"shown_in"`   // and where
+	LeadsTo    string   `yaml:"leads_to"`   // state of the application when the step is done
+	Within     Term     `yaml:"within"`     // none where the text gives none
 	WarnBefore Term     `yaml:"warn_before"`
-	Next       int      `yaml:"next"` // 0 after the last
+	Next       int      `yaml:"next"` // 0 after the last, after a refusal, and for a condition, which branches
 }

@@ -399,7 +399,7 @@ func (p *play) termsKept(ctx context.Context, sc *scene) error {
 // does is the action of a term in the words of the regulation.
 func (p *play) does(s *mappings.Service, d gateway.Due) string {
 	if c, ok := s.Channel(string(gateway.Portal)); ok {
-		if step, ok := c.Step(d.Step); ok {
+		if step, ok := c.Terms().Step(d.Step); ok {
 			text := []rune(step.Action.In(p.stage.lang))
 			if len(text) > 70 {
 				text = append(text[:69], '…')
