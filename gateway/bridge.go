@@ -36,10 +36,11 @@ type Reply struct {
 	RetryAfter time.Duration
 }
 
-// Submission is an application that a specialist brings in through the office
-// channel: a document signed by the specialist.
+// Submission is an application that a specialist of the provider or of an akim
+// brings in: a document signed by the specialist.
 type Submission struct {
 	Service  string
+	Channel  Channel // Office, also when empty, or Akim
 	Document []byte // XML with the specialist's enveloped signature
 	// ID is the caller's own id of it: the same id and bytes give the same
 	// application, other bytes a DuplicateID.

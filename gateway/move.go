@@ -230,15 +230,21 @@ func (d *draft) attach(o *official, to State, who Actor) {
 	d.event(Event{Kind: EventResult, Actor: who, Detail: doc.Name + " sha256:" + doc.SHA256})
 }
 
-// Submit takes an application through the office channel.
+// Submit takes an application through the office or the akim channel.
 func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Application, error) {
 	at := b.now().UTC()
+	if sub.Channel == "" {
+		sub.Channel = Office
+	}
+	if sub.Channel != Office && sub.Channel != Akim {
+		return nil, refuse(Malformed, "channel", "%s or %s: what partners bring comes through their doors", Office, Akim)
+	}
 	s, ok := b.o.Services.Service(sub.Service)
 	if ok {
-		_, ok = s.Channel(string(Office))
+		_, ok = s.Channel(string(sub.Channel))
 	}
 	if !ok {
-		return nil, refuse(UnknownService, "service", "this service is not offered in the office")
+		return nil, refuse(UnknownService, "service", "this service is not offered through the channel %s", sub.Channel)
 	}
 	sum := sha256.Sum256(sub.Document)
 	m := &Message{ID: b.newID(), Sender: "office/" + who.Name, SHA256: hex.EncodeToString(sum[:]), Operation: "submit", Service: s.ID, At: at, Raw: sub.Document}
@@ -256,7 +262,7 @@ func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Applic
 		e.Field = "document"
 		return nil, e
 	}
-	p := &paper{service: s, channel: Office, at: at, doc: doc, body: sub.Document}
+	p := &paper{service: s, channel: sub.Channel, at: at, doc: doc, body: sub.Document}
 	j, err := b.judge(ctx, p)
 	if err != nil {
 		return nil, err

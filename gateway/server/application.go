@@ -32,8 +32,8 @@ func (s *Server) listApplications(c *gin.Context) *fail {
 		}
 		f.States = append(f.States, gateway.State(v))
 	}
-	if f.Channel != "" && !slices.Contains([]gateway.Channel{gateway.Portal, gateway.CSC, gateway.Office}, f.Channel) {
-		q.bad("channel", "one_of", "known", "portal, csc, office")
+	if f.Channel != "" && !slices.Contains([]gateway.Channel{gateway.Portal, gateway.CSC, gateway.Office, gateway.Akim}, f.Channel) {
+		q.bad("channel", "one_of", "known", "portal, csc, office, akim")
 	}
 	if p, _ := principalOf(c); p.Office != "" {
 		if f.Office != "" && f.Office != p.Office {
@@ -398,23 +398,27 @@ func (s *Server) extend(c *gin.Context, body []byte) *fail {
 	return finish(c, a, err)
 }
 
-// submit takes an application of the office channel: the document signed by
-// the specialist, as JSON with base64 or as the XML itself.
+// submit takes an application of the office or the akim channel: the document
+// signed by the specialist, as JSON with base64 or as the XML itself.
 func (s *Server) submit(c *gin.Context, body []byte) *fail {
 	var in struct {
-		Actor    *person `json:"actor"`
-		Service  string  `json:"service"`
-		ID       string  `json:"id"`
-		Document []byte  `json:"document"`
+		Actor    *person         `json:"actor"`
+		Service  string          `json:"service"`
+		Channel  gateway.Channel `json:"channel"`
+		ID       string          `json:"id"`
+		Document []byte          `json:"document"`
 	}
 	if isXML(c.GetHeader("Content-Type")) {
-		in.Service, in.ID, in.Document = c.Query("service"), c.Query("id"), body
+		in.Service, in.Channel, in.ID, in.Document = c.Query("service"), gateway.Channel(c.Query("channel")), c.Query("id"), body
 	} else if bad := decodeJSON(c.Request, body, &in); bad != nil {
 		return bad
 	}
 	var bad faulty
 	bad.actor(in.Actor, "actor")
 	bad.need(in.Service != "", "required", "service")
+	if in.Channel != "" && in.Channel != gateway.Office && in.Channel != gateway.Akim {
+		bad = append(bad, inputFault{pointer: pointer("channel"), rule: "one_of", values: []any{"known", "office, akim"}})
+	}
 	bad.need(len(in.Document) > 0, "required", "document")
 	bad.need(len(in.ID) <= 128, "too_long", "id")
 	if f := bad.fail(); f != nil {
@@ -427,7 +431,7 @@ func (s *Server) submit(c *gin.Context, body []byte) *fail {
 		sum := sha256.Sum256(in.Document) // the same signed bytes are the same application
 		in.ID = hex.EncodeToString(sum[:])
 	}
-	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
+	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Channel: in.Channel, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
 	if err != nil {
 		return failOf(err)
 	}

@@ -312,6 +312,7 @@ func TestBadInput(t *testing.T) {
 		{"version that is none", "POST", "/applications/T-1/take", "", []string{"If-Match", "3"}, 422, codeBadInput, []string{"If-Match etag"}},
 		{"handover to nobody", "POST", "/applications/T-1/handover", `{"to":{"iin":"1"}}`, nil, 422, codeBadInput, []string{"/to/name required", "/to/iin twelve_digits"}},
 		{"idempotency key with spaces", "POST", "/applications/T-1/take", "", []string{"Idempotency-Key", "a b"}, 422, codeBadInput, []string{"Idempotency-Key idempotency_key"}},
+		{"application through a partner's channel", "POST", "/applications", `{"service": "x", "channel": "portal", "document": "PGEvPg=="}`, nil, 422, codeBadInput, []string{"/channel one_of"}},
 		{"application without everything", "POST", "/applications", `{}`, nil, 422, codeBadInput, []string{"/service required", "/document required"}},
 		{"delivery of an unknown route", "GET", "/deliveries?route=fax&state=lost", "", nil, 400, codeBadInput, []string{"route one_of", "state one_of"}},
 		{"drop without a reason", "POST", "/deliveries/1/drop", `{}`, nil, 422, codeBadInput, []string{"/reason required"}},
