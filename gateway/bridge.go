@@ -41,7 +41,7 @@ type Reply struct {
 type Submission struct {
 	Service  string
 	Channel  Channel // Office, also when empty, or Akim
-	Document []byte // XML with the specialist's enveloped signature
+	Document []byte  // XML with the specialist's enveloped signature
 	// ID is the caller's own id of it: the same id and bytes give the same
 	// application, other bytes a DuplicateID.
 	ID string

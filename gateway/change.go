@@ -119,7 +119,7 @@ var routeOf = map[string]Route{"portal": ToPortal, "csc": ToCSC}
 // notify puts the notifications of a state into the outbox.
 func (d *draft) notify(n *mappings.Notice) error {
 	for _, rule := range d.service.Notifications {
-		if !slices.Contains(rule.On, n.State) {
+		if !slices.Contains(rule.On, n.State) || len(rule.Channels) > 0 && !slices.Contains(rule.Channels, d.channel.ID) {
 			continue
 		}
 		for _, to := range rule.To {

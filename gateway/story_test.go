@@ -18,6 +18,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
+	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/keystore"
 	"kopir/signature/xmltree"
@@ -29,7 +30,7 @@ var update = flag.Bool("update", false, "write the stories' files anew; review t
 // so a story can be one captured in.xml and an empty story.yaml.
 type story struct {
 	What string `yaml:"what"`
-	Door string `yaml:"door"` // sync (the default), async, office
+	Door string `yaml:"door"` // sync (the default), async, office (also of the akim)
 	// After are the stories whose in.xml come first, in the same town.
 	After []string `yaml:"after"`
 	// At is the time of receipt; the default is a Wednesday morning in Almaty.
@@ -47,7 +48,7 @@ type story struct {
 // recipe makes an application.
 type recipe struct {
 	ID      string            `yaml:"id"`
-	Channel string            `yaml:"channel"` // portal (the default), csc, office
+	Channel string            `yaml:"channel"` // portal (the default), csc, office, akim
 	Signer  string            `yaml:"signer"`  // of the document; "nobody" for none
 	System  string            `yaml:"system"`  // of the envelope; "nobody" for none
 	Form    string            `yaml:"form"`    // escaped (the default), untyped, cdata, nested
@@ -62,7 +63,9 @@ type act struct {
 	Back     bool    `yaml:"back"`     // revocation answers again
 	Take     string  `yaml:"take"`     // by whom
 	Complete string  `yaml:"complete"` // by the specialist, with a result that this one signed
+	Result   string  `yaml:"result"`   // with complete: which one; the first when empty
 	Refuse   string  `yaml:"refuse"`   // with these words
+	Ground   string  `yaml:"ground"`   // refuse for this ground of the service
 	Extend   int     `yaml:"extend"`   // working days
 	Local    *[2]any `yaml:"local"`    // status code and reason set in the local database
 }
@@ -110,7 +113,7 @@ func makeStory(t *testing.T, dir string) {
 	}
 	w := newTown(t)
 	w.now = s.At
-	if err := os.WriteFile(filepath.Join(dir, "in.xml"), w.make(s.Door, *s.Make), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "in.xml"), w.make(w.serviceOf(dir), s.Door, *s.Make), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -129,18 +132,28 @@ func somebody(name string) string {
 	return name
 }
 
-func (w *town) make(door string, r recipe) []byte {
+// serviceOf is the service of a story: its folder's folder bears its name.
+func (w *town) serviceOf(dir string) *mappings.Service {
+	w.t.Helper()
+	s, ok := w.set.Service(filepath.Base(filepath.Dir(dir)))
+	if !ok {
+		w.t.Fatalf("%s: no service", dir)
+	}
+	return s
+}
+
+func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 	w.t.Helper()
 	channel := or(r.Channel, "portal")
-	values := form(channel)
+	values := filled(service, channel)
 	for k, v := range r.Set {
 		values[k] = v
 	}
 	for _, k := range r.Drop {
 		delete(values, k)
 	}
-	signer := map[string]string{"portal": "citizen", "csc": "operator", "office": "specialist"}[channel]
-	doc := w.document(channel, values, somebody(or(r.Signer, signer)))
+	signer := map[string]string{"portal": "citizen", "csc": "operator", "office": "specialist", "akim": "specialist"}[channel]
+	doc := w.documentOf(service, channel, values, somebody(or(r.Signer, signer)))
 	if r.Spoil[0] != "" {
 		if !bytes.Contains(doc, []byte(r.Spoil[0])) {
 			w.t.Fatalf("nothing to spoil: %s", r.Spoil[0])
@@ -161,10 +174,12 @@ func (w *town) make(door string, r recipe) []byte {
 	sender := map[string]string{"portal": "PEP", "csc": "CON"}[channel]
 	if door == "async" {
 		p := asyncRequest(id, nil, w.clock())
+		p.MessageInfo.ServiceID = service.Gateway.ServiceID
 		p.MessageInfo.Sender.SenderID, p.MessageData.Data = sender, data
 		return w.envelope(p, somebody(or(r.System, channel)))
 	}
 	p := syncRequest(id, nil, w.clock())
+	p.RequestInfo.ServiceID = service.Gateway.ServiceID
 	p.RequestInfo.Sender.SenderID, p.RequestData.Data = sender, data
 	return w.envelope(p, somebody(or(r.System, channel)))
 }
@@ -181,13 +196,13 @@ func play(t *testing.T, dir string) {
 	}
 	for _, before := range s.After {
 		other := readStory(t, filepath.Join(dir, "..", before))
-		w.receive(t, other.Door, filepath.Join(dir, "..", before, "in.xml"))
+		w.receive(t, other, filepath.Join(dir, "..", before, "in.xml"))
 	}
 	was := len(w.all())
-	reply := w.receive(t, s.Door, filepath.Join(dir, "in.xml"))
+	reply := w.receive(t, s, filepath.Join(dir, "in.xml"))
 	w.deliver()
 	for _, a := range s.Then {
-		w.act(t, a, gone)
+		w.act(t, w.serviceOf(dir), a, gone)
 		w.deliver()
 	}
 	got := map[string][]byte{"reply.xml": reply}
@@ -205,7 +220,7 @@ func play(t *testing.T, dir string) {
 		}
 		got["verdict.json"] = verdicts(t, tl.Evidence)
 		got["timeline.txt"] = told(tl)
-		if row := w.row(t, all[0].Number); row != nil {
+		if row := w.row(t, w.serviceOf(dir), all[0].Number); row != nil {
 			got["row.json"] = row
 		}
 	}
@@ -255,14 +270,15 @@ func (w *town) keysOf(names []string) (keys []*keystore.Key) {
 	return keys
 }
 
-func (w *town) receive(t *testing.T, door, file string) []byte {
+func (w *town) receive(t *testing.T, s story, file string) []byte {
 	t.Helper()
+	door := s.Door
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if door == "office" {
-		app, err := w.bridge.Submit(t.Context(), gateway.Submission{Service: certificate, Document: raw, ID: filepath.Base(filepath.Dir(file))}, gateway.Actor{Name: "counter"})
+		app, err := w.bridge.Submit(t.Context(), gateway.Submission{Service: w.serviceOf(filepath.Dir(file)).ID, Channel: s.channel(), Document: raw, ID: filepath.Base(filepath.Dir(file))}, gateway.Actor{Name: "counter"})
 		var e *gateway.Error
 		if errors.As(err, &e) {
 			return pretty(t, map[string]any{"code": e.Code, "reason": e.Reason, "field": e.Field, "say": e.Say, "ground": e.Ground})
@@ -309,7 +325,15 @@ func (w *town) answered(t *testing.T, r gateway.Reply) []byte {
 	return append(out, '\n')
 }
 
-func (w *town) act(t *testing.T, a act, gone []*keystore.Key) {
+// channel is that of an application that comes through the office door.
+func (s story) channel() gateway.Channel {
+	if s.Make != nil {
+		return gateway.Channel(s.Make.Channel)
+	}
+	return gateway.Office
+}
+
+func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keystore.Key) {
 	t.Helper()
 	ctx := t.Context()
 	var err error
@@ -330,15 +354,19 @@ func (w *town) act(t *testing.T, a act, gone []*keystore.Key) {
 	case a.Take != "":
 		_, err = w.bridge.Take(ctx, number, gateway.Actor{Name: a.Take})
 	case a.Complete != "":
-		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Completed, Result: w.result(a.Complete)})
+		result := w.result(a.Complete)
+		result.Kind = a.Result
+		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Completed, Result: result})
+	case a.Ground != "":
+		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Refused, Ground: &gateway.Ground{Code: a.Ground}})
 	case a.Refuse != "":
 		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Refused, Ground: &gateway.Ground{Text: gateway.Text{RU: a.Refuse, KK: a.Refuse}}})
 	case a.Extend != 0:
 		_, err = w.bridge.Extend(ctx, number, gateway.Actor{Name: "official"}, gateway.Extension{Days: a.Extend, Reason: gateway.Text{RU: "запрошены сведения", KK: "мәліметтер сұратылды"}})
 	case a.Local != nil:
-		w.localSQL(t, "UPDATE unemployed_certificate SET status_code = ?, status_reason = ?, status_changed_at = ? WHERE application_no = ?", a.Local[0], a.Local[1],
+		w.localSQL(t, "UPDATE "+service.Local.Table+" SET status_code = ?, status_reason = ?, status_changed_at = ? WHERE application_no = ?", a.Local[0], a.Local[1],
 			w.clock().UTC().Format(time.RFC3339), number)
-		_, err = w.bridge.Watch(ctx, certificate)
+		_, err = w.bridge.Watch(ctx, service.ID)
 	}
 	if err != nil {
 		t.Fatalf("%+v: %v", a, err)
@@ -383,11 +411,11 @@ func (w *town) one(t *testing.T, q string) (v string) {
 }
 
 // row is the application's row in the local database, as JSON.
-func (w *town) row(t *testing.T, number string) []byte {
+func (w *town) row(t *testing.T, service *mappings.Service, number string) []byte {
 	t.Helper()
 	db := w.openLocal(t)
 	defer db.Close()
-	rows, err := db.QueryContext(context.Background(), "SELECT * FROM unemployed_certificate WHERE application_no = ?", number)
+	rows, err := db.QueryContext(context.Background(), "SELECT * FROM "+service.Local.Table+" WHERE application_no = ?", number)
 	if err != nil {
 		t.Fatal(err)
 	}

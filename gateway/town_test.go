@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -302,20 +303,82 @@ func form(channel string) map[string]string {
 	switch channel {
 	case "csc":
 		f["operator_iin"] = sigtest.IIN(30)
-	case "office":
+	case "office", "akim":
 		f["operator_iin"] = sigtest.IIN(40)
 	}
 	return f
 }
 
-// document builds a form and lets somebody sign it.
+// filled is a filled form of any service: what every form asks for as above,
+// and of the rest what is required, by its type.
+func filled(s *mappings.Service, channel string) map[string]string {
+	f := form(channel)
+	for name := range f {
+		if field, ok := s.Field(name); !ok || !field.In(channel) {
+			delete(f, name)
+		}
+	}
+	for i := range s.Request.Fields {
+		field := &s.Request.Fields[i]
+		if field.Optional || !field.In(channel) || f[field.Name] != "" && (field.Name != "district" || s.ID == certificate) {
+			continue
+		}
+		f[field.Name] = sample(s, field)
+	}
+	return f
+}
+
+// sample is a value that a field takes.
+func sample(s *mappings.Service, f *mappings.Field) string {
+	switch f.Type {
+	case "iin":
+		return sigtest.IIN(70)
+	case "bin":
+		return otherBIN
+	case "date":
+		return "2016-03-12"
+	case "int", "decimal":
+		return or(f.Min, "1")
+	case "bool":
+		return "true"
+	case "phone":
+		return "+77010000001"
+	case "code":
+		if codes, ok := s.CodeList(f.Codes); ok {
+			return codes.Codes[0].Value
+		}
+	}
+	if strings.HasPrefix(f.Pattern, "KZ") {
+		return "KZ000000000000000001"
+	}
+	return "ТЕСТ"
+}
+
+// enclosures are the attachments without which a form is not complete.
+func enclosures(s *mappings.Service, channel string) []mappings.Attachment {
+	var all []mappings.Attachment
+	for i := range s.Request.Attachments {
+		if a := &s.Request.Attachments[i]; !a.Optional && a.In(channel) {
+			all = append(all, mappings.Attachment{Kind: a.Name, Name: a.Name + ".pdf", Type: "application/pdf", Content: []byte("%PDF-1.4 test")})
+		}
+	}
+	return all
+}
+
+// document builds a form of the certificate service and lets somebody sign it.
 func (w *town) document(channel string, values map[string]string, by string) []byte {
 	w.t.Helper()
 	s, ok := w.set.Service(certificate)
 	if !ok {
 		w.t.Fatal("no service")
 	}
-	doc, err := s.Document(channel, values, nil)
+	return w.documentOf(s, channel, values, by)
+}
+
+// documentOf builds a form and lets somebody sign it.
+func (w *town) documentOf(s *mappings.Service, channel string, values map[string]string, by string) []byte {
+	w.t.Helper()
+	doc, err := s.Document(channel, values, enclosures(s, channel))
 	if err != nil {
 		w.t.Fatal(err)
 	}

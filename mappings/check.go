@@ -224,7 +224,7 @@ func (k *checker) fieldRules(at string, f *Field) {
 	if (f.Type == "code") != (f.Codes != "") {
 		k.fault(at+".codes", "codes-and-type")
 	} else if f.Codes != "" {
-		if _, ok := k.s.codeList(f.Codes); !ok {
+		if _, ok := k.s.CodeList(f.Codes); !ok {
 			k.fault(at+".codes", "unknown-name", "what", "code list", "value", f.Codes)
 		}
 	}

@@ -106,6 +106,7 @@ func (k *checker) ends() {
 	}
 	for i, n := range k.s.Notifications {
 		at := fmt.Sprintf("notifications[%d]", i)
+		k.channelNames(at+".channels", n.Channels)
 		for j, s := range n.On {
 			k.state(fmt.Sprintf("%s.on[%d]", at, j), s)
 		}
@@ -224,7 +225,7 @@ func (k *checker) steps(at string, c *Channel) {
 			k.actor(w+".shown_in", s.ShownIn)
 		}
 		a, _ := k.set.Actor(s.Actor)
-		if s.Within.Working() && !a.People() {
+		if s.Within.Working() && (a.ID == "" || a.Kind == "system") {
 			k.fault(w+".within", "system-in-office-hours", "value", s.Within, "actor", s.Actor)
 		}
 		if !s.WarnBefore.IsZero() && (s.Within.IsZero() || s.WarnBefore.Working() != s.Within.Working()) {

@@ -39,7 +39,7 @@
 //	results       what ends the service, positive and negative
 //	refusals      regulated messages; {ground} is filled in
 //	registries    who is asked, at which step, and the refusal without data
-//	notifications which states are told to whom
+//	notifications which states are told to whom, for which channels
 //	notices       the document that tells a partner, element by element
 //	channels      portal, csc, office, akim: signer, conditions, steps
 //
@@ -73,7 +73,18 @@
 // warn_before, next. Terms: m, h, d by the clock; wm, wh, wd in the working
 // time of the office. People have working time, systems the clock.
 //
-// Channel.Open gives the step whose term runs in a state, Set.Due its due time.
+// The acts of 2016 and 2019 number conditions and refusals with the steps: such
+// a step does condition or refusal and has no next, because the condition of
+// its number (conditions, with point) says where it leads. Where no step does
+// condition, the points are those of a procedure that the steps do not repeat.
+//
+// A channel may name another whose steps are the provider's own work (work);
+// then those lead the states and their terms run. signs_too names a second
+// person who may sign.
+//
+// Channel.Running gives the steps that follow each other in a state, up to the
+// one with the next leads_to; their terms add up, each in the hours of its
+// actor (Set.Due). Channel.Open gives the last of them.
 // Working days are counted from the day after the event; an application that
 // comes in after hours counts from that same day, because that gives the
 // earlier deadline.

@@ -7,7 +7,7 @@ import (
 )
 
 // Offices is the directory of departments and service centres with their
-// hours (shared/offices.yaml).
+// hours (shared/offices.yaml and shared/offices-*.yaml).
 type Offices struct {
 	list  []Office
 	hours []Hours
@@ -34,43 +34,54 @@ type officeFile struct {
 }
 
 func readOffices(files []source) (*Offices, []Fault) {
-	found := sharedFiles(files, "offices")
+	found := sharedFiles(files, "offices*")
 	if len(found) == 0 {
 		return nil, []Fault{{File: "shared/offices.yaml", Line: 1, Column: 1, Code: "missing-file"}}
 	}
+	o := &Offices{}
+	var faults []Fault
+	for _, f := range found {
+		faults = append(faults, o.read(f)...)
+	}
+	return o, faults
+}
+
+// read adds one file of offices.
+func (o *Offices) read(f source) []Fault {
 	var of officeFile
-	f := found[0]
 	places, faults := decode(f.shown, f.data, &of)
 	fault := func(path, code string, args ...any) {
 		at := places[path]
 		faults = append(faults, Fault{File: f.shown, Line: at.line, Column: at.column, Code: code, Path: path, args: args})
 	}
-	o := &Offices{list: of.Offices, hours: of.Hours}
+	known := slices.Clone(o.list)
+	knownHours := slices.Clone(o.hours)
+	o.list, o.hours = append(o.list, of.Offices...), append(o.hours, of.Hours...)
 	if len(faults) > 0 {
-		return o, faults
+		return faults
 	}
 	for i, h := range of.Hours {
 		path := fmt.Sprintf("hours[%d]", i)
 		if !h.valid() {
 			fault(path, "bad-hours", "value", h.ID)
 		}
-		if slices.ContainsFunc(of.Hours[:i], func(x Hours) bool { return x.ID == h.ID }) {
+		if slices.ContainsFunc(append(knownHours, of.Hours[:i]...), func(x Hours) bool { return x.ID == h.ID }) {
 			fault(path+".id", "repeated", "what", "id", "value", h.ID)
 		}
 	}
 	for i, v := range of.Offices {
 		path := fmt.Sprintf("offices[%d]", i)
-		if slices.ContainsFunc(of.Offices[:i], func(x Office) bool { return x.ID == v.ID }) {
+		if slices.ContainsFunc(append(known, of.Offices[:i]...), func(x Office) bool { return x.ID == v.ID }) {
 			fault(path+".id", "repeated", "what", "id", "value", v.ID)
 		}
 		if _, ok := o.hoursByID(v.Hours); !ok {
 			fault(path+".hours", "unknown-name", "what", "hours", "value", v.Hours)
 		}
-		if v.Parent != "" && !slices.ContainsFunc(of.Offices, func(x Office) bool { return x.ID == v.Parent }) {
+		if v.Parent != "" && !slices.ContainsFunc(o.list, func(x Office) bool { return x.ID == v.Parent }) {
 			fault(path+".parent", "unknown-name", "what", "office", "value", v.Parent)
 		}
 	}
-	return o, faults
+	return faults
 }
 
 // All lists the offices in the order of the file.
@@ -97,7 +108,8 @@ func (o *Offices) hoursByID(id string) (Hours, bool) {
 	return Hours{}, false
 }
 
-// Actor is a system or a kind of people that makes steps (shared/actors.yaml).
+// Actor is a system or a kind of people that makes steps (shared/actors.yaml
+// and shared/actors-*.yaml).
 type Actor struct {
 	ID    string `yaml:"id,required"`
 	Name  Text   `yaml:"name,required"`
@@ -117,13 +129,18 @@ type actorFile struct {
 }
 
 func readActors(files []source) ([]Actor, []Fault) {
-	found := sharedFiles(files, "actors")
+	found := sharedFiles(files, "actors*")
 	if len(found) == 0 {
 		return nil, []Fault{{File: "shared/actors.yaml", Line: 1, Column: 1, Code: "missing-file"}}
 	}
-	var af actorFile
-	_, faults := decode(found[0].shown, found[0].data, &af)
-	return af.Actors, faults
+	var all []Actor
+	var faults []Fault
+	for _, f := range found {
+		var af actorFile
+		_, fs := decode(f.shown, f.data, &af)
+		all, faults = append(all, af.Actors...), append(faults, fs...)
+	}
+	return all, faults
 }
 
 // Actor finds an actor by id.

@@ -85,7 +85,7 @@ func newPlan(s *Service) *plan {
 		if f.Max != "" {
 			c.max, _ = c.kind.read(c, f.Max)
 		}
-		if list, ok := s.codeList(f.Codes); ok {
+		if list, ok := s.CodeList(f.Codes); ok {
 			c.codes = map[string]struct{}{}
 			for _, code := range list.Codes {
 				c.codes[code.Value] = struct{}{}
@@ -122,9 +122,9 @@ func newPlan(s *Service) *plan {
 	return p
 }
 
-// codeList finds the list behind a field's codes key; offices means the
+// CodeList finds the list behind a field's codes key; offices means the
 // offices of the service's own kind.
-func (s *Service) codeList(name string) (*CodeList, bool) {
+func (s *Service) CodeList(name string) (*CodeList, bool) {
 	if name == CodesOfOffices {
 		name += ":" + s.Provider.Offices
 	}

@@ -226,11 +226,12 @@ type RegistryUse struct {
 
 // Notification says who is told about which states.
 type Notification struct {
-	ID      string   `yaml:"id,required"`
-	On      []string `yaml:"on,required"` // states
-	To      []string `yaml:"to,required"` // portal, csc, email, mobile
-	Section Text     `yaml:"section"`     // where the partner shows it
-	Address string   `yaml:"address"`     // field with the address; not sent when it is empty
+	ID       string   `yaml:"id,required"`
+	On       []string `yaml:"on,required"` // states
+	Channels []string `yaml:"channels"`    // of the applications; all when empty
+	To       []string `yaml:"to,required"` // portal, csc, email, mobile
+	Section  Text     `yaml:"section"`     // where the partner shows it
+	Address  string   `yaml:"address"`     // field with the address; not sent when it is empty
 }
 
 // Shape is the document that tells one partner about a status.

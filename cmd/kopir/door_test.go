@@ -36,7 +36,7 @@ type syncMaker struct {
 
 func newSyncMaker(t testing.TB, p *play) *syncMaker {
 	t.Helper()
-	m := &syncMaker{t: t, p: p, service: p.materials.set.Services()[0].Gateway.ServiceID}
+	m := &syncMaker{t: t, p: p, service: "ALMATY_UNEMPLOYED_CERTIFICATE"}
 	m.portal, _ = p.sim.System("portal")
 	c, err := p.sim.Credential("portal")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/beevik/etree"
 
 	"kopir/gateway"
+	"kopir/gateway/sim"
 	"kopir/mappings"
 )
 
@@ -34,10 +35,7 @@ type scene struct {
 func (p *play) tell(ctx context.Context) bool {
 	t := p.stage
 	sc := &scene{}
-	for _, s := range p.materials.set.Services() {
-		sc.service = s
-		break
-	}
+	sc.service, _ = p.materials.set.Service(sim.DefaultService) // built in, so always there
 	t.title("title")
 	t.fact("where-bridge", "address", p.bridge)
 	t.fact("where-simulator", "address", p.simulator+"/sim/")

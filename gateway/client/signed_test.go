@@ -221,7 +221,7 @@ func TestSender(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	service := services.Services()[0]
+	service, _ := services.Service("almaty-unemployed-certificate")
 	notice, err := service.Notice("portal", &mappings.Notice{Number: "N-1", Correlation: "3226347", State: "received", At: now})
 	if err != nil {
 		t.Fatal(err)
@@ -316,7 +316,7 @@ func TestSender(t *testing.T) {
 
 func TestSenderErrors(t *testing.T) {
 	services, _ := mappings.Builtin()
-	d := gateway.Delivery{Route: gateway.ToPortal, Service: services.Services()[0].ID, Partner: "portal", MessageType: "NOTIFICATION", MessageID: "m-1", ServiceID: services.Services()[0].Gateway.ServiceID, MessageDate: now, Body: []byte("<a/>")}
+	d := gateway.Delivery{Route: gateway.ToPortal, Service: "almaty-unemployed-certificate", Partner: "portal", MessageType: "NOTIFICATION", MessageID: "m-1", ServiceID: "ALMATY_UNEMPLOYED_CERTIFICATE", MessageDate: now, Body: []byte("<a/>")}
 	for name, c := range map[string]struct {
 		code      string
 		permanent bool
