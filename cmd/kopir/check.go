@@ -22,7 +22,7 @@ func runCheck(ctx context.Context, args []string, s stdio) int {
 	}
 	now := time.Now()
 	m, more := l.open(now)
-	faults = append(append(faults, more...), l.probe(ctx)...)
+	faults = append(append(faults, more...), l.probe(ctx, m)...)
 	slices.SortStableFunc(faults, func(a, b fault) int { return a.Line - b.Line })
 	for _, n := range m.notes {
 		fmt.Fprintf(s.err, "note: %s: %s\n", file, n)

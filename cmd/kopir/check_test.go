@@ -2,7 +2,12 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
+	"encoding/pem"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +31,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, dir: t.TempDir(), authority: a}
-	partner := s.listen()
+	partner := s.serve(a)
 	example, err := os.ReadFile("../../testdata/config/kopir.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +44,35 @@ func newSite(t *testing.T) *site {
 		s.write("keys/"+name+".password", []byte("Qwerty12\n"))
 	}
 	return s
+}
+
+// serve is the gateway and the authority's responder and lists, at one address.
+func (s *site) serve(a *sigtest.Authority) string {
+	lists := http.NewServeMux()
+	now := time.Now()
+	give := func(b []byte, err error) http.HandlerFunc {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return func(w http.ResponseWriter, _ *http.Request) { w.Write(b) }
+	}
+	lists.HandleFunc("GET /ca/crl/nca.crl", give(a.CRL(now, now.Add(time.Hour))))
+	lists.HandleFunc("GET /ca/crl/nca_d.crl", give(a.DeltaCRL(now, now, now.Add(time.Hour))))
+	lists.HandleFunc("GET /ca/crl/ended.crl", give(a.CRL(now.Add(-2*time.Hour), now.Add(-time.Hour))))
+	lists.HandleFunc("POST /ca/ocsp", func(w http.ResponseWriter, r *http.Request) {
+		question, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.t.Error(err)
+		}
+		answer, err := a.OCSP(question, time.Now(), sigtest.OCSPOptions{})
+		if err != nil {
+			s.t.Error(err)
+		}
+		w.Write(answer)
+	})
+	server := httptest.NewServer(lists)
+	s.t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
 }
 
 // listen gives an address at which something answers.
@@ -82,6 +116,33 @@ func (s *site) key(name string, p sigtest.Profile, password string) {
 		s.t.Fatal(err)
 	}
 	s.write(name, b)
+}
+
+// other is a second authority that is trusted too.
+func (s *site) other() *sigtest.Authority {
+	s.t.Helper()
+	a, err := sigtest.NewAuthority("OTHER", sigtest.Options{Day: time.Now().UTC().Truncate(24 * time.Hour)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write("trust/other.pem", a.ChainPEM())
+	s.write("other.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Issuing()}))
+	return a
+}
+
+// local makes the local database by a statement.
+func (s *site) local(q string) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, "data/mio.db")
+	s.write("data/mio.db", nil)
+	db, err := sql.Open("sqlite", "file:"+file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.t.Context(), q); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // edit replaces a piece of the configuration, which must be there.
@@ -157,6 +218,49 @@ func TestCheckFindsWhatIsNamedAndWrong(t *testing.T) {
 			s.edit("/bip-async/", "/bip-async/\n  sync: http://127.0.0.1:1/")
 			s.edit("  sync: http", "  # sync: http")
 		}, "gateway.sync: cannot be reached: connection refused"},
+		"list of nobody": {func(s *site) { s.edit("/ca/crl/nca.crl", "/ca/nothing") }, "revocation.crl[0]: gives no list that can be believed: HTTP status 404"},
+		"ended list":     {func(s *site) { s.edit("/ca/crl/nca.crl", "/ca/crl/ended.crl") }, "revocation.crl[0]: gives no list that can be believed: "},
+		"delta for list": {func(s *site) { s.edit("/ca/crl/nca.crl", "/ca/crl/nca_d.crl") }, "revocation.crl[0]: gives no list that can be believed: "},
+		"list for OCSP":  {func(s *site) { s.edit("/ca/ocsp", "/ca/crl/nca.crl") }, "revocation.ocsp[0]: gives no answer that can be believed: "},
+		"responder away": {func(s *site) {
+			a := s.listen()
+			s.edit("ocsp: [\"http://", "ocsp: [\"http://"+a+"/x\", \"http://")
+		}, "revocation.ocsp[0]: gives no answer that can be believed: "},
+		"another authority's list": {func(s *site) {
+			s.edit("  # authorities:\n", "  authorities:\n    - certificate: other.pem\n      ocsp: [\"http://"+s.serve(s.other())+"/ca/ocsp\"]\n      crl: [\"http://"+s.serve(s.authority)+"/ca/crl/nca.crl\"]\n")
+		}, "revocation.authorities[0].crl[0]: gives no list that can be believed: "},
+		"authority not trusted": {func(s *site) {
+			s.other()
+			if err := os.Remove(filepath.Join(s.dir, "trust/other.pem")); err != nil {
+				s.t.Fatal(err)
+			}
+			s.edit("  # authorities:\n", "  authorities:\n    - certificate: other.pem\n      crl: [\"http://127.0.0.1:1/\"]\n")
+		}, "revocation.authorities[0].certificate: "},
+		"authority without a source": {func(s *site) {
+			s.other()
+			s.edit("  ocsp: [\"http", "  # ocsp: [\"http")
+			s.edit("  crl: [\"http", "  # crl: [\"http")
+			s.edit("  delta: [\"http", "  # delta: [\"http")
+			s.edit("  # authorities:\n", "  authorities:\n    - certificate: other.pem\n      crl: [\"http://"+s.serve(s.authority)+"/ca/crl/nca.crl\"]\n")
+		}, "so no certificate that it issued could ever be accepted"},
+		"polls nobody's service": {func(s *site) {
+			s.edit("  # poll:\n", "  poll: [{service_id: NOTHING}]\n")
+		}, `gateway.poll[0].service_id: no service has the serviceId "NOTHING"`},
+		"roots that are none": {func(s *site) {
+			s.write("ca.pem", []byte("hello"))
+			s.edit("  # ca: [tls/gateway.pem]", "  ca: [ca.pem]")
+		}, "gateway.ca[0]: ca.pem: holds no certificate in PEM"},
+		"no roots": {func(s *site) { s.edit("  # ca: [tls/gateway.pem]", "  ca: [ca.pem]") }, "gateway.ca[0]: ca.pem: no such file"},
+		"https of a stranger": {func(s *site) {
+			server := httptest.NewTLSServer(http.NotFoundHandler())
+			s.t.Cleanup(server.Close)
+			s.edit("/bip-async/", "/bip-async/\n  sync: "+server.URL)
+			s.edit("  sync: http", "  # sync: http")
+		}, "gateway.sync: cannot be reached: its certificate is not believed"},
+		"proxy is away": {func(s *site) { s.edit("# proxy: none", "proxy: http://127.0.0.1:1") }, "gateway.sync: cannot be reached: connection refused"},
+		"table without a column": {func(s *site) {
+			s.local("CREATE TABLE unemployed_certificate (application_no TEXT PRIMARY KEY)")
+		}, "the table unemployed_certificate has no column surname"},
 		"not a database":    {func(s *site) { s.write("data/kopir.db", []byte(strings.Repeat("not a database ", 100))) }, "store.path: data/kopir.db: it"},
 		"path under a file": {func(s *site) { s.write("data", []byte("a file")) }, "store.path: "},
 		"broken mapping": {func(s *site) {

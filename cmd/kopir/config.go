@@ -27,17 +27,20 @@ type config struct {
 	// address, for a bridge behind another name.
 	PublicURL string `yaml:"public_url"`
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
-	TrustedProxies []string       `yaml:"trusted_proxies"`
-	Limits         limitsConfig   `yaml:"limits"`
-	Store          storeConfig    `yaml:"store"`
-	Local          storeConfig    `yaml:"local"`
-	Key            keyConfig      `yaml:"key"`
-	Trust          []string       `yaml:"trust"`
-	Known          []string       `yaml:"known"`
-	Revocation     revokeConfig   `yaml:"revocation"`
-	Gateway        partnerConfig  `yaml:"gateway"`
-	Registry       registryConfig `yaml:"registry"`
-	Senders        []sender       `yaml:"senders"`
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Proxy is the HTTP proxy for what the bridge asks of others, or "none";
+	// empty: that of the environment.
+	Proxy      string         `yaml:"proxy"`
+	Limits     limitsConfig   `yaml:"limits"`
+	Store      storeConfig    `yaml:"store"`
+	Local      storeConfig    `yaml:"local"`
+	Key        keyConfig      `yaml:"key"`
+	Trust      []string       `yaml:"trust"`
+	Known      []string       `yaml:"known"`
+	Revocation revokeConfig   `yaml:"revocation"`
+	Gateway    partnerConfig  `yaml:"gateway"`
+	Registry   registryConfig `yaml:"registry"`
+	Senders    []sender       `yaml:"senders"`
 	// Officials are the BINs of the organisations whose employees file in the
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
@@ -77,17 +80,21 @@ type revokeConfig struct {
 	Files   []string `yaml:"files"`
 	Timeout duration `yaml:"timeout"`
 	Refresh duration `yaml:"refresh"`
+	// Authorities have addresses of their own; those above are for all others.
+	Authorities []authorityConfig `yaml:"authorities"`
 }
 
 // partnerConfig is where and as whom the bridge speaks to the gateway, and
 // whose signature its answers must carry.
 type partnerConfig struct {
-	Sync         string   `yaml:"sync"`
-	Async        string   `yaml:"async"`
-	SenderID     string   `yaml:"sender_id"`
-	PasswordFile string   `yaml:"password_file"`
-	BINs         []string `yaml:"bins"`
-	Timeout      duration `yaml:"timeout"`
+	Sync         string       `yaml:"sync"`
+	Async        string       `yaml:"async"`
+	SenderID     string       `yaml:"sender_id"`
+	PasswordFile string       `yaml:"password_file"`
+	BINs         []string     `yaml:"bins"`
+	Timeout      duration     `yaml:"timeout"`
+	CA           []string     `yaml:"ca"` // roots of its https address; empty: the machine's
+	Poll         []pollConfig `yaml:"poll"`
 }
 
 // registryConfig is how the register of persons (behind gateway.sync) knows us,
@@ -242,8 +249,8 @@ func (l *loaded) checkValues() []fault {
 	if len(l.Trust) == 0 {
 		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder")
 	}
-	if len(l.Revocation.OCSP)+len(l.Revocation.CRL)+len(l.Revocation.Files) == 0 {
-		bad("revocation", "no source is named, so no certificate could ever be accepted", "name at least one of ocsp, crl, files")
+	if len(l.Revocation.OCSP)+len(l.Revocation.CRL)+len(l.Revocation.Files)+len(l.Revocation.Authorities) == 0 {
+		bad("revocation", "no source is named, so no certificate could ever be accepted", "name at least one of ocsp, crl, authorities, files")
 	}
 	for i, u := range l.Revocation.OCSP {
 		l.checkURL(&fs, fmt.Sprintf("revocation.ocsp[%d]", i), u)
@@ -279,6 +286,7 @@ func (l *loaded) checkValues() []fault {
 	for i, bin := range l.Officials {
 		l.checkBIN(&fs, fmt.Sprintf("officials[%d]", i), bin)
 	}
+	fs = append(fs, l.checkOutward()...)
 	fs = append(fs, l.checkSenders()...)
 	fs = append(fs, l.checkAPIKeys()...)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Log.Level) {

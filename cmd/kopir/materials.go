@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,7 +30,9 @@ type materials struct {
 	answers         []*revocation.Response // of OCSP, stored ones
 	set             *mappings.Set
 	gatewayPassword string
-	notes           []string // what is worth knowing and no fault
+	gatewayCA       *x509.CertPool     // nil: the machine's
+	authorities     []*nuc.Certificate // of revocation.authorities, in their order; nil where one is faulty
+	notes           []string           // what is worth knowing and no fault
 
 	senderPasswords    map[string]string // both by sender id
 	senderCertificates map[string][]*nuc.Certificate
@@ -44,6 +47,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	fs = append(fs, l.openKey(m, now)...)
 	fs = append(fs, l.openRevocation(m)...)
 	fs = append(fs, l.openMappings(m)...)
+	fs = append(fs, l.openOutward(m)...)
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,7 @@ type node struct {
 	local      *mio.DB
 	revocation *revocation.Checker
 	bridge     *gateway.Bridge
+	pollers    []*client.Poller
 	server     *server.Server
 }
 
@@ -81,13 +83,14 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	n.revocation = l.checker(m)
 	verifier := &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
+	outward := l.outward(m)
 	peer := func(address string) client.Peer {
 		return client.Peer{
 			Name: "gateway", Address: address, SenderID: l.Gateway.SenderID, Password: soap.Secret(m.gatewayPassword),
 			Sign: func(envelope []byte) ([]byte, error) {
 				return signature.SignWSSE(envelope, m.key, signature.SignOptions{})
 			},
-			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout),
+			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward,
 		}
 	}
 	async, err := client.NewAsync(peer(l.Gateway.Async))
@@ -121,6 +124,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
+	n.pollers = n.newPollers(async)
 	n.server, err = n.newServer(m)
 	return n, err
 }
@@ -180,27 +184,45 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 		defer close(settled)
 		n.bridge.Run(loops)
 	}()
-	refreshed := make(chan struct{})
-	go func() {
-		defer close(refreshed)
-		n.refresh(loops)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { n.refresh(loops) })
+	for _, p := range n.pollers {
+		others.Go(func() { p.Run(loops) })
+	}
 	err := n.server.Serve(ctx, listener, int(n.l.Limits.Header), time.Duration(n.l.Limits.ReadTimeout), time.Duration(n.l.Limits.Drain))
 	stop()
 	<-settled
-	<-refreshed
+	others.Wait()
 	return err
+}
+
+// newPollers fetch what the gateway does not push.
+func (n *node) newPollers(gate *client.Async) []*client.Poller {
+	var all []*client.Poller
+	for _, p := range n.l.Gateway.Poll {
+		one := &client.Poller{
+			From: gate, ServiceID: p.ServiceID, Every: time.Duration(p.Every), Amount: int32(p.Amount), Handle: client.HandOver(n.bridge),
+			Failed: func(err error) {
+				n.log.Warn("messages not fetched", zap.String("service", p.ServiceID), zap.Error(err))
+			},
+		}
+		if one.Every == 0 {
+			one.Every = defaultPollEvery
+		}
+		if one.Amount == 0 {
+			one.Amount = defaultPollAmount
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // checker asks the configured addresses about what the authorities of the
 // trust issued, and looks at the stored evidence.
 func (l *loaded) checker(m *materials) *revocation.Checker {
-	var sources []revocation.Source
-	for _, authority := range m.trust.Authorities() {
-		sources = append(sources, revocation.Source{Issuer: authority, OCSP: l.Revocation.OCSP, CRL: l.Revocation.CRL, Delta: l.Revocation.Delta})
-	}
 	c := revocation.NewChecker(revocation.Options{
-		Sources: sources,
+		Sources: l.sources(m),
+		Proxy:   l.proxy(),
 		Folder:  l.path(l.Revocation.Folder),
 		Timeout: time.Duration(l.Revocation.Timeout), Budget: 2 * time.Duration(l.Revocation.Timeout),
 		Refresh: time.Duration(l.Revocation.Refresh),

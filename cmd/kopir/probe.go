@@ -10,17 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
-)
 
-// dialTimeout bounds the question whether an address can be reached.
-const dialTimeout = 3 * time.Second
+	"kopir/gateway/mio"
+	"kopir/mappings"
+)
 
 // probe asks what the bridge will need when it runs: databases, its own
 // address, the addresses of others.
-func (l *loaded) probe(ctx context.Context) []fault {
+func (l *loaded) probe(ctx context.Context, m *materials) []fault {
 	var fs []fault
 	for _, s := range []struct {
 		key string
@@ -38,38 +37,26 @@ func (l *loaded) probe(ctx context.Context) []fault {
 	} else {
 		ln.Close()
 	}
-	type address struct{ key, url string }
-	all := []address{{"gateway.sync", l.Gateway.Sync}, {"gateway.async", l.Gateway.Async}}
-	for i, u := range l.Revocation.OCSP {
-		all = append(all, address{fmt.Sprintf("revocation.ocsp[%d]", i), u})
+	fs = append(fs, l.probeSchema(ctx, m)...)
+	return append(fs, l.probeOutward(ctx, m)...)
+}
+
+// probeSchema compares the local database, as far as it is there, with the
+// descriptions.
+func (l *loaded) probeSchema(ctx context.Context, m *materials) []fault {
+	if m.set == nil || l.Local.Path == "" || l.Local.Driver != "sqlite" {
+		return nil
 	}
-	for i, u := range l.Revocation.CRL {
-		all = append(all, address{fmt.Sprintf("revocation.crl[%d]", i), u})
+	if _, err := os.Stat(l.path(l.Local.Path)); err != nil {
+		return nil // serve makes it
 	}
-	for i, u := range l.Revocation.Delta {
-		all = append(all, address{fmt.Sprintf("revocation.delta[%d]", i), u})
+	faults, err := mio.InspectSQLite(ctx, l.path(l.Local.Path), m.set)
+	if err != nil {
+		return nil // probeSQLite has told
 	}
-	results := make([]*fault, len(all))
-	done := make(chan struct{})
-	for i, a := range all {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			if a.url == "" {
-				return
-			}
-			if err := reach(ctx, a.url); err != nil {
-				f := l.at(a.key, "cannot be reached: "+err.Error(), "check the address, the name service and the firewall")
-				results[i] = &f
-			}
-		}()
-	}
-	for range all {
-		<-done
-	}
-	for _, f := range results {
-		if f != nil {
-			fs = append(fs, *f)
-		}
+	var fs []fault
+	for _, f := range faults {
+		fs = append(fs, l.at("local.path", fmt.Sprintf("%s: %s", l.Local.Path, f.Message(mappings.English)), f.Remedy(mappings.English)+" ("+f.File+")"))
 	}
 	return fs
 }
@@ -121,24 +108,6 @@ func (l *loaded) listenFault(err error) fault {
 	default:
 		return l.at("listen", fmt.Sprintf("cannot listen on %s: %s", l.Listen, lastError(err)), "use an address of this machine")
 	}
-}
-
-// reach opens a connection to the host of an address and closes it.
-func reach(ctx context.Context, address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" {
-		return nil // told by checkValues
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	d := net.Dialer{Timeout: dialTimeout}
-	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		return lastError(err)
-	}
-	return c.Close()
 }
 
 // lastError is the innermost cause: "connection refused", "no such host".

@@ -256,7 +256,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	from := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusTemporaryRedirect))
 	defer from.Close()
 	p := unsigned(from.URL)
-	p.HTTP = NewHTTP(nil)
+	p.HTTP = NewHTTP(nil, nil)
 	_, _, err := newAsync(t, p).SendMessage(context.Background(), asyncInfo, document)
 	wantFailure(t, err, Unknown, true)
 	if target.requests.Load() != 0 {

@@ -68,14 +68,18 @@ const (
 
 // NewHTTP makes an HTTP client whose connections are kept and used again.
 // config may be nil; it carries client certificates and roots of the transport.
-func NewHTTP(config *tls.Config) *http.Client {
+// proxy says by which proxy a request goes; nil: as the environment has it.
+func NewHTTP(config *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	if config == nil {
 		config = &tls.Config{}
 	}
 	config = config.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   10 * time.Second,
@@ -119,7 +123,7 @@ func (p *Peer) check() error {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	client := NewHTTP(nil)
+	client := NewHTTP(nil, nil)
 	if p.HTTP != nil {
 		copied := *p.HTTP
 		client = &copied

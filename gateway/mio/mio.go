@@ -33,7 +33,7 @@ type dialect struct {
 	// moment makes times of different notations comparable as text.
 	moment func(column string) string
 	// columns lists the columns of a table; none: there is no such table.
-	columns func(ctx context.Context, db *sql.DB, table string) (map[string]bool, error)
+	columns func(ctx context.Context, db *sql.DB, table string) ([]string, error)
 	// types by a mapping's field type, for tables that the bridge makes.
 	types map[string]string
 }
@@ -43,19 +43,19 @@ var sqlite = dialect{
 	quote:  func(name string) string { return `"` + name + `"` },
 	once:   func(key string) string { return " ON CONFLICT (" + key + ") DO NOTHING" },
 	moment: func(column string) string { return "strftime('%Y-%m-%d %H:%M:%f', " + column + ")" },
-	columns: func(ctx context.Context, db *sql.DB, table string) (map[string]bool, error) {
+	columns: func(ctx context.Context, db *sql.DB, table string) ([]string, error) {
 		rows, err := db.QueryContext(ctx, "SELECT name FROM pragma_table_info(?)", table)
 		if err != nil {
 			return nil, err
 		}
 		defer rows.Close()
-		names := map[string]bool{}
+		var names []string
 		for rows.Next() {
 			var name string
 			if err := rows.Scan(&name); err != nil {
 				return nil, err
 			}
-			names[name] = true
+			names = append(names, name)
 		}
 		return names, rows.Err()
 	},

@@ -2,8 +2,10 @@ package mio
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -43,25 +45,49 @@ func tables(s *mappings.Service) map[string][]column {
 
 // Check says every table and column of the descriptions that is not there.
 func (m *DB) Check(ctx context.Context) error {
+	found, err := m.set.CheckSchema(m.live(ctx))
+	if err != nil {
+		return fmt.Errorf("mio: %w", err)
+	}
 	var faults []error
-	for _, s := range m.set.Services() {
+	for _, f := range found {
+		faults = append(faults, fmt.Errorf("mio: %w", f))
+	}
+	return errors.Join(faults...)
+}
+
+// live tells the columns of a table as it is now.
+func (m *DB) live(ctx context.Context) mappings.Columns {
+	return func(table string) ([]string, bool, error) {
+		have, err := m.d.columns(ctx, m.db, table)
+		return have, len(have) > 0, err
+	}
+}
+
+// InspectSQLite compares a database file with the descriptions and changes
+// nothing. A table that is not there is no fault: OpenSQLite makes it.
+func InspectSQLite(ctx context.Context, path string, set *mappings.Set) ([]mappings.Fault, error) {
+	db, err := sql.Open(sqlite.driver, "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return nil, fmt.Errorf("mio: open %s: %w", path, err)
+	}
+	defer db.Close()
+	live := (&DB{d: sqlite, db: db, set: set}).live(ctx)
+	made := map[string][]string{}
+	for _, s := range set.Services() {
 		for table, columns := range tables(s) {
-			have, err := m.d.columns(ctx, m.db, table)
-			if err != nil {
-				return fmt.Errorf("mio: %w", err)
-			}
-			if len(have) == 0 {
-				faults = append(faults, fmt.Errorf("mio: service %s: there is no table %s", s.ID, table))
-				continue
-			}
 			for _, c := range columns {
-				if !have[c.name] {
-					faults = append(faults, fmt.Errorf("mio: service %s: table %s has no column %s", s.ID, table, c.name))
-				}
+				made[table] = append(made[table], c.name)
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return set.CheckSchema(func(table string) ([]string, bool, error) {
+		have, found, err := live(table)
+		if err == nil && !found {
+			return made[table], true, nil
+		}
+		return have, found, err
+	})
 }
 
 // create makes the tables that are missing.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -37,7 +38,8 @@ type Options struct {
 	Refresh    time.Duration // how often lists are fetched: 1 h
 	MaxListAge time.Duration // how long a fetched list counts after the last successful fetch: 24 h
 
-	Transport http.RoundTripper // http.DefaultTransport's settings
+	Transport http.RoundTripper                     // http.DefaultTransport's settings
+	Proxy     func(*http.Request) (*url.URL, error) // without Transport: that of the environment
 }
 
 func (o Options) withDefaults() Options {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -18,12 +19,25 @@ func newClient(o Options) *http.Client {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.ResponseHeaderTimeout = o.Timeout
 		t.MaxIdleConnsPerHost = 8
+		if o.Proxy != nil {
+			t.Proxy = o.Proxy
+		}
 		transport = t
 	}
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// withoutAddress takes the URL out of an error of net/http: whoever names an
+// address says it himself.
+func withoutAddress(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 func (c *Checker) post(ctx context.Context, url string, body []byte) ([]byte, error) {
