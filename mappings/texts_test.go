@@ -24,6 +24,14 @@ func TestEveryCodeHasAText(t *testing.T) {
 	for _, r := range verdict.Reasons() {
 		want = append(want, "reason."+string(r))
 	}
+	for _, n := range verdict.Names() {
+		want = append(want, "check."+n)
+	}
+	for _, o := range []verdict.Outcome{verdict.Passed, verdict.Failed, verdict.Undetermined} {
+		if !set.Texts.Has("explain." + o.String()) {
+			t.Errorf("no text explain.%s", o)
+		}
+	}
 	for _, c := range gateway.Codes() {
 		want = append(want, "error."+string(c))
 	}
@@ -41,7 +49,7 @@ func TestEveryCodeHasAText(t *testing.T) {
 	// And no text outlives its code.
 	for _, key := range set.Texts.Keys() {
 		group, _, _ := strings.Cut(key, ".")
-		if slices.Contains([]string{"reason", "error", "state", "rule"}, group) && !slices.Contains(want, key) {
+		if slices.Contains([]string{"reason", "check", "error", "state", "rule"}, group) && !slices.Contains(want, key) {
 			t.Errorf("the text %s belongs to nothing", key)
 		}
 		for _, lang := range []string{mappings.Russian, mappings.Kazakh, mappings.English} {

@@ -38,6 +38,7 @@ Judges the signatures of a file and prints the verdict as JSON on standard outpu
   -iin N, -bin N the number that the signer's certificate must have
   -content FILE  on a pass, write the verified bytes there, and nothing else
   -explain       say in words on standard error what was checked
+  -lang L        of these words: ru, kk or en; default: that of the locale, else en
   -second-opinion
                  say on standard error what goxmldsig finds (enveloped
                  signatures only); the verdict does not hang on it
@@ -60,6 +61,7 @@ type verifyOptions struct {
 	trust, cert, crl, ocsp                    files
 	want                                      signature.Want
 	explain, opinion                          bool
+	lang                                      string
 }
 
 func runVerify(ctx context.Context, args []string, s stdio) int {
@@ -87,7 +89,10 @@ func runVerify(ctx context.Context, args []string, s stdio) int {
 		return exitUsage
 	}
 	if o.explain {
-		explainVerdict(s.err, v)
+		if err := explainVerdict(s.err, v, o.lang); err != nil {
+			s.complain("verify: %v", err)
+			return exitUsage
+		}
 	}
 	if o.opinion {
 		fmt.Fprintln(s.err, "kopir: second opinion:", secondOpinion(src, v, o.want.At))
@@ -125,6 +130,7 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 	flags.StringVar(&o.want.IIN, "iin", "", "")
 	flags.StringVar(&o.want.BIN, "bin", "", "")
 	flags.BoolVar(&o.explain, "explain", false, "")
+	flags.StringVar(&o.lang, "lang", "", "")
 	flags.BoolVar(&o.opinion, "second-opinion", false, "")
 	flags.Var(&o.trust, "trust", "")
 	flags.Var(&o.cert, "cert", "")
@@ -138,7 +144,11 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 		s.complain("verify: %v; `kopir verify -h` explains the flags", err)
 		return nil, "", exitUsage
 	}
-	if err := o.check(flags.NArg()); err != nil {
+	err := o.check(flags.NArg())
+	if err == nil {
+		o.lang, err = langOf(o.lang, s.env)
+	}
+	if err != nil {
 		s.complain("verify: %v", err)
 		return nil, "", exitUsage
 	}
@@ -191,36 +201,3 @@ func writeContent(path string, v *signature.Verdict) error {
 
 // oneLine makes one sentence of several errors.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// explainVerdict says in words what the JSON says.
-func explainVerdict(w io.Writer, v *signature.Verdict) {
-	fmt.Fprintf(w, "%s %s\n", v.Outcome, v.Reason)
-	for i := range v.Signatures {
-		s := &v.Signatures[i]
-		fmt.Fprintf(w, "\nsignature %d: %s %s\n", i+1, s.Outcome, s.Reason)
-		if len(s.Signed) > 0 {
-			fmt.Fprintf(w, "  covers       %s\n", strings.Join(s.Signed, ", "))
-		}
-		if s.Certificate != nil {
-			who := s.Signer()
-			fmt.Fprintf(w, "  signer       %s, IIN %s, BIN %s\n", who.CN, dash(who.IIN), dash(who.BIN))
-		}
-		for _, c := range s.Checks {
-			mark := map[verdict.Outcome]string{verdict.Passed: "yes", verdict.Failed: "NO"}[c.Outcome]
-			switch {
-			case c.Skipped:
-				mark = "skipped"
-			case mark == "":
-				mark = "not known"
-			}
-			fmt.Fprintf(w, "  %-12s %s\n", c.Name, strings.TrimSpace(strings.Join([]string{mark, string(c.Reason), c.Detail}, " ")))
-		}
-	}
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}

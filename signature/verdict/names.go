@@ -19,3 +19,12 @@ const (
 	CheckRevocation  = "revocation"  // not revoked
 	CheckFreshness   = "freshness"   // a revocation answer or a list is recent enough
 )
+
+// Names is the closed list of checks, in the order of the constants. Every one
+// has a text in mappings/shared.
+func Names() []string {
+	return []string{
+		CheckFormat, CheckAlgorithms, CheckReferences, CheckDigest, CheckCertificate, CheckSignature, CheckKey, CheckChain,
+		CheckValidity, CheckUsage, CheckIIN, CheckBIN, CheckTimestamp, CheckRevocation, CheckFreshness,
+	}
+}
