@@ -42,6 +42,7 @@ const (
 	codeMethod          = "method_not_allowed"
 	codeMediaType       = "unsupported_media_type"
 	codeTooLarge        = string(gateway.TooLarge)
+	codeEncoding        = "unsupported_content_encoding"
 	codeOverloaded      = "overloaded"
 	codeTimeout         = string(gateway.TryLater)
 	codeInternal        = string(gateway.Internal)
@@ -79,6 +80,7 @@ var statusOf = map[string]int{
 	codeNoRoute:         http.StatusNotFound,
 	codeMethod:          http.StatusMethodNotAllowed,
 	codeMediaType:       http.StatusUnsupportedMediaType,
+	codeEncoding:        http.StatusUnsupportedMediaType,
 	codeOverloaded:      http.StatusServiceUnavailable,
 	codeIdempotencyBody: http.StatusUnprocessableEntity,
 	codeIdempotencyBusy: http.StatusConflict,

@@ -192,7 +192,7 @@ func someApplication(version int64) *gateway.Application {
 }
 
 func TestEveryProblemHasAStatusAndATextInEveryLanguage(t *testing.T) {
-	codes := []string{codeBadRequest, codeBadJSON, codeBadInput, codeUnauthenticated, codeForbidden, codeNoRoute, codeMethod, codeMediaType, codeOverloaded, codeIdempotencyBody, codeIdempotencyBusy}
+	codes := []string{codeBadRequest, codeBadJSON, codeBadInput, codeUnauthenticated, codeForbidden, codeNoRoute, codeMethod, codeMediaType, codeEncoding, codeOverloaded, codeIdempotencyBody, codeIdempotencyBusy}
 	for _, c := range gateway.Codes() {
 		codes = append(codes, string(c))
 	}
@@ -516,6 +516,10 @@ func TestSOAPDoorAnswersEverything(t *testing.T) {
 			t.Errorf("content type %q: %d", contentType, w.Code)
 		}
 	}
+	if w := post("/shep/sync", "x", "Content-Encoding", "gzip"); w.Code != 500 || !strings.Contains(w.Body.String(), "<errorCode>malformed</errorCode>") ||
+		!strings.Contains(w.Body.String(), "<errorData>"+testTexts().Text("problem."+codeEncoding).En) {
+		t.Errorf("a compressed body: %d %s", w.Code, w.Body)
+	}
 	for name, c := range map[string]struct {
 		body, code, fault string
 		status            int
@@ -543,8 +547,8 @@ func TestSOAPDoorAnswersEverything(t *testing.T) {
 	}
 	// What the bridge answered has its line from there; what was too large is
 	// the sender's fault, what broke is ours.
-	if lines[zap.DebugLevel] != 5 || lines[zap.WarnLevel] != 2 || lines[zap.ErrorLevel] != 2 {
-		t.Errorf("log lines of 9 requests: %v", lines)
+	if lines[zap.DebugLevel] != 5 || lines[zap.WarnLevel] != 3 || lines[zap.ErrorLevel] != 2 {
+		t.Errorf("log lines of 10 requests: %v", lines)
 	}
 }
 

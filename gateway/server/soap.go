@@ -12,6 +12,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
+	"kopir/mappings"
 	"kopir/wsdl"
 )
 
@@ -74,15 +75,17 @@ func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
 	case codeTooLarge:
 		// The sender is still writing what we shall not read: end the connection.
 		c.Header("Connection", "close")
-	case codeBadRequest:
+	case codeBadRequest, codeEncoding:
 		public = string(gateway.Malformed)
 	}
 	c.Set(keyTheirs, code == "Client")
 	for k, v := range f.header {
 		c.Header(k, v)
 	}
-	text := s.texts.Get("en", "problem."+f.code, f.values...)
-	body, err := soap.Build(soap.NewFault(d.fault, code, public, text, s.now()))
+	text := func(lang string) string { return s.texts.Get(lang, "problem."+f.code, f.values...) }
+	fault := soap.NewFault(d.fault, code, public, text(mappings.Russian)+" / "+text(mappings.Kazakh), s.now())
+	fault.Info.ErrorData = text(mappings.English) // for the engineer, as in the faults of the bridge
+	body, err := soap.Build(fault)
 	if err != nil {
 		s.log.Error("fault not built", zap.Error(err))
 		c.AbortWithStatus(http.StatusInternalServerError)

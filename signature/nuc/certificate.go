@@ -298,12 +298,18 @@ func (c *Certificate) SelfIssued() bool {
 		(len(c.AuthorityKeyID) == 0 || len(c.SubjectKeyID) == 0 || bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID))
 }
 
-var errNoCertificate = errors.New("PEM without a CERTIFICATE block")
+var (
+	errNoCertificate  = errors.New("PEM without a CERTIFICATE block")
+	errNotCertificate = errors.New("neither a certificate in DER nor one in PEM")
+)
 
 // ParsePEMOrDER reads all certificates of a file: one in DER, or any number in
 // PEM, among other PEM blocks. A file without a certificate is an error.
 func ParsePEMOrDER(data []byte) ([]*Certificate, error) {
 	if !bytes.Contains(data, []byte("-----BEGIN")) {
+		if len(data) == 0 || data[0] != 0x30 { // a SEQUENCE
+			return nil, errNotCertificate
+		}
 		c, err := ParseCertificate(data)
 		if err != nil {
 			return nil, err

@@ -291,3 +291,12 @@ func FuzzCertificate(f *testing.F) {
 		}
 	})
 }
+
+// What is no certificate at all is told so in words, not in octets.
+func TestParsePEMOrDEROfSomethingElse(t *testing.T) {
+	for _, data := range []string{"", "hello", "\x00\x01", "<a/>"} {
+		if c, err := nuc.ParsePEMOrDER([]byte(data)); err == nil || c != nil || strings.Contains(err.Error(), "offset") {
+			t.Errorf("%q: %v, %v", data, c, err)
+		}
+	}
+}
