@@ -32,8 +32,9 @@ type arena struct {
 	document                          string // the honest document
 }
 
-func newArena(t testing.TB) *arena {
-	w := newWorld(t)
+func newArena(t testing.TB) *arena { return newArenaOf(t, newWorld(t)) }
+
+func newArenaOf(t testing.TB, w *world) *arena {
 	a := &arena{w: w}
 	a.good = w.forger(t, sigtest.Profile{})
 	a.other = w.forger(t, sigtest.Profile{IIN: "850505400454"})

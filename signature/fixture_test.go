@@ -42,9 +42,12 @@ func (g *good) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) v
 	return verdict.Pass(verdict.CheckRevocation, "not revoked")
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldWith(t, sigtest.RSA) }
+
+// newWorldWith has everybody sign with an algorithm.
+func newWorldWith(t testing.TB, alg sigtest.Algorithm) *world {
 	t.Helper()
-	a, err := sigtest.NewAuthority("", sigtest.Options{})
+	a, err := sigtest.NewAuthority("", sigtest.Options{Algorithm: alg})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,18 +24,24 @@ type forger struct {
 
 func (w *world) forger(t testing.TB, p sigtest.Profile) forger {
 	t.Helper()
-	key, err := sigtest.PoolKey(17)
+	raw, err := sigtest.PoolKey(17)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Key = key
-	return forger{t, w.key(t, p), key}
+	if p.Key, err = sigtest.TestKey(w.authority.Algorithm(), 17); err != nil {
+		t.Fatal(err)
+	}
+	return forger{t, w.key(t, p), raw}
 }
 
 const emptyDigest, emptyValue = "<ds:DigestValue></ds:DigestValue>", "<ds:SignatureValue></ds:SignatureValue>"
 
+// The tricks are written down with RSA and SHA-256; a forger with another key
+// writes that key's algorithms in their place.
 func (f forger) sign(src string) string {
 	f.t.Helper()
+	src = strings.ReplaceAll(src, `"`+methodRSA+`"`, `"`+f.key.Algorithm.URI+`"`)
+	src = strings.ReplaceAll(src, `"`+digest256+`"`, `"`+f.key.Algorithm.Digest.URI+`"`)
 	parse := func() *xmltree.Document {
 		doc, err := xmltree.Parse([]byte(src), xmltree.DefaultLimits())
 		if err != nil {
@@ -83,7 +89,7 @@ func (f forger) sign(src string) string {
 		name, _ := method.Attr("", "Algorithm")
 		digest, ok := algorithm.DigestByURI(name)
 		if !ok {
-			digest = algorithm.SHA256()
+			digest = f.key.Algorithm.Digest
 		}
 		sum := digest.Sum(doc.Canonical(nil, target, ref.form, cut...))
 		src = strings.Replace(src, emptyDigest, "<ds:DigestValue>"+base64.StdEncoding.EncodeToString(sum)+"</ds:DigestValue>", 1)
@@ -110,7 +116,7 @@ func (f forger) sign(src string) string {
 		sha1, _ := algorithm.DigestByURI(nsDS + "sha1")
 		value, err = rsa.SignPKCS1v15(rand.Reader, f.raw, crypto.SHA1, sha1.Sum(octets))
 	default:
-		value, err = f.key.Sign(algorithm.SHA256().Sum(octets))
+		value, err = f.key.Sign(f.key.Algorithm.Digest.Sum(octets))
 	}
 	if err != nil {
 		f.t.Fatal(err)

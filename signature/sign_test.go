@@ -11,7 +11,12 @@ import (
 
 // Every shape of envelope takes every form of KeyInfo, and loses no byte.
 func TestSignWSSE(t *testing.T) {
-	w := newWorld(t)
+	for _, alg := range []sigtest.Algorithm{sigtest.RSA, sigtest.GOST2015, sigtest.GOST2004} {
+		t.Run(alg.String(), func(t *testing.T) { trySignWSSE(t, newWorldWith(t, alg)) })
+	}
+}
+
+func trySignWSSE(t *testing.T, w *world) {
 	key := w.key(t, sigtest.Profile{})
 	w.trust.AddKnown(key.Certificate)
 	body := `<b xmlns="urn:x" xmlns:soap="urn:other">text</b>`
@@ -84,7 +89,12 @@ func TestSignWSSE(t *testing.T) {
 }
 
 func TestSignEnveloped(t *testing.T) {
-	w := newWorld(t)
+	for _, alg := range []sigtest.Algorithm{sigtest.RSA, sigtest.GOST2015, sigtest.GOST2004} {
+		t.Run(alg.String(), func(t *testing.T) { trySignEnveloped(t, newWorldWith(t, alg)) })
+	}
+}
+
+func trySignEnveloped(t *testing.T, w *world) {
 	key, second := w.key(t, sigtest.Profile{Kind: sigtest.Person}), w.key(t, sigtest.Profile{IIN: "850505400454"})
 	w.trust.AddKnown(key.Certificate)
 	w.trust.AddKnown(second.Certificate)
