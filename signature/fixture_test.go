@@ -142,6 +142,6 @@ func explain(v *Verdict) string {
 const envelope = `<?xml version="1.0" encoding="UTF-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
   <soap:Header></soap:Header>
-  <soap:Body><typ:SendMessage xmlns:typ="http://bip.bee.kz/SyncChannel/v10/Types"><request><requestInfo><messageId>7f1c</messageId></requestInfo>
+  <soap:Body><typ:SendMessage xmlns:typ="http://bip.bee.kz/SyncChannel/v10/Types"><request><requestInfo><messageId>message-7f1c</messageId></requestInfo>
   <requestData><data xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xs="http://www.w3.org/2001/XMLSchema" xsi:type="xs:string">&lt;a&gt;Әділет &amp;amp; Ко&lt;/a></data></requestData></request></typ:SendMessage></soap:Body>
 </soap:Envelope>`

@@ -90,7 +90,7 @@ func TestPeers(t *testing.T) {
 				if v := w.wsse(t, src, want); v.Outcome != verdict.Passed {
 					t.Errorf("theirs, %s: %s\n%s", id, explain(v), src)
 				}
-				if v := w.wsse(t, []byte(strings.Replace(string(src), "7f1c", "7f1d", 1)), want); v.Outcome != verdict.Failed || v.Reason != verdict.HashFailure {
+				if v := w.wsse(t, []byte(strings.Replace(string(src), "message-7f1c", "message-7f1d", 1)), want); v.Outcome != verdict.Failed || v.Reason != verdict.HashFailure {
 					t.Errorf("theirs, %s, changed: %s", id, explain(v))
 				}
 			}
@@ -121,7 +121,7 @@ func TestPeers(t *testing.T) {
 				if !valid(t, peer.tool, peer.verifySOAP, file("ours.xml", ours)) {
 					t.Errorf("ours, %s, is refused\n%s", word, ours)
 				}
-				if valid(t, peer.tool, peer.verifySOAP, file("ours.xml", []byte(strings.Replace(string(ours), "7f1c", "7f1d", 1)))) {
+				if valid(t, peer.tool, peer.verifySOAP, file("ours.xml", []byte(strings.Replace(string(ours), "message-7f1c", "message-7f1d", 1)))) {
 					t.Errorf("the witness takes ours, %s, changed", word)
 				}
 			}

@@ -73,8 +73,8 @@ func trySignWSSE(t *testing.T, w *world) {
 					t.Error("the literal prefixes are missing")
 				}
 				// A change of the Body is found out.
-				changed := bytes.Replace(out, []byte("text"), []byte("best"), 1)
-				changed = bytes.Replace(changed, []byte("7f1c"), []byte("7f1d"), 1)
+				changed := bytes.Replace(out, []byte(">text<"), []byte(">best<"), 1)
+				changed = bytes.Replace(changed, []byte("message-7f1c"), []byte("message-7f1d"), 1)
 				if !bytes.Equal(changed, out) {
 					if v := w.wsse(t, changed, now()); v.Outcome != verdict.Failed || v.Reason != verdict.HashFailure {
 						t.Errorf("changed: %s", explain(v))
