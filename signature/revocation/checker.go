@@ -120,37 +120,6 @@ func (c *Checker) Check(ctx context.Context, leaf, issuer *nuc.Certificate, at t
 	return c.Ask(ctx, leaf, issuer, at).Check()
 }
 
-// Ask finds out whether a certificate was revoked at a time. issuer is the
-// next certificate of its verified chain. Stored evidence is looked at first,
-// then the authority's OCSP responder, then its lists; the network is left
-// alone where a stored revocation already decides. It takes no longer than
-// the budget, nor than ctx allows.
-func (c *Checker) Ask(ctx context.Context, leaf, issuer *nuc.Certificate, at time.Time) Answer {
-	now := c.o.Now()
-	var found []Answer
-	found = append(found, c.fromAnswers(ctx, leaf, issuer, at, now)...)
-	found = append(found, c.fromStored(leaf, issuer, at, now)...)
-	if best := weigh(found); best.Status == Revoked && best.Why != reasonNames[reasonHold] {
-		return best
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.Budget)
-	defer cancel()
-	source := c.source(issuer)
-	if len(source.OCSP) > 0 {
-		live := c.fromResponder(ctx, source, leaf, issuer, at, now)
-		if found = append(found, live); live.Status != Unknown {
-			return weigh(found)
-		}
-	}
-	if len(source.CRL) > 0 {
-		found = append(found, c.fromPublication(ctx, source, leaf, issuer, at, now))
-	}
-	if len(found) == 0 {
-		return unknown(verdict.TryLater, "revocation", "no source is configured for %s", issuer.SubjectName)
-	}
-	return weigh(found)
-}
-
 func (c *Checker) source(issuer *nuc.Certificate) Source {
 	var any Source
 	for _, s := range c.o.Sources {

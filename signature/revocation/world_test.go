@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -87,12 +88,21 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.mu.Lock()
 	w.asked[r.URL.Path]++
-	replace, options, now, base, delta := w.replace, w.ocsp, w.now, w.base, w.delta
+	replace := w.replace
 	w.mu.Unlock()
 	if replace != nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		replace(rw, r)
 		return
 	}
+	w.honest(rw, r, body)
+}
+
+// honest answers as the authority does.
+func (w *world) honest(rw http.ResponseWriter, r *http.Request, body []byte) {
+	w.mu.Lock()
+	options, now, base, delta := w.ocsp, w.now, w.base, w.delta
+	w.mu.Unlock()
 	switch r.URL.Path {
 	case "/ocsp":
 		if r.Header.Get("Content-Type") != "application/ocsp-request" {
