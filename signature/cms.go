@@ -135,7 +135,7 @@ func (v *Verifier) checkValue(t cmsTask, out *SignatureVerdict) *verdict.Check {
 	}
 	out.Certificate = c
 	for _, o := range t.certs {
-		if o.Fingerprint != c.Fingerprint {
+		if o.IsCA && o.Fingerprint != c.Fingerprint && len(out.others) < maxCertificates {
 			out.others = append(out.others, o)
 		}
 	}

@@ -4,11 +4,13 @@ package signature
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"kopir/signature/nuc"
+	"kopir/signature/revocation"
 	"kopir/signature/verdict"
 )
 
@@ -203,5 +205,54 @@ func TestCorpusTSP(t *testing.T) {
 				t.Error("passes over other bytes")
 			}
 		})
+	}
+}
+
+// TestCorpusCMSRevocation asks the real lists: a message that a list of its
+// time covers passes with its status known, the others stay undetermined.
+func TestCorpusCMSRevocation(t *testing.T) {
+	v := corpusVerifier(t)
+	v.Revoke = RevokeLeaf
+	checker := revocation.NewChecker(revocation.Options{})
+	lists, err := filepath.Glob(shared(t, "nuc", "corpus", "visible", "crl") + "/*.crl")
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("no lists: %v", err)
+	}
+	for _, path := range lists {
+		if strings.Contains(path, "-altered") {
+			continue
+		}
+		l, err := revocation.ParseCRL(read(t, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checker.AddCRL(l)
+	}
+	v.Revocation = checker
+	passed := 0
+	for _, item := range corpusItems(t, "cms") {
+		raw, content := corpusFile(t, item.File), corpusFile(t, item.Content)
+		if item.Signature != "valid" || item.Details.Detached && content == nil {
+			continue
+		}
+		for _, want := range item.Verdicts {
+			got := v.CMS(t.Context(), raw, content, Want{At: want.At})
+			first := &got.Signatures[0]
+			switch {
+			case want.Status != "valid":
+				if got.Outcome != verdict.Failed {
+					t.Errorf("%s at %s: %s", item.File, want.At, explain(got))
+				}
+			case first.Outcome == verdict.Passed:
+				passed++
+			case first.Outcome == verdict.Undetermined && (first.Reason == verdict.TryLater || first.Reason == verdict.NoPOE):
+			case first.Reason != verdict.KeyUsage:
+				t.Errorf("%s at %s: %s", item.File, want.At, explain(got))
+			}
+			t.Logf("%s at %s: %s %s", item.File, want.At.Format(time.DateOnly), first.Outcome, first.Reason)
+		}
+	}
+	if passed == 0 {
+		t.Error("no message is covered by a list")
 	}
 }
