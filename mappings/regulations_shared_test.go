@@ -107,6 +107,25 @@ var readings = map[string]string{
 	"almaty-unemployed-registration/result 1/name.ru":                     "C43",
 	"almaty-unemployed-registration/result 1/name.kk":                     "C43",
 	"almaty-unemployed-registration/registries":                           "R182: not named",
+
+	"karaganda-asp-recipient-certificate/portal/4/action.ru":            "C58",
+	"karaganda-asp-recipient-certificate/portal/11/action.ru":           "C65",
+	"karaganda-asp-recipient-certificate/csc/4/action.ru":               "a word that the text lost",
+	"karaganda-asp-recipient-certificate/csc/11/action.ru":              "C65",
+	"karaganda-rural-specialists-fuel-assistance/csc/11/action.ru":      "C65",
+	"karaganda-rural-specialists-fuel-assistance/akim/7/completion.ru":  "a slip of spelling",
+	"karaganda-employment-measures-referral/portal/4/action.ru":         "C58",
+	"karaganda-employment-measures-referral/portal/7/action.ru":         "C58",
+	"karaganda-employment-measures-referral/portal/10/action.ru":        "C58",
+	"karaganda-job-seeker-registration/portal/4/action.ru":              "C58",
+	"karaganda-job-seeker-registration/office/5/action.ru":              "a word that the text lost",
+	"karaganda-special-social-services-home/office/3/action.ru":         "a space that the text lost",
+	"karaganda-special-social-services-home/office/4/action.ru":         "a space that the text lost",
+	"karaganda-special-social-services-home/office/5/action.ru":         "a space that the text lost",
+	"karaganda-special-social-services-institutions/office/1/action.ru": "a space that the text lost",
+	"karaganda-special-social-services-institutions/office/2/action.ru": "a space that the text lost",
+	"karaganda-special-social-services-institutions/office/5/action.ru": "a space that the text lost",
+	"karaganda-unemployed-registration/result 0/name.ru":                "C66",
 }
 
 func sharedFolder(t *testing.T) string {
