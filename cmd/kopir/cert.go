@@ -43,10 +43,9 @@ func (r certReport) MarshalJSON() ([]byte, error) {
 // runCert says what certificate and key files hold.
 func runCert(_ context.Context, args []string, s stdio) int {
 	flags := flag.NewFlagSet("cert", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	passFile := flags.String("pass-file", "", "file with the password of key files")
-	usage := func(w io.Writer) {
-		fmt.Fprint(w, `usage: kopir cert [-pass-file FILE] FILE...
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), `usage: kopir cert [-pass-file FILE] FILE...
 
 Prints what each certificate (DER or PEM) says as JSON: one object, or an array
 for several. A key file (PKCS#12, or PEM with a private key) is opened with the
@@ -57,16 +56,11 @@ Exit status: 0; 1 if a key does not belong to its certificate or cannot sign
 here; 2 if a file cannot be read or opened.
 `)
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			usage(s.out)
-			return exitPassed
-		}
-		s.complain("cert: %v; `kopir cert -h` explains the flags", err)
-		return exitUsage
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return code
 	}
 	if flags.NArg() == 0 {
-		usage(s.err)
+		s.complain("cert: name the files of certificates or keys")
 		return exitUsage
 	}
 	password, err := readPassword(*passFile, s)

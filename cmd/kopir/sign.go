@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"time"
 
 	"kopir/signature"
@@ -44,20 +43,15 @@ type signFlags struct {
 func runSign(_ context.Context, args []string, s stdio) int {
 	var o signFlags
 	flags := flag.NewFlagSet("sign", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.format, "format", "wsse", "")
 	flags.StringVar(&o.p12, "p12", "", "")
 	flags.StringVar(&o.passFile, "pass-file", "", "")
 	flags.StringVar(&o.word, "keyinfo", "", "")
 	flags.StringVar(&o.add, "add", "", "")
 	flags.BoolVar(&o.detached, "detached", false, "")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(s.out, signUsage)
-			return exitPassed
-		}
-		s.complain("sign: %v; `kopir sign -h` explains the flags", err)
-		return exitUsage
+	flags.Usage = func() { fmt.Fprint(flags.Output(), signUsage) }
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return code
 	}
 	out, err := signFile(o, flags.Args(), s)
 	if err == nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -121,7 +120,6 @@ func exitOf(o verdict.Outcome) int {
 func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 	var o verifyOptions
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.format, "format", "auto", "")
 	flags.StringVar(&o.revocation, "revocation", "leaf", "")
 	flags.StringVar(&o.at, "at", "", "")
@@ -136,13 +134,9 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 	flags.Var(&o.cert, "cert", "")
 	flags.Var(&o.crl, "crl", "")
 	flags.Var(&o.ocsp, "ocsp", "")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(s.out, verifyUsage)
-			return nil, "", exitPassed
-		}
-		s.complain("verify: %v; `kopir verify -h` explains the flags", err)
-		return nil, "", exitUsage
+	flags.Usage = func() { fmt.Fprint(flags.Output(), verifyUsage) }
+	if code, ok := parseFlags(flags, args, s); !ok {
+		return nil, "", code
 	}
 	err := o.check(flags.NArg())
 	if err == nil {
