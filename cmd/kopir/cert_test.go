@@ -89,7 +89,7 @@ func TestCert(t *testing.T) {
 		{"no certificate", []string{at("junk")}, exitUsage, 0, "", "junk"},
 		{"no such file", []string{at("absent")}, exitUsage, 0, "", "absent"},
 		{"one of two", []string{at("absent"), at("person.cer")}, exitUsage, 1, "", "absent"},
-		{"no file", nil, exitUsage, 0, "", "usage"},
+		{"no file", nil, exitUsage, 0, "", "name the files"},
 		{"unknown flag", []string{"-nope"}, exitUsage, 0, "", "nope"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -342,7 +342,7 @@ func (p *play) invite() {
 	t.line("invite-inbox")
 	t.quote("curl -s " + p.simulator + "/sim/portal/applications")
 	t.line("invite-outbox")
-	t.quote("KOPIR_KEY=" + p.admin + " kopir outbox list -url " + p.bridge)
+	t.quote(`curl -s -H "Authorization: Bearer ` + p.admin + `" '` + p.bridge + "/api/v1/deliveries?state=queued&state=dead'")
 	t.line("invite-contract")
 	t.quote("curl -s '" + p.bridge + "/shep/sync?wsdl'")
 	fmt.Fprintln(t.out)
