@@ -59,9 +59,14 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 	return b.sendAnswer(m, answer)
 }
 
-// own finds a delivery to the caller by either id.
+// own finds a delivery to the caller by either id. The gateway carries them
+// all.
 func (b *Bridge) own(ctx context.Context, p *Partner, id string) (*Delivery, error) {
-	page, err := b.o.Store.Deliveries(ctx, DeliveryFilter{Route: p.route(), MessageID: strings.TrimSpace(id)}, "", 1)
+	f := DeliveryFilter{Route: p.route(), MessageID: strings.TrimSpace(id)}
+	if f.MessageID == "" || f.Route == "" && p != b.partners.gateway {
+		return nil, refuse(UnknownMessage, "messageId", "no message of this id is known here for this sender")
+	}
+	page, err := b.o.Store.Deliveries(ctx, f, "", 1)
 	if err != nil {
 		return nil, tryLater(err)
 	}
@@ -129,21 +134,47 @@ func (b *Bridge) deliveryNotification(ctx context.Context, m *inbound, r *soap.A
 	})
 }
 
+// settleWait is how long a word about a message waits for sends under way.
+const settleWait = 2 * time.Second
+
+// spokenOf finds what a status is about. The gateway may speak of a message
+// before we have written down which id it gave it; so while anything is on its
+// way out, an unknown id is looked for again.
+func (b *Bridge) spokenOf(ctx context.Context, p *Partner, id string) (*Delivery, error) {
+	for end := time.Now().Add(settleWait); ; {
+		busy := b.sending.Load() > 0
+		d, err := b.own(ctx, p, id)
+		if !busy || CodeOf(err) != UnknownMessage {
+			return d, err
+		}
+		if time.Now().After(end) {
+			return nil, &Error{Code: TryLater, Field: "messageId", Say: "no message of this id is known yet, and some are still on their way; say it again"}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, tryLater(ctx.Err())
+		case <-time.After(settleWait / 100):
+		}
+	}
+}
+
 // statusNotification is the gateway's word on a message of ours. One that it
-// did not deliver waits for a person.
+// delivered needs no further try, whatever became of our own; one that it did
+// not deliver waits for a person.
 func (b *Bridge) statusNotification(ctx context.Context, m *inbound, r *soap.AsyncChangeStatusNotifyRequest) error {
 	n := r.Notification
-	page, err := b.o.Store.Deliveries(ctx, DeliveryFilter{MessageID: strings.TrimSpace(n.MessageID)}, "", 1)
+	d, err := b.spokenOf(ctx, m.partner, n.MessageID)
 	if err != nil {
-		return tryLater(err)
+		return err
 	}
-	if len(page.Deliveries) == 0 {
-		return refuse(UnknownMessage, "notification/messageId", "no message of this id was sent from here")
-	}
-	d := page.Deliveries[0]
 	d.PeerState = string(n.MessageState)
 	note := Event{Kind: EventDelivered, Actor: Actor{Name: m.partner.SenderID}, Detail: string(d.Route) + ": " + d.PeerState}
-	if n.MessageState == soap.NotDelivered || n.MessageState == soap.DeliveryStopped {
+	switch n.MessageState {
+	case soap.Delivered:
+		if d.State == Queued || d.State == Dead {
+			d.State, d.DoneAt, d.Error, d.Unsure = Done, m.at, "", false
+		}
+	case soap.NotDelivered, soap.DeliveryStopped:
 		note.Kind = EventDead
 		if d.State == Done {
 			d.State, d.DoneAt, d.Error = Dead, time.Time{}, "the gateway says "+d.PeerState
@@ -153,11 +184,12 @@ func (b *Bridge) statusNotification(ctx context.Context, m *inbound, r *soap.Asy
 	if answer.SessionID == "" {
 		answer.SessionID = b.guid()
 	}
-	return b.keepNotice(ctx, m, &d, note, answer)
+	return b.keepNotice(ctx, m, d, note, answer)
 }
 
 // keepNotice writes what a partner said about a delivery, with the message
-// that said it, and answers.
+// that said it, and answers. The application is not touched: a specialist who
+// decides on it meanwhile is not told that it was changed.
 func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, note Event, p soap.Payload) error {
 	answer, err := b.answer(p)
 	if err != nil {
@@ -165,23 +197,14 @@ func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, note E
 	}
 	msg := m.kept()
 	msg.Reply, msg.Application = answer, d.Application
-	put := func(c *Change) {
-		c.Message = msg
-		c.Evidence = append(c.Evidence, b.evidence(BySystem, m.at, m.system))
-		c.Deliveries = append(c.Deliveries, *d)
+	said := b.evidence(BySystem, m.at, m.system)
+	said.Message, said.Application = msg.ID, d.Application
+	c := Change{Message: msg, Evidence: []Evidence{said}, Deliveries: []Delivery{*d}}
+	if !refusedOnly(d.Application) {
+		note.Application, note.At = d.Application, m.at
+		c.Events = append(c.Events, note)
 	}
-	_, err = b.amend(ctx, d.Application, 0, func(dr *draft) error {
-		put(&dr.change)
-		dr.event(note)
-		return nil
-	})
-	if CodeOf(err) == NotFound {
-		var c Change
-		put(&c)
-		c.Evidence[0].Message = msg.ID
-		err = b.o.Store.Commit(ctx, c)
-		b.stir(c)
-	}
+	err = b.o.Store.Commit(ctx, c)
 	if errors.Is(err, ErrDuplicate) {
 		kept, err := b.o.Store.Message(ctx, msg.Sender, msg.Key)
 		if err != nil {
@@ -192,6 +215,7 @@ func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, note E
 	if err != nil {
 		return tryLater(err)
 	}
+	b.stir(c)
 	m.trail.outcome, m.trail.application = "answered", d.Application
 	m.reply = answer
 	return nil

@@ -102,8 +102,9 @@ type Doors interface {
 
 // Sender carries a delivery to its partner: builds and signs the envelope,
 // sends it, and judges the answer. It must send the same MessageID and
-// MessageDate at every try. A *SendError says whether another try can help; any
-// other error is taken for one that may pass.
+// MessageDate at every try, and where the delivery is Unsure find out first
+// whether it arrived. A *SendError says whether another try can help; any other
+// error is taken for one that may pass, of a message that may have arrived.
 type Sender interface {
 	Send(ctx context.Context, d Delivery) (Receipt, error)
 }
@@ -112,14 +113,17 @@ type Sender interface {
 type Receipt struct {
 	MessageID     string // the id under which the gateway carries it
 	CorrelationID string
+	State         string // how far it has come, where the gateway was asked that
 	Sent          []byte // the signed envelope as it went out, for evidence
 	Answer        []byte // the answer as it came
 }
 
 // SendError is a send that failed. Permanent: the partner understood and
-// refused, so that sending the same again cannot help.
+// refused, so that sending the same again cannot help. Unknown: it may have
+// arrived.
 type SendError struct {
 	Permanent bool
+	Unknown   bool
 	Code      string // the partner's own code, where it gave one
 	Err       error
 }

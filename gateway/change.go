@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"kopir/gateway/soap"
@@ -179,7 +180,13 @@ func (d *draft) refusal(m *inbound, correlation string, g *Ground) error {
 
 // refusedKey stands for an application's number where a message became none:
 // its verdicts and its delivery are kept under it.
-func refusedKey(messageID string) string { return "message/" + messageID }
+func refusedKey(messageID string) string { return refusedPrefix + messageID }
+
+const refusedPrefix = "message/"
+
+// refusedOnly says whether something is kept under a message that became no
+// application.
+func refusedOnly(line string) bool { return strings.HasPrefix(line, refusedPrefix) }
 
 // local puts the row, or its new status, on the way to the local database.
 func (d *draft) local(fresh bool) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,10 @@ type Options struct {
 	Key      *keystore.Key // with which the bridge signs its answers and notices
 	Services *mappings.Set
 	Partners []Partner
-	Sender   Sender
+	// Gateway are the organisations whose systems sign what the gateway itself
+	// says of messages of ours.
+	Gateway []BIN
+	Sender  Sender
 	// Local is the local body's database, Registry the register of persons. A
 	// service that needs one that is not there cannot be accepted.
 	Local    LocalDB
@@ -46,6 +50,7 @@ type Bridge struct {
 	partners partners
 	numbers  numbers
 	wake     map[Route]chan struct{}
+	sending  atomic.Int64 // messages on their way to a partner, not settled yet
 	log      *zap.Logger
 	now      func() time.Time
 	newID    func() string
@@ -74,7 +79,7 @@ func New(o Options) (*Bridge, error) {
 			need(len(s.Registries) == 0 || o.Registry != nil, fmt.Sprintf("service %s asks a registry, and none is given", s.ID))
 		}
 	}
-	known, err := newPartners(o.Partners)
+	known, err := newPartners(o.Partners, o.Gateway)
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

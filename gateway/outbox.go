@@ -47,6 +47,8 @@ func (b *Bridge) carry(ctx context.Context, d Delivery) {
 	case ToRegistry:
 		also, err = b.askRegistry(try, &d)
 	default:
+		b.sending.Add(1)
+		defer b.sending.Add(-1)
 		err = b.send(try, &d)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -66,7 +68,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	var se *SendError
 	switch {
 	case failed == nil:
-		d.State, d.DoneAt, d.Error = Done, at, ""
+		d.State, d.DoneAt, d.Error, d.Unsure = Done, at, "", false
 	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUp:
 		d.State, d.Error = Dead, failed.Error()
 	default:
@@ -115,9 +117,17 @@ func (b *Bridge) send(ctx context.Context, d *Delivery) error {
 		d.Answer = r.Answer
 	}
 	if err != nil {
+		var se *SendError
+		d.Unsure = !errors.As(err, &se) || se.Unknown
 		return err
 	}
-	d.PeerMessageID = r.MessageID
+	d.Unsure = false
+	if r.MessageID != "" {
+		d.PeerMessageID = r.MessageID
+	}
+	if r.State != "" {
+		d.PeerState = r.State
+	}
 	return nil
 }
 

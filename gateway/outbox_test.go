@@ -314,28 +314,151 @@ func TestPolling(t *testing.T) {
 
 func wantNow(w *town) signature.Want { return signature.Want{At: w.clock(), BIN: akimatBIN} }
 
-// The gateway says that it could not deliver: a person must look.
-func TestTheGatewayGivesUp(t *testing.T) {
+// The gateway speaks of our messages in its own name: what it says is shown,
+// what it delivered is not sent again, what it did not deliver waits for a
+// person. A partner speaks of its own messages only.
+func TestTheGatewaySaysWhatBecameOfIt(t *testing.T) {
 	w := newTown(t)
-	w.apply("m-1")
+	w.post.fail = func(d gateway.Delivery) error {
+		if d.Route == gateway.ToCSC {
+			return errDown
+		}
+		return nil
+	}
+	app, _ := w.apply("m-1")
 	w.deliver()
 	first := w.post.taken()[0]
-	notify := func(id string, state soap.MessageState) gateway.Reply {
+	notify := func(id string, state soap.MessageState, by string) gateway.Reply {
 		return w.send(gateway.AsyncDoor, w.envelope(&soap.AsyncChangeStatusNotifyRequest{RequestDate: w.clock(), SessionID: "{0F9619FF-8B86-D011-B42D-00CF4FC964FF}",
-			Notification: soap.ChangeStatusNotification{NotificationID: "n-1", MessageID: id, NotificationDate: w.clock(), MessageState: state,
-				Status: soap.MessageStatusInfo{StatusCode: "1", StatusMessage: "нет ответа", StatusDate: w.clock()}}}, "portal"))
+			Notification: soap.ChangeStatusNotification{NotificationID: w.newID(), MessageID: id, NotificationDate: w.clock(), MessageState: state,
+				Status: soap.MessageStatusInfo{StatusCode: "1", StatusMessage: "нет ответа", StatusDate: w.clock()}}}, by))
 	}
-	if r := notify("216386001", soap.Delivered); r.Code != "" {
+	find := func(f gateway.DeliveryFilter) gateway.Delivery {
+		t.Helper()
+		p, err := w.bridge.Deliveries(t.Context(), f, "", 2)
+		if err != nil || len(p.Deliveries) != 1 {
+			t.Fatalf("%+v %v", p, err)
+		}
+		return p.Deliveries[0]
+	}
+	toPortal, toCSC := gateway.DeliveryFilter{MessageID: first.MessageID}, gateway.DeliveryFilter{Application: app.Number, Route: gateway.ToCSC}
+	if r := notify("216386001", soap.Delivered, "zgate"); r.Code != "" {
 		t.Fatalf("%s", r.Bytes)
 	}
-	if r := notify("216386001", soap.NotDelivered); r.Code != "" {
+	if d := find(toPortal); d.State != gateway.Done || d.PeerState != "DELIVERED" {
+		t.Errorf("%+v", d)
+	}
+	if r := notify("216386001", soap.NotDelivered, "zgate"); r.Code != "" {
 		t.Fatalf("%s", r.Bytes)
 	}
-	p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{MessageID: first.MessageID}, "", 1)
-	if err != nil || len(p.Deliveries) != 1 || p.Deliveries[0].State != gateway.Dead || p.Deliveries[0].PeerState != "NOT_DELIVERED" {
+	if d := find(toPortal); d.State != gateway.Dead || d.PeerState != "NOT_DELIVERED" || d.Error == "" {
+		t.Errorf("%+v", d)
+	}
+	// Late news: it arrived after all.
+	if r := notify(first.MessageID, soap.Delivered, "portal"); r.Code != "" {
+		t.Fatalf("%s", r.Bytes)
+	}
+	if d := find(toPortal); d.State != gateway.Done || d.Error != "" {
+		t.Errorf("%+v", d)
+	}
+	// One whose answer was lost has arrived: it does not go again.
+	lost := find(toCSC)
+	if lost.State != gateway.Queued || !lost.Unsure {
+		t.Fatalf("%+v", lost)
+	}
+	if r := notify(lost.MessageID, soap.Delivered, "portal"); r.Code != gateway.UnknownMessage {
+		t.Errorf("another partner's message: %s", r.Bytes)
+	}
+	if r := notify(lost.MessageID, soap.Delivered, "zgate"); r.Code != "" {
+		t.Fatalf("%s", r.Bytes)
+	}
+	w.post.fail = nil
+	w.pass(time.Hour)
+	w.deliver()
+	if d := find(toCSC); d.State != gateway.Done || d.Unsure || d.Tries != lost.Tries {
+		t.Errorf("%+v", d)
+	}
+	if got := w.codes(gateway.ToCSC); got != nil {
+		t.Errorf("sent again: %v", got)
+	}
+	if r := notify("1", soap.Delivered, "zgate"); r.Code != gateway.UnknownMessage {
+		t.Errorf("an unknown message: %s", r.Bytes)
+	}
+	if r := notify(first.MessageID, soap.Delivered, "outsider"); r.Code != gateway.UnknownSender {
+		t.Errorf("a stranger: %s", r.Bytes)
+	}
+	// It is said of the delivery: who decides on the application is not disturbed.
+	if a := w.only(); a.Version != app.Version {
+		t.Errorf("version %d became %d", app.Version, a.Version)
+	}
+	tl, err := w.bridge.Timeline(t.Context(), app.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[gateway.EventKind]int{}
+	for _, e := range tl.Events {
+		kinds[e.Kind]++
+	}
+	if kinds[gateway.EventDelivered] != 3 || kinds[gateway.EventDead] != 1 {
+		t.Errorf("history %v", kinds)
+	}
+	// In its own name the gateway brings nothing and fetches nothing.
+	for _, p := range []soap.Payload{&soap.AsyncGetMessagesRequest{ServiceID: serviceID}, &soap.AsyncSendDeliveryNotificationRequest{RequestDate: w.clock(),
+		Notification: soap.DeliveryNotification{MessageID: first.MessageID, ServiceID: serviceID, NotificationDate: w.clock(),
+			DeliveryStatus: soap.DeliveryStatusInfo{ReceiveStatus: soap.MessageAccepted, StatusDate: w.clock(), ResendMessage: soap.NotResend}}}} {
+		if r := w.send(gateway.AsyncDoor, w.envelope(p, "zgate")); r.Code != gateway.UnknownSender {
+			t.Errorf("%T: %s", p, r.Bytes)
+		}
+	}
+}
+
+// The gateway can speak of a message before the answer that named it is
+// written down.
+func TestTheGatewayIsFaster(t *testing.T) {
+	w := newTown(t)
+	notify := func() gateway.Reply {
+		return w.send(gateway.AsyncDoor, w.envelope(&soap.AsyncChangeStatusNotifyRequest{RequestDate: w.clock(),
+			Notification: soap.ChangeStatusNotification{NotificationID: w.newID(), MessageID: "216386001", NotificationDate: w.clock(), MessageState: soap.Delivered,
+				Status: soap.MessageStatusInfo{StatusCode: "1", StatusMessage: "1", StatusDate: w.clock()}}}, "zgate"))
+	}
+	said := make(chan gateway.Reply, 1)
+	w.post.fail = func(d gateway.Delivery) error {
+		if d.Route == gateway.ToPortal {
+			go func() { said <- notify() }()
+			time.Sleep(50 * time.Millisecond) // the answer takes longer than the word
+		}
+		return nil
+	}
+	w.apply("m-1")
+	w.deliver()
+	if r := <-said; r.Code != "" {
+		t.Errorf("%s", r.Bytes)
+	}
+	p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{MessageID: "216386001"}, "", 1)
+	if err != nil || len(p.Deliveries) != 1 || p.Deliveries[0].PeerState != "DELIVERED" {
 		t.Errorf("%+v %v", p, err)
 	}
-	if r := notify("1", soap.Delivered); r.Code != gateway.UnknownMessage {
-		t.Errorf("an unknown message: %s", r.Bytes)
+}
+
+// After a try of which nobody knows what came the sender is told so, until
+// something is known.
+func TestUnsureIsCarried(t *testing.T) {
+	w := newTown(t)
+	var unsure []bool
+	answers := []error{errDown, &gateway.SendError{Unknown: true, Err: errDown}, &gateway.SendError{Err: errDown}, nil}
+	w.post.fail = func(d gateway.Delivery) error {
+		if d.Route != gateway.ToPortal {
+			return nil
+		}
+		unsure = append(unsure, d.Unsure)
+		return answers[len(unsure)-1]
+	}
+	w.apply("m-1")
+	for range answers {
+		w.deliver()
+		w.pass(time.Hour + 10*time.Minute)
+	}
+	if !slices.Equal(unsure, []bool{false, true, true, false}) {
+		t.Errorf("tries after an unknown outcome: %v", unsure)
 	}
 }

@@ -77,13 +77,19 @@ func replaced(password string) bool {
 	return true
 }
 
+// gatewayName is whom the log and the history name for the gateway's own word.
+const gatewayName = "gateway"
+
 type partners struct {
-	byID map[string]*Partner
-	all  []*Partner
+	// gateway is the gateway itself, which names no sender when it speaks of
+	// messages of ours. It brings nothing.
+	gateway *Partner
+	byID    map[string]*Partner
+	all     []*Partner
 }
 
-func newPartners(list []Partner) (partners, error) {
-	p := partners{byID: map[string]*Partner{}}
+func newPartners(list []Partner, gateway []BIN) (partners, error) {
+	p := partners{byID: map[string]*Partner{}, gateway: &Partner{SenderID: gatewayName, BINs: gateway}}
 	var faults []error
 	for i := range list {
 		one := list[i]

@@ -271,7 +271,10 @@ func detail(v *signature.Verdict) string {
 // certificate compares the signer with the partner.
 func (b *Bridge) certificate(_ context.Context, m *inbound) error {
 	if m.partner == nil {
-		p, ok := b.partners.byCertificate(m.signer)
+		p, ok := b.partners.gateway, m.claim.Operation == soap.ClientChangeMassageStatusNotification
+		if !ok || !p.holds(m.signer) {
+			p, ok = b.partners.byCertificate(m.signer)
+		}
 		if !ok {
 			return refuse(UnknownSender, "", "the signer's certificate belongs to no partner, or to several; name the sender in the message")
 		}

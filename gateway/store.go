@@ -165,6 +165,8 @@ type Delivery struct {
 	Tries     int       `json:"tries"`
 	Error     string    `json:"error,omitempty"` // of the last try; no content of messages
 	DoneAt    time.Time `json:"done_at,omitzero"`
+	// Unsure: the last try may have arrived, though no answer says so.
+	Unsure bool `json:"unsure,omitempty"`
 
 	// What the partner answered.
 	PeerMessageID string `json:"peer_message_id,omitempty"`

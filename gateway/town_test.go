@@ -65,13 +65,16 @@ var (
 	portalBIN = sigtest.BIN(2)
 	cscBIN    = sigtest.BIN(3)
 	otherBIN  = sigtest.BIN(4)
+	gateBIN   = sigtest.BIN(5)
 )
 
-// The people. Their certificates are issued in the order of their names.
+// The people. Their certificates are issued in the order of their names, and the
+// stories hold them: who comes later comes last.
 var people = map[string]sigtest.Profile{
 	"bridge":     {Kind: sigtest.System, BIN: akimatBIN, CommonName: "ИС \"ТЕСТ МИО\""},
 	"portal":     {Kind: sigtest.System, BIN: portalBIN, CommonName: "ИС \"ТЕСТ ПЭП\""},
 	"csc":        {Kind: sigtest.System, BIN: cscBIN, CommonName: "ИС \"ТЕСТ ЦОН\""},
+	"zgate":      {Kind: sigtest.System, BIN: gateBIN, CommonName: "ИС \"ТЕСТ ШЛЮЗ\""},
 	"outsider":   {Kind: sigtest.System, BIN: otherBIN, CommonName: "ИС \"ТЕСТ ЧУЖАЯ\""},
 	"citizen":    {Kind: sigtest.Person, IIN: sigtest.IIN(10), Surname: "Тестов", GivenName: "Тест", Patronymic: "Тестович"},
 	"neighbour":  {Kind: sigtest.Person, IIN: sigtest.IIN(20), Surname: "Пробова", GivenName: "Проба"},
@@ -176,7 +179,7 @@ func (w *town) options(core zapcore.Core) gateway.Options {
 			{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
 			{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
 		},
-		Sender: w.post, Local: w.local, Registry: w.reg, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
+		Gateway: []gateway.BIN{gateway.BIN(gateBIN)}, Sender: w.post, Local: w.local, Registry: w.reg, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
 		Log: zap.New(core), Now: w.clock, NewID: w.newID,
 	}
 }

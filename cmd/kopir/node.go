@@ -115,7 +115,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, err
 	}
 	n.bridge, err = gateway.New(gateway.Options{
-		Store: n.store, Verifier: verifier, Key: m.key, Services: m.set, Partners: l.partners(m),
+		Store: n.store, Verifier: verifier, Key: m.key, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
 		Sender:    out,
 		Local:     n.local,
 		Registry:  &client.Registry{Channel: sync, SenderCode: code, ServiceID: l.Registry.ServiceID, NoData: l.Registry.NoData},

@@ -110,7 +110,7 @@ func listOutbox(ctx context.Context, c *outboxCall, s stdio) error {
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if !c.json {
-		fmt.Fprintln(table, "ID\tAPPLICATION\tROUTE\tSTATE\tTRIES\tNEXT\tERROR")
+		fmt.Fprintln(table, "ID\tAPPLICATION\tROUTE\tSTATE\tTRIES\tNEXT\tPEER\tERROR")
 	}
 	for {
 		b, err := c.call(ctx, "GET", c.base+"?"+q.Encode(), nil)
@@ -134,7 +134,7 @@ func listOutbox(ctx context.Context, c *outboxCall, s stdio) error {
 			if d.State == gateway.Queued {
 				next = d.NextAt.In(almaty()).Format(time.DateTime)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Application, d.Route, d.State, d.Tries, next, d.Error)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Application, d.Route, d.State, d.Tries, next, d.PeerState, d.Error)
 		}
 		if page.Next == "" {
 			return table.Flush()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,5 +115,37 @@ func TestOutboxWrongUse(t *testing.T) {
 		if code != c.code || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), key) {
 			t.Errorf("%q: %d %s", c.args, code, errs.String())
 		}
+	}
+}
+
+// The gateway tells the bridge in its own name what it delivered, and the
+// outbox shows it.
+func TestOutboxShowsWhatTheGatewaySays(t *testing.T) {
+	p, err := newPlay(t.Context(), "", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	p.start(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var sent inbox
+	if err := p.post(ctx, p.simulator+"/sim/applications", "application/json", []byte(`{"person":"citizen"}`), &sent); err != nil {
+		t.Fatal(err)
+	}
+	env := func(k string) string { return map[string]string{"KOPIR_KEY": p.admin}[k] }
+	if err := until(ctx, func() error {
+		var out, errs bytes.Buffer
+		code := run(ctx, []string{"outbox", "list", "-url", p.bridge, "-state", "done"}, stdio{in: strings.NewReader(""), out: &out, err: &errs, env: env})
+		if n := strings.Count(out.String(), "DELIVERED"); code != exitPassed || n < 2 {
+			return fmt.Errorf("%d\n%s%s", code, &out, &errs)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }

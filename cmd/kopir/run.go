@@ -130,7 +130,7 @@ func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 	p.closers = append(p.closers, ignoreClosed(simSide.Close))
 	p.bridge, p.simulator = reachable(bridgeSide), reachable(simSide)
 
-	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync"}})
+	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
 	if err != nil {
 		return p, err
 	}

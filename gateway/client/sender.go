@@ -97,6 +97,12 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	if err != nil {
 		return never(err)
 	}
+	if d.Unsure {
+		receipt, arrived, err := s.ask(ctx, out.Channel, d)
+		if arrived || err != nil {
+			return receipt, err
+		}
+	}
 	response, answer, err := out.Channel.SendMessage(ctx, soap.AsyncMessageInfo{
 		MessageID: d.MessageID, CorrelationID: d.CorrelationID, ServiceID: serviceID,
 		MessageType: soap.MessageType(d.MessageType), MessageDate: d.MessageDate, RouteID: s.o.RouteID[serviceID],
@@ -105,12 +111,33 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		return receipt, &gateway.SendError{Permanent: !e.Temporary, Code: e.Code, Err: err}
+		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Code: e.Code, Err: err}
 	case err != nil:
 		return receipt, err
 	}
 	receipt.MessageID, receipt.CorrelationID = response.MessageID, response.CorrelationID
 	return receipt, nil
+}
+
+// ask finds out whether a message whose answer was lost has arrived, so that
+// its receiver does not get it twice. Only the id that we gave it is known; a
+// gateway that does not know it by that, or does not know it at all, answers
+// with a fault, and then it is sent again, under the same id. Without any answer
+// nothing is known, and nothing is sent.
+func (s *Sender) ask(ctx context.Context, channel *Async, d gateway.Delivery) (receipt gateway.Receipt, arrived bool, err error) {
+	status, answer, err := channel.Status(ctx, d.MessageID)
+	receipt = gateway.Receipt{Answer: answer.Raw}
+	var e *Error
+	switch {
+	case errors.As(err, &e) && e.Outcome == Refused:
+		return receipt, false, nil
+	case err != nil:
+		return receipt, false, &gateway.SendError{Unknown: true, Err: fmt.Errorf("client: whether an earlier try arrived is not known: %w", err)}
+	case status.MessageState == soap.NotDelivered || status.MessageState == soap.DeliveryStopped:
+		return receipt, false, nil
+	}
+	receipt.State = string(status.MessageState)
+	return receipt, true, nil
 }
 
 // shape is how the service describes the notice.

@@ -135,6 +135,9 @@ func (s *Sim) messageStatus(from *member, p *soap.AsyncGetMessageStatusRequest) 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	one := e.parcels[p.MessageID]
+	if one == nil { // a sender that lost the answer knows its own id only
+		one = e.sentAs(from.key, p.MessageID)
+	}
 	if one == nil || one.from != from.key && one.to != from.key {
 		return nil, refuse(codeFormat, "no message of yours has this messageId")
 	}

@@ -116,6 +116,17 @@ func (e *exchange) keep(one *parcel) {
 	}
 }
 
+// sentAs finds the newest message that a member sent under an id of its own.
+// The caller holds mu.
+func (e *exchange) sentAs(from, ownID string) *parcel {
+	for _, one := range slices.Backward(e.order) {
+		if one.from == from && one.ownID == ownID && ownID != "" {
+			return one
+		}
+	}
+	return nil
+}
+
 // Parcel is a message at the gateway, for the control interface.
 type Parcel struct {
 	MessageID     string    `json:"message_id"`

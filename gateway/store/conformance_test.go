@@ -414,8 +414,9 @@ func released(t *testing.T, s *Store) {
 	if n, err := s.ReleaseAll(t.Context()); n != 1 || err != nil {
 		t.Fatalf("released %d, %v", n, err)
 	}
-	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(time.Second)); !slices.Equal(ids, []string{"a1"}) {
-		t.Errorf("after the release: %v", ids)
+	ids, again := claim(t, s, gateway.ToPortal, t0.Add(time.Second))
+	if !slices.Equal(ids, []string{"a1"}) || !again[0].Unsure || cut[0].Unsure {
+		t.Errorf("after the release: %v %+v", ids, again)
 	}
 	cut[0].State = gateway.Done
 	if err := s.Commit(t.Context(), gateway.Change{Deliveries: cut[:1]}); !errors.Is(err, gateway.ErrLease) {

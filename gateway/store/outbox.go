@@ -72,6 +72,9 @@ func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, le
 			if _, err := t.exec(`UPDATE outbox SET lease = ? WHERE id = ?`, until, got[i].ID); err != nil {
 				return fmt.Errorf("store: claim: %w", err)
 			}
+			// A lease that ran out, or was ended, is a try of which nobody knows
+			// what came of it.
+			got[i].Unsure = got[i].Unsure || got[i].Lease != 0
 			got[i].Lease = until
 		}
 		return nil
@@ -87,7 +90,7 @@ func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, le
 // need not wait for the end of the lease.
 func (s *Store) ReleaseAll(ctx context.Context) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET lease = 0 WHERE state = 'queued' AND lease > 0`)
+		n, err = t.exec(`UPDATE outbox SET lease = -1 WHERE state = 'queued' AND lease > 0`)
 		return err
 	})
 	if err != nil {
