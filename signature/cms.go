@@ -87,11 +87,7 @@ func (v *Verifier) judgeCMS(ctx context.Context, t cmsTask, want Want) Signature
 		out.settle()
 		return out
 	}
-	at := want.At
-	stamps := v.checkStamps(ctx, t, &out, want)
-	if want.AtStamp && out.Stamp != nil && out.Stamp.Trusted {
-		at = out.Stamp.At
-	}
+	stamps, at := v.checkStamps(ctx, t, &out, want)
 	chain := v.checkPerson(&out, want, at)
 	out.Checks = append(out.Checks, stamps...)
 	v.checkStatus(ctx, &out, chain, at)

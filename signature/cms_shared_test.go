@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"kopir/signature/keystore"
 	"kopir/signature/nuc"
 	"kopir/signature/revocation"
 	"kopir/signature/verdict"
@@ -254,5 +255,50 @@ func TestCorpusCMSRevocation(t *testing.T) {
 	}
 	if passed == 0 {
 		t.Error("no message is covered by a list")
+	}
+}
+
+// TestCorpusKeysSignCMS signs with every key file of the corpus and judges the
+// message under the real authorities, in the middle of the certificate's life.
+func TestCorpusKeysSignCMS(t *testing.T) {
+	v := corpusVerifier(t)
+	files, err := filepath.Glob(shared(t, "nuc", "corpus", "visible", "p12") + "/*.p12")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no key files: %v", err)
+	}
+	passed := 0
+	for _, path := range files {
+		var key *keystore.Key
+		for _, password := range []string{"Qwerty12", "Aa123456"} {
+			if k, err := keystore.OpenPKCS12(read(t, path), password); err == nil {
+				key = k
+			}
+		}
+		if key == nil {
+			t.Logf("%s: neither password opens it", filepath.Base(path))
+			continue
+		}
+		message, err := SignCMS([]byte("content"), key, CMSOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+			continue
+		}
+		c := key.Certificate
+		got := v.CMS(t.Context(), message, nil, Want{At: c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2)})
+		switch {
+		case got.Outcome == verdict.Passed:
+			passed++
+		case got.Reason == verdict.KeyUsage && c.Usage() == nuc.UsageAuth:
+		case got.Reason == verdict.NoCertificateChain: // an authority that is not in the folder
+			if o, r := checkOf(&got.Signatures[0], verdict.CheckSignature); o != verdict.Passed {
+				t.Errorf("%s: %s", filepath.Base(path), r)
+			}
+		default:
+			t.Errorf("%s: %s", filepath.Base(path), explain(got))
+		}
+	}
+	t.Logf("%d of %d files sign and pass", passed, len(files))
+	if passed == 0 {
+		t.Error("no key of the corpus signs")
 	}
 }

@@ -150,8 +150,8 @@ ess_cert_id_alg = %s
 func TestOpenSSLTimestamps(t *testing.T) {
 	w, dir, credential := opensslWorld(t, sigtest.Profile{Kind: sigtest.Timestamps, CommonName: "TSA"})
 	message := must2(SignCMS([]byte(text), w.key(t, sigtest.Profile{}), CMSOptions{}))(t)
-	request := must2(TimestampRequest(message, 0))(t)
-	request.Policy, request.Nonce = "1.2.398.3.3.2.6.2", newInt(9)
+	request := must2(TimestampRequest(message, 0, "1.2.398.3.3.2.6.2"))(t)
+	request.Nonce = newInt(9)
 	put(t, dir, "request", must2(request.Marshal())(t))
 
 	// It stamps by the clock of the day, so its authority is of the day.

@@ -143,19 +143,27 @@ func (v *Verifier) checkImprint(info *cms.TSTInfo, data []byte, at time.Time) ve
 }
 
 // checkStamps judges the time stamps over a signature value and sums each up
-// in one check. The earliest trusted one counts.
-func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVerdict, want Want) []verdict.Check {
+// in one check. The earliest trusted one counts. With want.AtStamp the status
+// of their authorities is asked too, and at is the time at which the signer is
+// to be judged; a status that could not be found out leaves the signature
+// undetermined unless another stamp is good.
+func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVerdict, want Want) (checks []verdict.Check, at time.Time) {
+	at = want.At
 	tokens := t.info.Tokens()
 	if len(tokens) > maxStamps {
-		return []verdict.Check{verdict.Fail(verdict.CheckTimestamp, verdict.FormatFailure, fmt.Sprintf("more than %d time stamps over one signature", maxStamps))}
+		return []verdict.Check{verdict.Fail(verdict.CheckTimestamp, verdict.FormatFailure, fmt.Sprintf("more than %d time stamps over one signature", maxStamps))}, at
 	}
-	var checks []verdict.Check
+	var pending *verdict.Check // of a stamp whose authority's status is not known
 	for _, raw := range tokens {
 		one, chain := v.judgeToken(raw, t.info.Value, want)
 		if want.AtStamp && one.Stamp != nil && one.Stamp.Trusted && v.Revoke != RevokeOff {
 			v.checkStatus(ctx, one, chain, statusTime(one.Certificate, want.At))
-			outcome, _ := verdict.Sum(one.Checks)
+			outcome, reason := verdict.Sum(one.Checks)
 			one.Stamp.Trusted = outcome == verdict.Passed
+			if last := one.Checks[len(one.Checks)-1]; outcome == verdict.Undetermined && pending == nil {
+				unsure := verdict.Unsure(verdict.CheckTimestamp, reason, "the authority of the time stamp: "+last.Detail)
+				pending, at = &unsure, one.Stamp.At
+			}
 		}
 		check := v.summary(t, one, raw)
 		checks = append(checks, check)
@@ -166,10 +174,16 @@ func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVer
 			out.Stamp = one.Stamp
 		}
 	}
-	if want.AtStamp && (out.Stamp == nil || !out.Stamp.Trusted) {
+	switch {
+	case !want.AtStamp:
+	case out.Stamp != nil && out.Stamp.Trusted:
+		at = out.Stamp.At
+	case pending != nil:
+		checks = append(checks, *pending)
+	default:
 		checks = append(checks, verdict.Unsure(verdict.CheckTimestamp, verdict.NoPOE, "no trusted time stamp proves when the signature was made"))
 	}
-	return checks
+	return checks, at
 }
 
 // summary is one check for a whole time stamp. What is wrong with the stamp

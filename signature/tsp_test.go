@@ -206,6 +206,34 @@ func TestStampedSignatures(t *testing.T) {
 	decides(t, w.tsp(t, must2(SignTimestamp(stampInfo(tsa, value, made), tsa))(t), value, now()), verdict.Failed, verdict.Revoked)
 }
 
+// TestStampOfUnknownStatus: what could not be found out about the stamping
+// authority leaves the signature undetermined, never failed for its age.
+func TestStampOfUnknownStatus(t *testing.T) {
+	w := newNationalWorld(t)
+	key, made := w.person(t, gost.TC26A512()), sigtest.Noon()
+	message := must2(SignCMS([]byte(text), key, CMSOptions{}))(t)
+	value := must2(cms.Parse(message))(t).Signers[0].Value
+	tsa := w.tsa(t, "2015-512")
+	one := stamped(t, message, must2(SignTimestamp(stampInfo(tsa, value, made), tsa))(t))
+	w.verifier.Revocation = silentOn{serial: tsa.Certificate.SerialHex()}
+	later := Want{At: made.AddDate(2, 0, 0), AtStamp: true}
+	decides(t, w.cms(t, one, nil, later), verdict.Undetermined, verdict.TryLater)
+	two := stamped(t, one, stampOver(t, w, "2004", value, made.Add(time.Hour)))
+	decides(t, w.cms(t, two, nil, later), verdict.Passed, verdict.None)
+	w.verifier.Revocation = nil
+	decides(t, w.cms(t, two, nil, later), verdict.Undetermined, verdict.TryLater)
+}
+
+// silentOn knows nothing about one certificate and good of all others.
+type silentOn struct{ serial string }
+
+func (s silentOn) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.Time) verdict.Check {
+	if leaf.SerialHex() == s.serial {
+		return verdict.Unsure(verdict.CheckRevocation, verdict.TryLater, "no answer")
+	}
+	return verdict.Pass(verdict.CheckRevocation, "not revoked")
+}
+
 // revokedOnly answers that one certificate is revoked and all others are not.
 type revokedOnly struct{ serial string }
 
@@ -220,8 +248,11 @@ func (r revokedOnly) Check(_ context.Context, leaf, _ *nuc.Certificate, _ time.T
 func TestAddTimestamp(t *testing.T) {
 	w := newNationalWorld(t)
 	message := must2(SignCMS([]byte(text), w.key(t, sigtest.Profile{}), CMSOptions{}))(t)
-	request := must2(TimestampRequest(message, 0))(t)
-	request.Nonce, request.Policy = big.NewInt(-5), "1.2.398.3.3.2.6.4"
+	request := must2(TimestampRequest(message, 0, "1.2.398.3.3.2.6.4"))(t)
+	if len(request.Imprint.Digest) != 64 || request.Nonce.BitLen() < 32 {
+		t.Errorf("%+v", request)
+	}
+	request.Nonce = big.NewInt(-5)
 	sent := must2(cms.ParseRequest(must2(request.Marshal())(t)))(t)
 	if sent.Nonce.Cmp(request.Nonce) != 0 || !sent.Certificate || sent.Policy != request.Policy || !bytes.Equal(sent.Imprint.Digest, request.Imprint.Digest) {
 		t.Errorf("%+v", sent)
@@ -246,7 +277,7 @@ func TestAddTimestamp(t *testing.T) {
 		"another nonce":  answer(func(i *cms.TSTInfo) { i.Nonce = big.NewInt(5) }),
 		"no nonce":       answer(func(i *cms.TSTInfo) { i.Nonce = nil }),
 		"another policy": answer(func(i *cms.TSTInfo) { i.Policy = "1.2.3" }),
-		"other bytes":    answer(func(i *cms.TSTInfo) { i.Imprint.Digest = make([]byte, 32) }),
+		"other bytes":    answer(func(i *cms.TSTInfo) { i.Imprint.Digest = make([]byte, 64) }),
 		"altered":        func() []byte { a := answer(nil); a[len(a)-3] ^= 1; return a }(),
 	} {
 		if _, err := AddTimestamp(message, 0, request, bad); err == nil {
