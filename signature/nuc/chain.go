@@ -22,6 +22,7 @@ const (
 // links hold, or why there is none.
 type paths struct {
 	chains []path
+	would  []path        // that would hold if candidates were trusted
 	fault  verdict.Check // the fault of the chain that came furthest; zero if no issuer was found
 	depth  int
 }
@@ -32,6 +33,7 @@ type path struct {
 	certs      []*Certificate
 	keys, link verdict.Check
 	dates      verdict.Check // as it reads when all dates hold
+	candidate  *Certificate  // the highest one that is not trusted; nil: all are
 }
 
 // Chain builds the chain from a leaf to a configured root and judges it at a
@@ -42,11 +44,31 @@ type path struct {
 // starts with the leaf and ends with the root; it is nil unless CheckChain
 // passed. Several chains can exist (an authority with renewed certificates):
 // the first that is valid at the time is taken.
+//
+// A chain that needs a candidate is none; but where the verdict is against the
+// certificate and a chain over candidates would hold, the detail says so and
+// Hits counts it.
 func (t *Trust) Chain(leaf *Certificate, at time.Time) ([]*Certificate, []verdict.Check) {
-	found, ok := t.paths.get(leaf.Fingerprint)
-	if !ok {
-		found = t.search(leaf)
+	found := t.find(leaf)
+	chain, checks := found.judge(leaf, at)
+	t.report(found, checks, at)
+	return chain, checks
+}
+
+// find searches, or remembers what was found.
+func (t *Trust) find(leaf *Certificate) *paths {
+	if found, ok := t.paths.get(leaf.Fingerprint); ok {
+		return found
 	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	found := t.search(leaf, nil)
+	// Within the read lock, so that nothing found before an Add is kept after it.
+	t.paths.put(leaf.Fingerprint, found)
+	return found
+}
+
+func (found *paths) judge(leaf *Certificate, at time.Time) ([]*Certificate, []verdict.Check) {
 	if len(found.chains) == 0 {
 		fault := found.fault
 		if fault.Name == "" {
@@ -64,29 +86,50 @@ func (t *Trust) Chain(leaf *Certificate, at time.Time) ([]*Certificate, []verdic
 	return slices.Clone(p.certs), []verdict.Check{p.keys, p.link, validity(p.certs, at)}
 }
 
+// report says in the check that decided against a chain which candidate would
+// have made it hold, and counts it.
+func (t *Trust) report(found *paths, checks []verdict.Check, at time.Time) {
+	if len(found.would) == 0 {
+		return
+	}
+	if outcome, _ := verdict.Sum(checks); outcome == verdict.Passed {
+		return
+	}
+	for _, p := range found.would {
+		if p.keys.Outcome != verdict.Passed || !within(p.certs, at) {
+			continue
+		}
+		for i := range checks {
+			if checks[i].Outcome != verdict.Passed {
+				checks[i].Detail += fmt.Sprintf("; it would hold if the candidate %s (%x) were trusted, which is report-only", p.candidate.SubjectName, p.candidate.Fingerprint[:8])
+				break
+			}
+		}
+		t.count(p.candidate)
+		return
+	}
+}
+
 // ChainWith is Chain where others may stand between the leaf and the
 // configured authorities: certificates that came with a message. They are
 // believed only as far as a configured root vouches for them, and nothing is
 // remembered of such a chain.
 func (t *Trust) ChainWith(leaf *Certificate, others []*Certificate, at time.Time) ([]*Certificate, []verdict.Check) {
-	chain, checks := t.Chain(leaf, at)
-	if chain != nil || len(others) == 0 {
-		return chain, checks
-	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	s := search{trust: t, out: &paths{depth: -1}, others: others}
-	s.from([]*Certificate{leaf})
-	for _, p := range s.out.chains {
-		if within(p.certs, at) {
-			return p.certs, []verdict.Check{p.keys, p.link, p.dates}
+	found := t.find(leaf)
+	if len(found.chains) == 0 && len(others) > 0 {
+		t.mu.RLock()
+		more := t.search(leaf, others)
+		t.mu.RUnlock()
+		if len(more.chains) == 0 && len(more.would) > 0 {
+			more = &paths{would: more.would, fault: found.fault, depth: found.depth}
+		}
+		if len(more.chains)+len(more.would) > 0 {
+			found = more
 		}
 	}
-	if len(s.out.chains) == 0 {
-		return nil, checks
-	}
-	p := s.out.chains[0]
-	return p.certs, []verdict.Check{p.keys, p.link, validity(p.certs, at)}
+	chain, checks := found.judge(leaf, at)
+	t.report(found, checks, at)
+	return chain, checks
 }
 
 func within(chain []*Certificate, at time.Time) bool {
@@ -155,17 +198,25 @@ func (c *Certificate) label() string {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // search walks from the leaf up through every configured authority that may
-// have issued it. What it finds does not depend on time and is remembered.
-func (t *Trust) search(leaf *Certificate) *paths {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	s := search{trust: t, out: &paths{depth: -1}}
+// have issued it. What it finds does not depend on time. Called with the lock
+// held.
+func (t *Trust) search(leaf *Certificate, others []*Certificate) *paths {
+	s := search{trust: t, out: &paths{depth: -1}, others: others, purpose: purposeOf(leaf)}
 	s.from([]*Certificate{leaf})
 	if len(s.out.chains) > 0 {
 		s.out.fault = verdict.Check{}
 	}
-	// Within the read lock, so that nothing found before an Add is kept after it.
-	t.paths.put(leaf.Fingerprint, s.out)
+	if len(t.candidates) > 0 {
+		// Once more with the candidates, apart, so that they can neither stand in
+		// the way of a real chain nor become part of one.
+		c := search{trust: t, out: &paths{depth: -1}, others: others, purpose: s.purpose, candidates: true}
+		c.from([]*Certificate{leaf})
+		for _, p := range c.out.chains {
+			if p.candidate != nil {
+				s.out.would = append(s.out.would, p)
+			}
+		}
+	}
 	return s.out
 }
 
@@ -173,6 +224,8 @@ type search struct {
 	trust      *Trust
 	out        *paths
 	others     []*Certificate // that came with a message
+	purpose    Purpose        // that the leaf needs; zero: any
+	candidates bool           // may be used: for reporting alone
 	signatures int
 }
 
@@ -188,11 +241,19 @@ func (s *search) broken(depth int, r verdict.Reason, format string, args ...any)
 	s.fault(depth, verdict.Fail(verdict.CheckChain, r, fmt.Sprintf(format, args...)))
 }
 
-func newPath(chain []*Certificate) path {
-	return path{
+func (s *search) newPath(chain []*Certificate) path {
+	p := path{
 		certs: chain, keys: keys(chain), dates: datesHold(chain[0]),
 		link: verdict.Pass(verdict.CheckChain, describe(chain)),
 	}
+	if s.candidates {
+		for _, c := range chain {
+			if s.trust.entries[c.Fingerprint].Candidate {
+				p.candidate = c
+			}
+		}
+	}
+	return p
 }
 
 func (s *search) from(path []*Certificate) {
@@ -204,24 +265,32 @@ func (s *search) from(path []*Certificate) {
 		s.broken(depth, verdict.ChainConstraintsFailure, "%s has the critical extension %s, which is not understood", last.label(), last.UnknownCritical[0])
 		return
 	}
-	if s.trust.anchors[last.Fingerprint] {
-		s.out.chains = append(s.out.chains, newPath(path))
+	if e, ok := s.trust.entries[last.Fingerprint]; ok && s.purpose != 0 && e.Purpose&s.purpose == 0 && (s.candidates || !e.Candidate) {
+		s.broken(depth, verdict.ChainConstraintsFailure, "%s is configured for the purpose %s, not for %s", last.label(), e.Purpose, s.purpose)
+		return
+	}
+	if s.trust.anchor(last, s.candidates) {
+		s.out.chains = append(s.out.chains, s.newPath(path))
 		return
 	}
 	if depth >= maxChain {
 		s.broken(depth, verdict.ChainConstraintsFailure, "the chain is longer than %d certificates", maxChain)
 		return
 	}
-	candidates := s.trust.bySubject[string(last.RawIssuer)]
+	name := string(last.RawIssuer)
+	issuers := s.trust.trusted[name]
+	if s.candidates {
+		issuers = slices.Concat(issuers, s.trust.candidates[name])
+	}
 	for _, o := range s.others {
 		if bytes.Equal(o.RawSubject, last.RawIssuer) {
-			candidates = append(candidates[:len(candidates):len(candidates)], o)
+			issuers = append(issuers[:len(issuers):len(issuers)], o)
 		}
 	}
-	if len(candidates) == 0 && depth > 1 {
+	if len(issuers) == 0 && depth > 1 {
 		s.broken(depth, verdict.NoCertificateChain, "the chain ends at %s: no configured root %s", last.label(), last.IssuerName)
 	}
-	for _, issuer := range candidates {
+	for _, issuer := range issuers {
 		if len(last.AuthorityKeyID) > 0 && len(issuer.SubjectKeyID) > 0 && !bytes.Equal(last.AuthorityKeyID, issuer.SubjectKeyID) {
 			continue // a namesake with another key
 		}

@@ -18,63 +18,47 @@ import (
 // the signers, and certificates known beforehand. It is safe for concurrent
 // use; whatever is added empties its caches.
 type Trust struct {
-	mu        sync.RWMutex
-	anchors   map[[sha256.Size]byte]bool
-	bySubject map[string][]*Certificate // roots first, then intermediates
-	known     known
-	parsed    cache[*Certificate]
-	paths     cache[*paths]
+	mu         sync.RWMutex
+	entries    map[[sha256.Size]byte]Entry
+	trusted    authorities
+	candidates authorities
+	known      known
+	parsed     cache[*Certificate]
+	paths      cache[*paths]
+
+	hitsMu sync.Mutex
+	hits   map[[sha256.Size]byte]uint64 // by candidate
 }
 
 // NewTrust is a store that trusts nothing.
 func NewTrust() *Trust {
 	return &Trust{
-		anchors:   map[[sha256.Size]byte]bool{},
-		bySubject: map[string][]*Certificate{},
-		known:     newKnown(),
+		entries:    map[[sha256.Size]byte]Entry{},
+		trusted:    authorities{},
+		candidates: authorities{},
+		known:      newKnown(),
 	}
 }
 
-// AddRoot makes a certificate a trust anchor. One that is self-issued must
-// carry its own signature where the algorithm is known: a damaged root file
-// is better found here than in a message.
+// AddRoot makes a certificate a trust anchor for every purpose.
 func (t *Trust) AddRoot(c *Certificate) error {
-	if c.SelfIssued() {
-		if check := c.CheckSigned(verdict.CheckChain, "the root", c.Algorithm, c.RawTBS, c.SignatureValue); check.Reason == verdict.SigCryptoFailure {
-			return fmt.Errorf("root %s: %s", c.SubjectName, check.Detail)
-		}
+	return t.Add(Entry{Certificate: c, Root: true, Purpose: PurposeAll})
+}
+
+func checkRoot(c *Certificate) error {
+	if !c.SelfIssued() {
+		return nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.anchors[c.Fingerprint] = true
-	t.add(c, true)
+	if check := c.CheckSigned(verdict.CheckChain, "the root", c.Algorithm, c.RawTBS, c.SignatureValue); check.Reason == verdict.SigCryptoFailure {
+		return fmt.Errorf("root %s: %s", c.SubjectName, check.Detail)
+	}
 	return nil
 }
 
-// AddIntermediate adds an authority that chains may pass through. It is not
-// believed by being here: its own chain must lead to a root.
+// AddIntermediate adds an authority that chains may pass through, for every
+// purpose. It is not believed by being here: its own chain must lead to a root.
 func (t *Trust) AddIntermediate(c *Certificate) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.add(c, false)
-}
-
-func (t *Trust) add(c *Certificate, front bool) {
-	t.known.add(c)
-	t.paths.clear()
-	name := string(c.RawSubject)
-	list := t.bySubject[name]
-	if i := slices.IndexFunc(list, func(o *Certificate) bool { return o.Fingerprint == c.Fingerprint }); i >= 0 {
-		if !front {
-			return
-		}
-		list = slices.Delete(slices.Clone(list), i, i+1)
-	}
-	if front {
-		t.bySubject[name] = slices.Concat([]*Certificate{c}, list)
-	} else {
-		t.bySubject[name] = slices.Concat(list, []*Certificate{c})
-	}
+	_ = t.Add(Entry{Certificate: c, Purpose: PurposeAll}) // fails for roots and purposes alone
 }
 
 // AddKnown adds a certificate that a message may name without carrying it.
@@ -90,17 +74,12 @@ func (t *Trust) Roots() []*Certificate       { return t.list(true) }
 func (t *Trust) Authorities() []*Certificate { return t.list(false) }
 
 func (t *Trust) list(roots bool) []*Certificate {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	var out []*Certificate
-	for _, list := range t.bySubject {
-		for _, c := range list {
-			if t.anchors[c.Fingerprint] == roots {
-				out = append(out, c)
-			}
+	for _, e := range t.Entries() {
+		if !e.Candidate && e.Root == roots {
+			out = append(out, e.Certificate)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Certificate) int { return strings.Compare(a.SubjectName.String(), b.SubjectName.String()) })
 	return out
 }
 
@@ -108,7 +87,7 @@ func (t *Trust) list(roots bool) []*Certificate {
 func (t *Trust) IsRoot(c *Certificate) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.anchors[c.Fingerprint]
+	return t.anchor(c, false)
 }
 
 // Parse is ParseCertificate with a memory: the same bytes give the same
@@ -149,7 +128,7 @@ func LoadTrust(paths ...string) (*Trust, error) {
 			}
 		}
 	}
-	if len(faults) == 0 && len(t.anchors) == 0 {
+	if len(faults) == 0 && len(t.Roots()) == 0 {
 		faults = append(faults, fmt.Errorf("no self-signed certificate in %s: without a root nothing can be trusted", strings.Join(paths, ", ")))
 	}
 	return t, errors.Join(faults...)
