@@ -74,7 +74,7 @@ func TestNationalPeers(t *testing.T) {
 				src         []byte
 				more        []string
 				old, change string
-			}{"message": {message, []string{"--soap"}, "7f1c", "7f1d"}, "document": {signedDocument, nil, "900101", "800101"}} {
+			}{"message": {message, []string{"--soap"}, "message-7f1c", "message-7f1d"}, "document": {signedDocument, nil, "900101", "800101"}} {
 				if ok, out := judge(ours.src, ours.more...); !ok || !strings.Contains(out, `"reversed"`) && tool == "gostdsig" {
 					t.Errorf("our %s: %s", name, out)
 				}

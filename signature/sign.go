@@ -47,6 +47,9 @@ func ParseKeyInfo(word string) (KeyInfo, error) {
 // SignOptions are the choices of a signer. The zero value is the usual form.
 type SignOptions struct {
 	KeyInfo KeyInfo
+	// Exclusive has SignEnveloped use the exclusive canonical form, so that the
+	// signature holds wherever the signed element is put. SignWSSE always does.
+	Exclusive bool
 }
 
 // Prefixes are fixed: partners look for the literal names wsse:Security,

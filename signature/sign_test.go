@@ -174,3 +174,28 @@ func TestSignRefuses(t *testing.T) {
 		t.Error("signed without a key")
 	}
 }
+
+// TestSignExclusive: such a signature holds where others declare more around
+// it; the usual one, which covers what is in scope, does not.
+func TestSignExclusive(t *testing.T) {
+	for _, alg := range []sigtest.Algorithm{sigtest.RSA, sigtest.GOST2015} {
+		w := newWorldWith(t, alg)
+		key := w.key(t, sigtest.Profile{})
+		for _, exclusive := range []bool{true, false} {
+			out, err := SignEnveloped([]byte(`<data xmlns="urn:d"><iin>900101300120</iin></data>`), key, SignOptions{Exclusive: exclusive})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := w.xmldsig(t, out, now()); v.Outcome != verdict.Passed {
+				t.Fatal(explain(v))
+			}
+			moved := bytes.Replace(out, []byte(`<data xmlns="urn:d"`), []byte(`<data xmlns="urn:d" xmlns:soap="`+nsSOAP+`"`), 1)
+			if v := w.xmldsig(t, moved, now()); (v.Outcome == verdict.Passed) != exclusive {
+				t.Errorf("%v, exclusive %v, in another place: %s", alg, exclusive, explain(v))
+			}
+			if v := w.xmldsig(t, bytes.Replace(out, []byte("900101"), []byte("800101"), 1), now()); v.Reason != verdict.HashFailure {
+				t.Errorf("%v, changed: %s", alg, explain(v))
+			}
+		}
+	}
+}

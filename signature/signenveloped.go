@@ -37,11 +37,15 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 		return nil, errors.New("sign: a document's signature names its certificate by x509data or issuerserial")
 	}
 	s.form = uriC14N10
+	form, transform := xmltree.C14N{Kind: xmltree.Inclusive10}, uriC14N10+"#WithComments"
+	if o.Exclusive {
+		s.form, form, transform = uriExc, xmltree.C14N{Kind: xmltree.Exclusive}, uriExc
+	}
 	// Under URI="" comments are left out, whatever the transform is called. The
 	// document as it is now is what remains when the new Signature is taken out.
-	octets := tree.Canonical(nil, xmltree.Node{}, xmltree.C14N{Kind: xmltree.Inclusive10})
+	octets := tree.Canonical(nil, xmltree.Node{}, form)
 	s.references = []signedPart{{
-		transforms: []string{uriEnveloped, uriC14N10 + "#WithComments"},
+		transforms: []string{uriEnveloped, transform},
 		digest:     s.digest().Sum(octets),
 	}}
 	// The canonical SignedInfo depends on the declarations of the root alone.

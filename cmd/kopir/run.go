@@ -31,6 +31,7 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 	data := f.String("data", "", "`DIR` for databases, keys and the log; a second run on it continues. Default: a temporary folder")
 	addr := f.String("addr", "127.0.0.1:8080", "`ADDRESS` of the bridge; the simulator takes the port ten above it")
 	once := f.Bool("once", false, "end after the story; exit status 0 only if every step was seen to happen")
+	keys := f.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (systems with RSA, people with GOST)")
 	language := f.String("lang", "", "`LANG`: ru, kk or en. Default: that of the locale")
 	f.Usage = func() {
 		usageOf(f, "[flags]", "Plays the main job before your eyes, with bridge and simulator in one process, then stays up until Ctrl+C.")
@@ -46,7 +47,12 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 		s.complain("%s", err)
 		return exitUsage
 	}
-	p, err := newPlay(ctx, *data, *addr)
+	kind, err := sim.ParseKeys(*keys)
+	if err != nil {
+		s.complain("run: -keys: %s", err)
+		return exitUsage
+	}
+	p, err := newPlayWith(ctx, kind, *data, *addr)
 	if err != nil {
 		s.complain("%s", err)
 		return exitFailed
@@ -95,9 +101,14 @@ type play struct {
 	closers  []func() error
 }
 
-// newPlay starts the simulator and makes the bridge. The bridge runs on a configuration file
+// newPlay is newPlayWith RSA keys.
+func newPlay(ctx context.Context, data, addr string) (*play, error) {
+	return newPlayWith(ctx, sim.KeysRSA, data, addr)
+}
+
+// newPlayWith starts the simulator and makes the bridge. The bridge runs on a configuration file
 // that is written here, by the same code as `kopir serve`.
-func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
+func newPlayWith(ctx context.Context, keys sim.Keys, data, addr string) (p *play, err error) {
 	p = &play{dir: data, client: &http.Client{Timeout: time.Minute}, patience: defaultPatience}
 	defer func() {
 		if err != nil {
@@ -130,7 +141,7 @@ func newPlay(ctx context.Context, data, addr string) (p *play, err error) {
 	p.closers = append(p.closers, ignoreClosed(simSide.Close))
 	p.bridge, p.simulator = reachable(bridgeSide), reachable(simSide)
 
-	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
+	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Keys: keys, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
 	if err != nil {
 		return p, err
 	}
@@ -263,6 +274,12 @@ revocation:
   ocsp: ["{{.A.OCSP}}"]
   crl: ["{{.A.CRL}}"]
   delta: ["{{.A.DeltaCRL}}"]
+{{- if .Others}}
+  authorities:
+{{- range .Others}}
+    - {certificate: authorities/{{.Keys}}.cer, ocsp: ["{{$.A.OCSP}}"], crl: ["{{.CRL}}"], delta: ["{{.DeltaCRL}}"]}
+{{- end}}
+{{- end}}
 gateway:
   sync: {{.A.Sync}}
   async: {{.A.Async}}
@@ -289,6 +306,7 @@ func (p *play) writeSite(ctx context.Context) error {
 	site := struct {
 		Listen, Hash, AdminHash      string
 		A                            sim.Address
+		Others                       []sim.AuthorityAddress // beside the first
 		Bridge, Gateway, Portal, CSC sim.System
 	}{Listen: strings.TrimPrefix(p.bridge, "http://"), Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
 	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC} {
@@ -297,6 +315,7 @@ func (p *play) writeSite(ctx context.Context) error {
 			return fmt.Errorf("the simulator has no %s", name)
 		}
 	}
+	site.Others = site.A.Authorities[1:]
 	var text strings.Builder
 	if err := siteTemplate.Execute(&text, site); err != nil {
 		return err
@@ -309,10 +328,16 @@ func (p *play) writeSite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{
+	files := map[string][]byte{
 		"kopir.yaml": []byte(text.String()), "keys/bridge.p12": p12, "keys/bridge.password": []byte(sim.DefaultPassword + "\n"),
 		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "trust/authority.pem": chain,
-	} {
+	}
+	for _, other := range site.Others {
+		if files["authorities/"+string(other.Keys)+".cer"], err = p.fetch(ctx, other.Issuing); err != nil {
+			return err
+		}
+	}
+	for name, content := range files {
 		file := filepath.Join(p.dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err

@@ -16,6 +16,8 @@ import (
 
 	"kopir/gateway/sim"
 	"kopir/mappings"
+	"kopir/signature/keystore"
+	"kopir/signature/nuc"
 	"kopir/signature/sigtest"
 )
 
@@ -48,6 +50,48 @@ func TestRunOnce(t *testing.T) {
 		if bytes.Contains(log, []byte(secret)) {
 			t.Errorf("%q stands in the log", secret)
 		}
+	}
+}
+
+// TestRunKeys plays the story with national keys, and with systems that sign
+// with RSA for people who sign with national keys.
+func TestRunKeys(t *testing.T) {
+	for _, keys := range []string{"gost", "mixed"} {
+		t.Run(keys, func(t *testing.T) {
+			dir := t.TempDir()
+			code, out, errs := kopir(t, "run", "-once", "-keys", keys, "-addr", "127.0.0.1:0", "-data", dir, "-lang", "en")
+			if code != exitPassed || errs != "" || strings.Count(out, "✓") != 18 || strings.Contains(out, "✗") {
+				t.Fatalf("%d\n%s\n%s", code, out, errs)
+			}
+			// The bridge's own key, and what it trusts, are of the kind asked for.
+			key, err := os.ReadFile(filepath.Join(dir, "keys", "bridge.p12"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened, err := keystore.Open(key, sim.DefaultPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			trust, err := nuc.LoadTrust(filepath.Join(dir, "trust"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds := map[string]int{}
+			for _, root := range trust.Roots() {
+				kinds[root.PublicKey.Kind().String()]++
+			}
+			want := map[string]string{"gost": "GOST R 34.10-2015 512", "mixed": "RSA with SHA-256"}[keys]
+			if opened.Algorithm.Name != want || kinds["GOST R 34.10-2015 512"] != 1 || kinds["RSA"] != strings.Count(keys, "mixed") {
+				t.Errorf("the bridge signs with %s, the roots are %v", opened.Algorithm.Name, kinds)
+			}
+			config := filepath.Join(dir, "kopir.yaml")
+			if text, err := os.ReadFile(config); err != nil || strings.Contains(string(text), "authorities:") != (keys == "mixed") {
+				t.Errorf("%v\n%s", err, text)
+			}
+		})
+	}
+	if code, _, errs := kopir(t, "run", "-once", "-keys", "dsa"); code != exitUsage || !strings.Contains(errs, `"dsa" is none of rsa, gost, mixed`) {
+		t.Errorf("%d %s", code, errs)
 	}
 }
 

@@ -25,7 +25,8 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	async := flags.String("bridge-async", "", "`URL` of the bridge's call-back; none: it polls")
 	sync := flags.String("bridge-sync", "", "`URL` of the bridge's SyncChannel door")
 	notify := flags.Bool("notify", false, "tell the bridge what became of its messages (changeMassageStatusNotification)")
-	fresh := flags.Bool("fresh-keys", false, "make new RSA keys instead of the public test keys; other ones at every start")
+	keys := flags.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (both authorities run; PUT /sim/keys says who uses which)")
+	fresh := flags.Bool("fresh-keys", false, "make new keys instead of the public test keys; other ones at every start")
 	verbose := flags.Bool("v", false, "log deliveries on standard error")
 	flags.Usage = func() {
 		usageOf(flags, "[flags]",
@@ -39,13 +40,18 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 		s.complain("sim: takes flags only, not %q", flags.Arg(0))
 		return exitUsage
 	}
+	kind, err := sim.ParseKeys(*keys)
+	if err != nil {
+		s.complain("sim: -keys: %v", err)
+		return exitUsage
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		s.complain("sim: cannot listen on %s: %v; choose another -addr", *addr, err)
 		return exitUsage
 	}
 	defer listener.Close()
-	c := sim.Config{BaseURL: *url, FreshKeys: *fresh, Log: zap.NewNop(), Bridge: sim.Bridge{AsyncURL: *async, SyncURL: *sync, Notify: *notify}}
+	c := sim.Config{BaseURL: *url, FreshKeys: *fresh, Keys: kind, Log: zap.NewNop(), Bridge: sim.Bridge{AsyncURL: *async, SyncURL: *sync, Notify: *notify}}
 	if c.BaseURL == "" {
 		c.BaseURL = "http://" + listener.Addr().String()
 	}
@@ -111,6 +117,10 @@ func announceSim(s stdio, simulator *sim.Sim, files sim.Files) {
 	line("OCSP", a.OCSP)
 	line("CRL", a.CRL)
 	line("delta CRL", a.DeltaCRL)
+	for _, other := range a.Authorities[1:] {
+		line("CRL, "+string(other.Keys), other.CRL)
+		line("delta CRL, "+string(other.Keys), other.DeltaCRL)
+	}
 	line("CA chain", a.Chain)
 	line("bridge sends as", bridge.Sender, "password "+bridge.Password, "BIN "+bridge.BIN)
 	if bridge.AsyncURL == "" {

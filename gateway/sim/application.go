@@ -89,8 +89,8 @@ func (s *Sim) document(channel, number string, sub *Submission) ([]byte, form, e
 	return document, f, nil
 }
 
-// SignAs puts a person's enveloped signature, made by goxmldsig, into an XML
-// document. Certificate is one of the words of Tweaks.Certificate.
+// SignAs puts a person's enveloped signature into an XML document, made by
+// goxmldsig with RSA keys and by the bridge's own signer with national ones. Certificate is one of the words of Tweaks.Certificate.
 func (s *Sim) SignAs(person, certificate string, document []byte) ([]byte, error) {
 	return s.signAs(person, certificate, document)
 }
@@ -119,13 +119,18 @@ func (s *Sim) credentialFor(person, condition string) (*sigtest.Credential, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(profile, condition)
+	return s.issue(s.KeyUse().People, profile, condition)
 }
 
-// issue makes a certificate in a condition: one of the words above, or good.
-func (s *Sim) issue(profile sigtest.Profile, condition string) (*sigtest.Credential, error) {
+// issue makes a certificate with a kind of key in a condition: one of the words
+// above, or good.
+func (s *Sim) issue(keys Keys, profile sigtest.Profile, condition string) (*sigtest.Credential, error) {
 	const day = 24 * time.Hour
-	now, by := s.now(), s.authority
+	with, err := s.authorityWith(keys)
+	if err != nil {
+		return nil, err
+	}
+	now, by := s.now(), with.Authority
 	profile.NotBefore = now.Add(-day)
 	switch condition {
 	case certGood, "good", certRevoked, certHold:
@@ -136,7 +141,7 @@ func (s *Sim) issue(profile sigtest.Profile, condition string) (*sigtest.Credent
 	case certAuth:
 		profile.Usage = sigtest.Auth
 	case certStranger:
-		by = s.strangers
+		by = with.strangers
 	default:
 		return nil, fmt.Errorf("certificate %q is none of good, expired, not_yet_valid, revoked, hold, auth, stranger", condition)
 	}
@@ -146,9 +151,9 @@ func (s *Sim) issue(profile sigtest.Profile, condition string) (*sigtest.Credent
 	}
 	switch condition {
 	case certRevoked:
-		s.authority.Revoke(c, now, sigtest.ReasonKeyCompromise)
+		by.Revoke(c, now, sigtest.ReasonKeyCompromise)
 	case certHold:
-		s.authority.Revoke(c, now, sigtest.ReasonHold)
+		by.Revoke(c, now, sigtest.ReasonHold)
 	}
 	return c, nil
 }

@@ -21,20 +21,41 @@ const (
 // maxOCSP bounds a request: one certificate needs about 120 bytes.
 const maxOCSP = 16 << 10
 
-// authorityDoors are the addresses that the certificates name, below /ca.
+// authorityDoors are the addresses that the certificates name: below /ca, and
+// for a second authority one step deeper. As the national one, the responder
+// at /ca/ocsp answers for every authority.
 func (s *Sim) authorityDoors(mux *http.ServeMux) {
-	mux.HandleFunc("GET /ca"+sigtest.PathRoot, s.troubled(PartCert, s.serveCert(s.authority.Root())))
-	mux.HandleFunc("GET /ca"+sigtest.PathIssuing, s.troubled(PartCert, s.serveCert(s.authority.Issuing())))
-	mux.HandleFunc("GET /ca/chain.pem", s.troubled(PartCert, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-pem-file")
-		w.Write(s.authority.ChainPEM())
-	}))
-	mux.HandleFunc("GET /ca"+sigtest.PathCRL, s.troubled(PartCRL, s.serveCRL))
-	mux.HandleFunc("GET /ca"+sigtest.PathDeltaCRL, s.troubled(PartCRL, s.serveDelta))
-	mux.HandleFunc("GET /ca"+sigtest.PathRootCRL, s.troubled(PartCRL, s.serveRootCRL))
-	mux.HandleFunc("POST /ca"+sigtest.PathOCSP, s.troubled(PartOCSP, s.postOCSP))
-	mux.HandleFunc("POST /ca"+sigtest.PathOCSP+"/{$}", s.troubled(PartOCSP, s.postOCSP))
-	mux.HandleFunc("GET /ca"+sigtest.PathOCSP+"/", s.troubled(PartOCSP, s.getOCSP))
+	pemFile := func(content func() []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-pem-file")
+			w.Write(content())
+		}
+	}
+	for i, a := range s.authorities {
+		chain := a.ChainPEM
+		if i == 0 {
+			chain = s.ChainPEM
+		}
+		mux.HandleFunc("GET "+a.path+sigtest.PathRoot, s.troubled(PartCert, s.serveCert(a.Root())))
+		mux.HandleFunc("GET "+a.path+sigtest.PathIssuing, s.troubled(PartCert, s.serveCert(a.Issuing())))
+		mux.HandleFunc("GET "+a.path+"/chain.pem", s.troubled(PartCert, pemFile(chain)))
+		mux.HandleFunc("GET "+a.path+sigtest.PathCRL, s.troubled(PartCRL, s.serveCRL(a)))
+		mux.HandleFunc("GET "+a.path+sigtest.PathDeltaCRL, s.troubled(PartCRL, s.serveDelta(a)))
+		mux.HandleFunc("GET "+a.path+sigtest.PathRootCRL, s.troubled(PartCRL, s.serveRootCRL(a)))
+		mux.HandleFunc("POST "+a.path+sigtest.PathOCSP, s.troubled(PartOCSP, s.postOCSP))
+		mux.HandleFunc("POST "+a.path+sigtest.PathOCSP+"/{$}", s.troubled(PartOCSP, s.postOCSP))
+		mux.HandleFunc("GET "+a.path+sigtest.PathOCSP+"/", s.troubled(PartOCSP, s.getOCSP))
+	}
+}
+
+// asksOCSP tells whether a path holds a question in base64.
+func (s *Sim) asksOCSP(path string) (text string, ok bool) {
+	for _, a := range s.authorities {
+		if text, ok := strings.CutPrefix(path, a.path+sigtest.PathOCSP+"/"); ok {
+			return text, true
+		}
+	}
+	return "", false
 }
 
 func (s *Sim) serveCert(der []byte) http.HandlerFunc {
@@ -46,23 +67,29 @@ func (s *Sim) serveCert(der []byte) http.HandlerFunc {
 
 // serveCRL gives the full list of the last publication: what was revoked
 // since stands in the delta list only.
-func (s *Sim) serveCRL(w http.ResponseWriter, r *http.Request) {
-	at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
-	s.writeList(w, r)(s.authority.CRL(at, at.Add(crlLife)))
-}
-
-func (s *Sim) serveDelta(w http.ResponseWriter, r *http.Request) {
-	at := s.now().Add(-time.Duration(troubleOf(r.Context()).Age))
-	base := s.publishedAt()
-	if base.After(at) {
-		base = at
+func (s *Sim) serveCRL(a *authority) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
+		s.writeList(w, r)(a.CRL(at, at.Add(crlLife)))
 	}
-	s.writeList(w, r)(s.authority.DeltaCRL(base, at, at.Add(deltaLife)))
 }
 
-func (s *Sim) serveRootCRL(w http.ResponseWriter, r *http.Request) {
-	at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
-	s.writeList(w, r)(s.authority.RootCRL(at, at.Add(crlLife)))
+func (s *Sim) serveDelta(a *authority) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		at := s.now().Add(-time.Duration(troubleOf(r.Context()).Age))
+		base := s.publishedAt()
+		if base.After(at) {
+			base = at
+		}
+		s.writeList(w, r)(a.DeltaCRL(base, at, at.Add(deltaLife)))
+	}
+}
+
+func (s *Sim) serveRootCRL(a *authority) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		at := s.publishedAt().Add(-time.Duration(troubleOf(r.Context()).Age))
+		s.writeList(w, r)(a.RootCRL(at, at.Add(crlLife)))
+	}
 }
 
 // writeList answers with DER, or with PEM where ?pem is asked for.
@@ -91,7 +118,8 @@ func (s *Sim) postOCSP(w http.ResponseWriter, r *http.Request) {
 
 // getOCSP reads the request out of the path (RFC 6960, A.1).
 func (s *Sim) getOCSP(w http.ResponseWriter, r *http.Request) {
-	text, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), "/ca"+sigtest.PathOCSP+"/"))
+	escaped, _ := s.asksOCSP(r.URL.EscapedPath())
+	text, err := url.PathUnescape(escaped)
 	if err != nil {
 		text = ""
 	}
@@ -102,6 +130,13 @@ func (s *Sim) getOCSP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sim) answerOCSP(w http.ResponseWriter, r *http.Request, request []byte) {
 	t := troubleOf(r.Context())
+	by := s.authorities[0]
+	for _, a := range s.authorities {
+		if a.Asked(request) {
+			by = a
+			break
+		}
+	}
 	at := s.now().Add(-time.Duration(t.Age))
 	o := sigtest.OCSPOptions{NoNonce: t.NoNonce}
 	if t.TryLater {
@@ -112,15 +147,27 @@ func (s *Sim) answerOCSP(w http.ResponseWriter, r *http.Request, request []byte)
 	}
 	if t.WrongSigner {
 		// A good certificate of the same authority, without the purpose.
-		o.Signer, _ = s.members["gateway"].keys()
+		o.Signer = s.holderOf(by)
 	}
-	answer, err := s.authority.OCSP(request, at, o)
+	answer, err := by.OCSP(request, at, o)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/ocsp-response")
 	w.Write(answer)
+}
+
+// holderOf is somebody with a certificate of an authority, who is no responder.
+func (s *Sim) holderOf(a *authority) *sigtest.Credential {
+	for _, key := range []string{"gateway", "citizen"} {
+		if c, err := s.Credential(key); err == nil {
+			if by, _ := s.authorityOf(c); by == a.Authority {
+				return c
+			}
+		}
+	}
+	return a.strangers.Responder()
 }
 
 // Publish makes a new full list of everything revoked until now.

@@ -139,7 +139,7 @@ func TestOpenSSLAsksTheResponder(t *testing.T) {
 		}
 		return file
 	}
-	nca := write("nca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.authority.Issuing()}))
+	nca := write("nca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.authorities[0].Issuing()}))
 	cert := write("citizen.pem", []byte(s.ask("GET", "/sim/certificates/citizen/cert.pem", "", http.StatusOK, nil)))
 	root := write("root.pem", s.RootsPEM())
 	ask := func(want ...string) {

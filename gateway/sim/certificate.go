@@ -22,6 +22,7 @@ var reasons = map[string]int{
 type Certificate struct {
 	Key       string    `json:"key"`
 	Serial    string    `json:"serial"` // hex
+	Keys      Keys      `json:"keys"`   // rsa or gost
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Revoked   bool      `json:"revoked"`
@@ -42,12 +43,6 @@ func (s *Sim) Credential(key string) (*sigtest.Credential, error) {
 	return nil, fmt.Errorf("there is no person or system %q", key)
 }
 
-// RootsPEM is the trust anchor, ChainPEM anchor and issuing CA.
-func (s *Sim) RootsPEM() []byte { return s.authority.RootsPEM() }
-
-// ChainPEM gives root and issuing CA in one file.
-func (s *Sim) ChainPEM() []byte { return s.authority.ChainPEM() }
-
 // keys gives what a member signs with now.
 func (m *member) keys() (*sigtest.Credential, *keystore.Key) {
 	m.mu.Lock()
@@ -66,7 +61,12 @@ func (s *Sim) describe(key string) (Certificate, error) {
 	if err != nil {
 		return Certificate{}, err
 	}
-	return Certificate{key, fmt.Sprintf("%x", c.Serial()), c.Certificate.NotBefore, c.Certificate.NotAfter, s.authority.Revoked(c.Serial(), s.now()), string(c.PEM())}, nil
+	by, _ := s.authorityOf(c)
+	keys := KeysRSA
+	if by.Algorithm() != sigtest.RSA {
+		keys = KeysGOST
+	}
+	return Certificate{key, fmt.Sprintf("%x", c.Serial()), keys, c.Certificate.NotBefore, c.Certificate.NotAfter, by.Revoked(c.Serial(), s.now()), string(c.PEM())}, nil
 }
 
 // Revoke takes back the certificate that somebody uses now.
@@ -79,10 +79,11 @@ func (s *Sim) Revoke(key, reason string) error {
 	if err != nil {
 		return err
 	}
-	if s.authority.Revoked(c.Serial(), s.now()) {
+	by, _ := s.authorityOf(c)
+	if by.Revoked(c.Serial(), s.now()) {
 		return fmt.Errorf("the certificate of %s is revoked already", key)
 	}
-	s.authority.Revoke(c, s.now(), code)
+	by.Revoke(c, s.now(), code)
 	return nil
 }
 
@@ -92,7 +93,8 @@ func (s *Sim) Release(key string) error {
 	if err != nil {
 		return err
 	}
-	return s.authority.Release(c, s.now())
+	by, _ := s.authorityOf(c)
+	return by.Release(c, s.now())
 }
 
 // Replace gives somebody a new certificate in a condition: a word of
@@ -102,7 +104,7 @@ func (s *Sim) Replace(key, condition string) error {
 		old, _ := m.keys()
 		p := old.Profile
 		p.Key, p.NotBefore, p.NotAfter = nil, time.Time{}, time.Time{}
-		c, err := s.issue(p, condition)
+		c, err := s.issue(s.KeyUse().Systems, p, condition)
 		if err != nil {
 			return err
 		}
@@ -124,7 +126,7 @@ func (s *Sim) Replace(key, condition string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.issue(profile, condition)
+	c, err := s.issue(s.KeyUse().People, profile, condition)
 	if err != nil {
 		return err
 	}
@@ -148,8 +150,8 @@ func (s *Sim) renewAll() {
 			continue
 		}
 		now := s.now()
-		_, ours := s.authority.Issued(c.Serial())
-		good := ours && c.Profile.Usage == sigtest.Sign && !s.authority.Revoked(c.Serial(), now) && !now.Before(c.Certificate.NotBefore) && !now.After(c.Certificate.NotAfter)
+		by, ours := s.authorityOf(c)
+		good := ours && c.Profile.Usage == sigtest.Sign && !by.Revoked(c.Serial(), now) && !now.Before(c.Certificate.NotBefore) && !now.After(c.Certificate.NotAfter)
 		if good {
 			continue
 		}

@@ -6,28 +6,49 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"kopir/signature/sigtest"
 )
 
 // Address is where the parts of the simulation are found.
 type Address struct {
+	Authorities []AuthorityAddress `json:"authorities"` // one, or two with mixed keys
+
 	Sync     string `json:"sync"`     // the gateway's SyncChannel
 	Async    string `json:"async"`    // the gateway's AsyncChannel
-	OCSP     string `json:"ocsp"`     //
-	CRL      string `json:"crl"`      // full list
-	DeltaCRL string `json:"delta"`    //
-	Roots    string `json:"root"`     // DER
-	Chain    string `json:"chain"`    // PEM: root and issuing CA
+	OCSP     string `json:"ocsp"`     // answers for every authority
+	CRL      string `json:"crl"`      // full list, of the first authority
+	DeltaCRL string `json:"delta"`    // of the first authority
+	Roots    string `json:"root"`     // DER, of the first authority
+	Chain    string `json:"chain"`    // PEM: root and issuing CA of every authority
 	Control  string `json:"control"`  // this interface
 	Portal   string `json:"portal"`   // call-back
 	CSC      string `json:"csc"`      // call-back
 	Registry string `json:"registry"` // behind the gateway
 }
 
+// AuthorityAddress is where one certification authority publishes.
+type AuthorityAddress struct {
+	Keys     Keys   `json:"keys"`    // rsa or gost: what it issues
+	Roots    string `json:"root"`    // DER
+	Issuing  string `json:"issuing"` // DER
+	Chain    string `json:"chain"`
+	CRL      string `json:"crl"`
+	DeltaCRL string `json:"delta"`
+	RootCRL  string `json:"root_crl"`
+}
+
 // Addresses tells where everything is.
 func (s *Sim) Addresses() Address {
 	b := s.base
+	var authorities []AuthorityAddress
+	for _, a := range s.authorities {
+		at := b + a.path
+		authorities = append(authorities, AuthorityAddress{a.keys, at + sigtest.PathRoot, at + sigtest.PathIssuing, at + "/chain.pem", at + sigtest.PathCRL, at + sigtest.PathDeltaCRL, at + sigtest.PathRootCRL})
+	}
 	return Address{
-		Sync: b + SyncPath, Async: b + AsyncPath, OCSP: b + "/ca/ocsp", CRL: b + "/ca/crl/nca.crl", DeltaCRL: b + "/ca/crl/nca_d.crl",
+		Authorities: authorities,
+		Sync:        b + SyncPath, Async: b + AsyncPath, OCSP: b + "/ca/ocsp", CRL: b + "/ca/crl/nca.crl", DeltaCRL: b + "/ca/crl/nca_d.crl",
 		Roots: b + "/ca/cert/root.cer", Chain: b + "/ca/chain.pem", Control: b + "/sim/", Portal: b + "/portal/callback", CSC: b + "/csc/callback", Registry: b + "/registry/gbdfl",
 	}
 }
@@ -63,9 +84,10 @@ func (s *Sim) getState(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
 		Now       time.Time        `json:"now"`
 		Addresses Address          `json:"addresses"`
+		Keys      KeyUse           `json:"keys"`
 		Systems   []System         `json:"systems"`
 		Trouble   map[Part]Trouble `json:"trouble"`
-	}{s.now(), s.Addresses(), systems, s.troubles.list()})
+	}{s.now(), s.Addresses(), s.KeyUse(), systems, s.troubles.list()})
 }
 
 func (s *Sim) putBridge(w http.ResponseWriter, r *http.Request) {

@@ -11,12 +11,14 @@
 //   - It shares no code with the rules of the bridge: it may import envelopes
 //     (gateway/soap) and signatures, never package gateway.
 //   - Citizens sign with goxmldsig, so that the bridge meets another hand than
-//     its own on every application.
+//     its own on every application. With national keys, which goxmldsig does
+//     not know, they sign with package signature, whose GOST signatures
+//     OpenSSL's engine and Bouncy Castle check in its tests.
 //   - Nobody in it is more lenient than the contract: the gateway refuses
 //     unknown senders, wrong passwords and wrong signatures; portal and service
 //     centre judge what they get and keep the verdict.
 //   - It keeps everything in memory; a restart forgets applications and
-//     revocations. Keys are those of sigtest's public pool unless fresh ones
+//     revocations. Keys are sigtest's public ones unless fresh ones
 //     are asked for: no system may trust them outside a test.
 //
 // What it follows: the SyncChannel and AsyncChannel contract v10 (ids,

@@ -13,12 +13,14 @@ import (
 	"strings"
 	"sync"
 
+	"crypto/rsa"
 	"crypto/sha256"
 
 	"github.com/beevik/etree"
 	"github.com/goccy/go-yaml"
 	dsig "github.com/russellhaering/goxmldsig"
 
+	"kopir/signature"
 	"kopir/signature/sigtest"
 )
 
@@ -165,10 +167,19 @@ func pdf(size int) []byte {
 	return b.Bytes()
 }
 
-// signEnveloped puts an enveloped signature of goxmldsig into a document, as
-// its last element: whole document, inclusive canonical form, RSA-SHA256,
-// certificate in X509Data. Signing a signed document adds a second signature.
+// signEnveloped puts an enveloped signature into a document, as its last
+// element: whole document, inclusive canonical form, certificate in X509Data.
+// Signing a signed document adds a second signature. goxmldsig signs with RSA;
+// it knows no national algorithm, so with those the bridge's own signer does,
+// whose documents OpenSSL's gost engine and Bouncy Castle check in its tests.
 func signEnveloped(document []byte, by *sigtest.Credential) ([]byte, error) {
+	if _, isRSA := by.Signer.Public().(*rsa.PublicKey); !isRSA {
+		key, err := by.Key()
+		if err != nil {
+			return nil, err
+		}
+		return signature.SignEnveloped(document, key, signature.SignOptions{})
+	}
 	doc := newDocument()
 	doc.Child = nil // the declaration comes from the document
 	if err := doc.ReadFromBytes(document); err != nil {

@@ -188,13 +188,22 @@ func TestPushIsRetriedAndGivenUp(t *testing.T) {
 	}
 }
 
-func TestPushTrouble(t *testing.T) {
-	s := newStage(t, nil)
+func TestPushTrouble(t *testing.T) { withEveryKeys(t, tryPushTrouble) }
+
+func tryPushTrouble(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	apply := func() (c Case) {
 		t.Helper()
 		s.ask("POST", "/sim/applications", `{"person":"citizen"}`, http.StatusCreated, &c)
 		return c
+	}
+	gone := func(c Case) {
+		t.Helper()
+		var list []Case
+		if s.ask("GET", "/sim/portal/applications?delivery=DELIVERED&wait=20s&number="+c.Number, "", http.StatusOK, &list); len(list) != 1 {
+			t.Fatal("it was not delivered")
+		}
 	}
 	s.ask("PUT", "/sim/trouble/push", `{"duplicate":2,"times":1}`, http.StatusOK, nil)
 	c := apply()
@@ -204,9 +213,11 @@ func TestPushTrouble(t *testing.T) {
 			t.Errorf("a copy has another id: %+v", p.MessageInfo)
 		}
 	}
+	gone(c)
 	b.pushes = nil
 	s.ask("PUT", "/sim/trouble/push", `{"reorder":true,"times":1}`, http.StatusOK, nil)
 	first := apply()
+	gone(first) // as far as its sender knows; pushes of two conversations overtake each other
 	second := apply()
 	b.await(2)
 	if len(b.pushes) != 2 || b.pushes[0].MessageInfo.MessageID != second.MessageID || b.pushes[1].MessageInfo.MessageID != first.MessageID {
@@ -273,8 +284,10 @@ func TestDoorTrouble(t *testing.T) {
 	s.ask("PUT", "/sim/trouble/crl", `{"age":"two days"}`, http.StatusBadRequest, nil)
 }
 
-func TestResetRenewsAndForgets(t *testing.T) {
-	s := newStage(t, nil)
+func TestResetRenewsAndForgets(t *testing.T) { withEveryKeys(t, tryResetRenewsAndForgets) }
+
+func tryResetRenewsAndForgets(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	s.ask("POST", "/sim/applications", `{"person":"citizen"}`, http.StatusCreated, nil)
 	b.await(1)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"net/http"
 
@@ -9,6 +10,7 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"kopir/gateway/soap"
+	"kopir/signature"
 	"kopir/signature/sigtest"
 	"kopir/signature/xmltree"
 )
@@ -123,6 +125,33 @@ func (g *registry) answer(request *soap.SyncSendMessageRequest) ([]byte, error) 
 // sealData signs the data element by itself (exclusive canonical form, so that
 // the envelope around it does not matter) and gives its content.
 func sealData(data *etree.Element, by *sigtest.Credential) ([]byte, error) {
+	whole, err := signExclusive(data, by)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := xmltree.Parse(whole, xmltree.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	return nestedXML(tree.Root()), nil
+}
+
+// signExclusive gives a document that is signed in the exclusive form, by
+// goxmldsig where it can.
+func signExclusive(data *etree.Element, by *sigtest.Credential) ([]byte, error) {
+	doc := newDocument()
+	if _, isRSA := by.Signer.Public().(*rsa.PublicKey); !isRSA {
+		key, err := by.Key()
+		if err != nil {
+			return nil, err
+		}
+		doc.SetRoot(data)
+		whole, err := doc.WriteToBytes()
+		if err != nil {
+			return nil, err
+		}
+		return signature.SignEnveloped(whole, key, signature.SignOptions{Exclusive: true})
+	}
 	ctx, err := dsig.NewSigningContext(by.Signer, [][]byte{by.DER})
 	if err != nil {
 		return nil, err
@@ -132,15 +161,6 @@ func sealData(data *etree.Element, by *sigtest.Credential) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := newDocument()
 	doc.SetRoot(signed)
-	whole, err := doc.WriteToBytes()
-	if err != nil {
-		return nil, err
-	}
-	tree, err := xmltree.Parse(whole, xmltree.DefaultLimits())
-	if err != nil {
-		return nil, err
-	}
-	return nestedXML(tree.Root()), nil
+	return doc.WriteToBytes()
 }

@@ -13,18 +13,27 @@ import (
 // TestTheBridgesCheckerReadsTheAuthority asks the doors with the checker that
 // the bridge uses, in every trouble that they can make.
 func TestTheBridgesCheckerReadsTheAuthority(t *testing.T) {
-	s := newStage(t, nil)
-	issuer, err := nuc.ParseCertificate(s.authority.Issuing())
+	withEveryKeys(t, tryTheBridgesCheckerReadsTheAuthority)
+}
+
+func tryTheBridgesCheckerReadsTheAuthority(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
+	people, err := s.authorityWith(s.KeyUse().People)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := nuc.ParseCertificate(people.Issuing())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := s.Addresses()
+	lists := a.Authorities[len(a.Authorities)-1] // the last is that of the people
 	// A checker of its own for each question: nothing is remembered.
 	ask := func(person string, byList bool) revocation.Status {
 		t.Helper()
 		source := revocation.Source{OCSP: []string{a.OCSP}}
 		if byList {
-			source.CRL, source.Delta = []string{a.CRL}, []string{a.DeltaCRL}
+			source.CRL, source.Delta = []string{lists.CRL}, []string{lists.DeltaCRL}
 		}
 		c, err := s.Credential(person)
 		if err != nil {

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"kopir/signature/sigtest"
 )
 
 // apiText is the documentation of the control interface.
@@ -42,7 +40,7 @@ func (s *Sim) routes() http.Handler {
 	ocsp := s.troubled(PartOCSP, s.getOCSP)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The base64 of a request may hold "//", which the mux would tidy away.
-		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.EscapedPath(), "/ca"+sigtest.PathOCSP+"/") {
+		if _, asks := s.asksOCSP(r.URL.EscapedPath()); asks && r.Method == http.MethodGet {
 			ocsp(w, r)
 			return
 		}
@@ -59,6 +57,8 @@ func (s *Sim) controlDoors(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /sim/bridge", s.putBridge)
 	mux.HandleFunc("POST /sim/reset", func(w http.ResponseWriter, _ *http.Request) { s.Reset(); w.WriteHeader(http.StatusNoContent) })
 
+	mux.HandleFunc("GET /sim/keys", s.getKeys)
+	mux.HandleFunc("PUT /sim/keys", s.putKeys)
 	mux.HandleFunc("GET /sim/people", s.getPeople)
 	mux.HandleFunc("POST /sim/people", s.postPerson)
 	mux.HandleFunc("POST /sim/people/{key}/sign", s.postSign)

@@ -31,7 +31,8 @@ type Config struct {
 	Now     func() time.Time // zero: time.Now
 	// Day is the authority's; zero: midnight UTC before Now.
 	Day       time.Time
-	FreshKeys bool // new RSA keys instead of those of sigtest's pool
+	FreshKeys bool // new keys instead of sigtest's public ones
+	Keys      Keys // with what everybody signs; zero: RSA
 	Bridge    Bridge
 	Log       *zap.Logger // zero: silent
 
@@ -60,13 +61,13 @@ type Sim struct {
 	client *http.Client
 	secret []byte // of the passwords that the gateway writes into what it pushes
 
-	authority, strangers *sigtest.Authority
-	verifier             *signature.Verifier
-	members              map[string]*member // by key; the map is fixed after New
-	registry             *registry
-	portal, csc          *desk
-	troubles             troubles
-	handler              http.Handler
+	authorities []*authority // one, or two with mixed keys; fixed after New
+	verifier    *signature.Verifier
+	members     map[string]*member // by key; the map is fixed after New
+	registry    *registry
+	portal, csc *desk
+	troubles    troubles
+	handler     http.Handler
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -79,6 +80,7 @@ type Sim struct {
 	iins         map[string]string              // IIN to key: the first who had it
 	certificates map[string]*sigtest.Credential // a person's good one, by key
 	published    time.Time
+	use          KeyUse
 
 	gateway exchange
 }
@@ -129,12 +131,12 @@ func New(c Config) (*Sim, error) {
 	if day.IsZero() {
 		day = s.now().UTC().Truncate(24 * time.Hour)
 	}
-	var err error
-	if s.authority, err = sigtest.NewAuthority("", sigtest.Options{BaseURL: s.base + "/ca", Day: day, FreshKeys: c.FreshKeys}); err != nil {
-		return nil, err
+	keys, err := ParseKeys(string(c.Keys))
+	if err != nil {
+		return nil, fmt.Errorf("sim: keys: %w", err)
 	}
-	// A second authority, to which no root leads.
-	if s.strangers, err = sigtest.NewAuthority("STRANGER", sigtest.Options{BaseURL: s.base + "/ca", Day: day}); err != nil {
+	s.use = keys.use()
+	if err = s.newAuthorities(keys, sigtest.Options{Day: day, FreshKeys: c.FreshKeys}); err != nil {
 		return nil, err
 	}
 	if s.verifier, err = newVerifier(s); err != nil {
@@ -161,12 +163,16 @@ func (s *Sim) castAll() error {
 	if err != nil {
 		return err
 	}
+	by, err := s.authorityWith(s.KeyUse().Systems)
+	if err != nil {
+		return err
+	}
 	for _, row := range c.Systems {
 		org, ok := c.Organizations[row.Organization]
 		if !ok {
 			return fmt.Errorf("sim: cast.yaml: no organization %q", row.Organization)
 		}
-		credential, err := s.authority.Issue(sigtest.Profile{
+		credential, err := by.Issue(sigtest.Profile{
 			Kind: sigtest.System, BIN: org.BIN, Organization: org.Name, CommonName: row.Name,
 		})
 		if err != nil {
@@ -225,12 +231,16 @@ func (s *Sim) AddPerson(p Person) error {
 	if err != nil {
 		return err
 	}
+	by, err := s.authorityWith(s.KeyUse().People)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.people[p.Key]; ok || s.members[p.Key] != nil {
 		return fmt.Errorf("there is a person or system %q already", p.Key)
 	}
-	credential, err := s.authority.Issue(profile)
+	credential, err := by.Issue(profile)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,13 @@ func newStage(t *testing.T, change func(*Config)) *stage {
 	return &stage{sim, t, server.URL}
 }
 
+// withEveryKeys runs a test for every word of Config.Keys.
+func withEveryKeys(t *testing.T, try func(t *testing.T, with func(*Config))) {
+	for _, keys := range []Keys{KeysRSA, KeysGOST, KeysMixed} {
+		t.Run(string(keys), func(t *testing.T) { try(t, func(c *Config) { c.Keys = keys }) })
+	}
+}
+
 // ask uses the control interface.
 func (s *stage) ask(method, path, body string, status int, into any) string {
 	s.t.Helper()
@@ -165,8 +172,10 @@ func (b *bridge) tell(kind soap.MessageType, correlation, service, code, extra s
 
 const service = "ALMATY_UNEMPLOYED_CERTIFICATE"
 
-func TestApplicationAndAnswers(t *testing.T) {
-	s := newStage(t, nil)
+func TestApplicationAndAnswers(t *testing.T) { withEveryKeys(t, tryApplicationAndAnswers) }
+
+func tryApplicationAndAnswers(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	var c Case
 	s.ask("POST", "/sim/applications", `{"person":"citizen","tweaks":{"attachment_kb":3}}`, http.StatusCreated, &c)
@@ -255,8 +264,10 @@ func TestServiceCentreNumbersWhatItLearns(t *testing.T) {
 	}
 }
 
-func TestTweakedApplications(t *testing.T) {
-	s := newStage(t, nil)
+func TestTweakedApplications(t *testing.T) { withEveryKeys(t, tryTweakedApplications) }
+
+func tryTweakedApplications(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	person, _ := s.Person("citizen")
 	for tweak, reason := range map[string]verdict.Reason{
@@ -294,7 +305,11 @@ func TestTweakedApplications(t *testing.T) {
 }
 
 func TestOperatorSignsAtTheServiceCentre(t *testing.T) {
-	s := newStage(t, nil)
+	withEveryKeys(t, tryOperatorSignsAtTheServiceCentre)
+}
+
+func tryOperatorSignsAtTheServiceCentre(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	s.ask("POST", "/sim/applications", `{"channel":"csc","person":"citizen2"}`, http.StatusCreated, nil)
 	b.await(1)
@@ -314,7 +329,11 @@ func TestOperatorSignsAtTheServiceCentre(t *testing.T) {
 }
 
 func TestRegistryAnswersThroughTheGateway(t *testing.T) {
-	s := newStage(t, nil)
+	withEveryKeys(t, tryRegistryAnswersThroughTheGateway)
+}
+
+func tryRegistryAnswersThroughTheGateway(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	ask := func(iin string) *received {
 		t.Helper()
@@ -370,7 +389,11 @@ func faultOf(t *testing.T, err error) *soap.Fault {
 }
 
 func TestApplicationThroughTheSyncChannel(t *testing.T) {
-	s := newStage(t, nil)
+	withEveryKeys(t, tryApplicationThroughTheSyncChannel)
+}
+
+func tryApplicationThroughTheSyncChannel(t *testing.T, with func(*Config)) {
+	s := newStage(t, with)
 	b := newBridge(t, s)
 	var c Case
 	s.ask("POST", "/sim/applications", `{"person":"citizen","via":"sync"}`, http.StatusCreated, &c)

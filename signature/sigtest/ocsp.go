@@ -151,6 +151,17 @@ func (a *Authority) OCSP(request []byte, at time.Time, o OCSPOptions) ([]byte, e
 	return sealOCSP(data, signer, !o.NoCert)
 }
 
+// Asked tells whether a request is about a certificate of this authority: a
+// responder that serves several chooses by it.
+func (a *Authority) Asked(request []byte) bool {
+	var req ocspRequest
+	if rest, err := asn1.Unmarshal(request, &req); err != nil || len(rest) != 0 || len(req.TBS.List) == 0 {
+		return false
+	}
+	by, err := a.issuerOf(req.TBS.List[0].ID)
+	return err == nil && by != nil
+}
+
 // nonceOf gives the extension to echo: its value untouched, unless told otherwise.
 func nonceOf(req ocspRequest, o OCSPOptions) (pkix.Extension, bool) {
 	for _, e := range req.TBS.Extensions {
