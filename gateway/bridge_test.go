@@ -284,6 +284,39 @@ func TestHands(t *testing.T) {
 	}
 }
 
+// A local system cannot complete an application by its status column: nobody
+// is told of a result that was not handed in. What it may do, it may after.
+func TestWatchedColumnDoesNotComplete(t *testing.T) {
+	w := newTown(t)
+	app, _ := w.apply("m-1")
+	w.deliver()
+	set := func(code string) gateway.State {
+		t.Helper()
+		w.pass(time.Minute)
+		w.localSQL(t, "UPDATE unemployed_certificate SET status_code = ?, status_reason = 'нет регистрации', status_changed_at = ? WHERE application_no = ?", code, w.clock().UTC().Format(time.RFC3339), app.Number)
+		if n, err := w.bridge.Watch(t.Context(), certificate); n != 1 || err != nil {
+			t.Fatalf("%s: %d changes, %v", code, n, err)
+		}
+		now, err := w.bridge.Application(t.Context(), app.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now.State
+	}
+	if s := set("20"); s != gateway.InProgress {
+		t.Errorf("taken: %s", s)
+	}
+	if s := set("30"); s != gateway.InProgress {
+		t.Errorf("completed without a result: %s", s)
+	}
+	if w.logs.FilterMessage("status of the local database not taken over").Len() != 1 {
+		t.Error("the log does not tell of the status that was not taken over")
+	}
+	if s := set("40"); s != gateway.Refused {
+		t.Errorf("refused: %s", s)
+	}
+}
+
 // The office's submission is taken once under its id.
 func TestSubmitTwice(t *testing.T) {
 	w := newTown(t)

@@ -69,6 +69,11 @@ func (b *Bridge) follow(ctx context.Context, c LocalChange) error {
 			d.app.Refusal = g
 		case InProgress:
 			d.app.Executor = who
+		case Completed:
+			// The portal would tell the citizen of a result that is not there.
+			if d.app.Result == nil {
+				return refuse(MoveNotAllowed, "status", "an application is completed through the bridge: its signed result must be handed in")
+			}
 		case Extended:
 			return refuse(MoveNotAllowed, "status", "a term is extended through the bridge: the new end and the reason must be told")
 		}
