@@ -18,7 +18,7 @@ const (
 )
 
 // partnerRoute is the way to a partner, by its channel.
-func (p *Partner) route() Route { return routeOf[string(p.Channel)] }
+func (p *Partner) route() Route { return RouteOf(p.Channel) }
 
 // send answers a question without keeping it.
 func (b *Bridge) sendAnswer(m *inbound, p soap.Payload) (err error) {
@@ -48,12 +48,16 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 		if err != nil {
 			return err
 		}
+		data, err := carried(s, d.Partner, body)
+		if err != nil {
+			return err
+		}
 		answer.Messages = append(answer.Messages, soap.AsyncMessage{
 			MessageInfo: soap.AsyncMessageInfo{
 				MessageID: d.MessageID, CorrelationID: d.CorrelationID, ServiceID: r.ServiceID, MessageType: soap.MessageType(d.MessageType),
 				MessageDate: d.MessageDate.In(b.zone()), Sender: soap.SenderInfo{SenderID: b.o.SenderID},
 			},
-			MessageData: soap.MessageData{Data: carried(s, d.Partner, body)},
+			MessageData: soap.MessageData{Data: data},
 		})
 	}
 	return b.sendAnswer(m, answer)

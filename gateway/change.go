@@ -117,6 +117,9 @@ func (d *draft) notice() *mappings.Notice {
 // routeOf is the way to a partner of a notification.
 var routeOf = map[string]Route{"portal": ToPortal, "csc": ToCSC}
 
+// RouteOf is the way to the partner whose channel it is; empty: there is none.
+func RouteOf(c Channel) Route { return routeOf[string(c)] }
+
 // notify puts the notifications of a state into the outbox.
 func (d *draft) notify(n *mappings.Notice) error {
 	for _, rule := range d.service.Notifications {

@@ -141,18 +141,19 @@ func (b *Bridge) statusData(d *draft, j *judgement, to *Partner) (soap.Data, str
 	if err != nil {
 		return soap.Data{}, "", &Error{Code: Internal, Say: "the status document could not be built", Cause: err}
 	}
-	return carried(d.service, string(to.Channel), doc), sentence.Ru, nil
+	data, err := carried(d.service, string(to.Channel), doc)
+	return data, sentence.Ru, err
 }
 
 // carried puts a document into the form that a partner expects.
-func carried(s *mappings.Service, partner string, doc []byte) soap.Data {
+func carried(s *mappings.Service, partner string, doc []byte) (soap.Data, error) {
+	form := soap.Escaped
 	if shape, ok := s.Shape(partner); ok {
-		switch shape.Data.Form {
-		case "nested":
-			return soap.NestedData(doc)
-		case "cdata":
-			return soap.Data{Form: soap.CDATA, Text: doc}
-		}
+		form = soap.Form(shape.Data.Form)
 	}
-	return soap.EscapedData(doc)
+	data, err := soap.InForm(form, doc)
+	if err != nil {
+		return soap.Data{}, &Error{Code: Internal, Say: "the status document could not be carried", Cause: err}
+	}
+	return data, nil
 }

@@ -282,23 +282,16 @@ func (l *loaded) partners(m *materials) []gateway.Partner {
 func (l *loaded) outlets(gate *client.Async) map[gateway.Route]client.Outlet {
 	out := map[gateway.Route]client.Outlet{}
 	for _, s := range l.Senders {
-		out[routeOf(s)] = client.Outlet{Channel: gate, ServiceID: s.StatusService}
+		out[gateway.RouteOf(gateway.Channel(s.Channel))] = client.Outlet{Channel: gate, ServiceID: s.StatusService}
 	}
 	return out
-}
-
-func routeOf(s sender) gateway.Route {
-	if s.Channel == "csc" {
-		return gateway.ToCSC
-	}
-	return gateway.ToPortal
 }
 
 func (l *loaded) polled() []gateway.Route {
 	var out []gateway.Route
 	for _, s := range l.Senders {
 		if s.Polled {
-			out = append(out, routeOf(s))
+			out = append(out, gateway.RouteOf(gateway.Channel(s.Channel)))
 		}
 	}
 	return out

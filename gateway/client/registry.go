@@ -129,15 +129,3 @@ func (r *Registry) question(q gateway.PersonQuery, consent Consent) []byte {
 	}
 	return b.Bytes()
 }
-
-// withoutDeclaration takes an XML declaration off a document that becomes an
-// element of another.
-func withoutDeclaration(document []byte) []byte {
-	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
-	if bytes.HasPrefix(document, []byte("<?xml ")) {
-		if end := bytes.Index(document, []byte("?>")); end >= 0 {
-			document = bytes.TrimLeft(document[end+2:], "\t\r\n ")
-		}
-	}
-	return document
-}

@@ -93,7 +93,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 			return gateway.Receipt{}, &gateway.SendError{Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
 		}
 	}
-	data, err := carry(shape.Data.Form, document)
+	data, err := soap.InForm(soap.Form(shape.Data.Form), document)
 	if err != nil {
 		return never(err)
 	}
@@ -151,18 +151,4 @@ func (s *Sender) shape(d gateway.Delivery) (*mappings.Shape, error) {
 		return nil, fmt.Errorf("client: service %s has no notice for %q", d.Service, d.Partner)
 	}
 	return shape, nil
-}
-
-// carry puts the notice into data as the service's partner reads it.
-func carry(form string, document []byte) (soap.Data, error) {
-	switch form {
-	case "escaped":
-		return soap.EscapedData(document), nil
-	case "cdata":
-		return soap.Data{Form: soap.CDATA, Text: document}, nil
-	case "nested":
-		return soap.NestedData(withoutDeclaration(document)), nil
-	default:
-		return soap.Data{}, fmt.Errorf("client: notices have the unknown form %q", form)
-	}
 }

@@ -1,6 +1,11 @@
 package soap
 
-import "kopir/signature/xmltree"
+import (
+	"bytes"
+	"fmt"
+
+	"kopir/signature/xmltree"
+)
 
 // Form is how a business document is carried in data.
 type Form string
@@ -41,6 +46,31 @@ func EscapedData(document []byte) Data { return Data{Form: Escaped, Text: docume
 
 // NestedData carries elements; they are written as they are.
 func NestedData(elements []byte) Data { return Data{Form: Nested, XML: elements} }
+
+// InForm carries a document in the form that a partner reads. Of a nested one an
+// XML declaration is taken off: it becomes an element of another document.
+func InForm(form Form, document []byte) (Data, error) {
+	switch form {
+	case Escaped:
+		return EscapedData(document), nil
+	case CDATA:
+		return Data{Form: CDATA, Text: document}, nil
+	case Nested:
+		return NestedData(withoutDeclaration(document)), nil
+	default:
+		return Data{}, fmt.Errorf("soap: %q is no form in which a document is sent", form)
+	}
+}
+
+func withoutDeclaration(document []byte) []byte {
+	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(document, []byte("<?xml ")) {
+		if end := bytes.Index(document, []byte("?>")); end >= 0 {
+			document = bytes.TrimLeft(document[end+2:], "\t\r\n ")
+		}
+	}
+	return document
+}
 
 // Document is the text of a textual form, nil of any other.
 func (d Data) Document() []byte {
