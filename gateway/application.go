@@ -77,6 +77,13 @@ type Field struct {
 	Label  Text   `json:"label"`
 }
 
+// GroupRow is one repetition of a group of the mapping, numbered from 1.
+type GroupRow struct {
+	Group  string  `json:"group"`
+	Number int     `json:"number"`
+	Fields []Field `json:"fields"`
+}
+
 // Document is a file that belongs to an application: its result, or an
 // attachment. Signature is empty when it is inside Content.
 type Document struct {
@@ -106,6 +113,8 @@ type Application struct {
 	// the operator or the specialist.
 	Signer Party   `json:"signer"`
 	Fields []Field `json:"fields"`
+	// Groups are what repeats in the document: family members, incomes.
+	Groups []GroupRow `json:"groups,omitempty"`
 	// Attachments come without their content.
 	Attachments []Document `json:"attachments,omitempty"`
 

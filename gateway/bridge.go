@@ -173,12 +173,13 @@ type LocalDB interface {
 // LocalRow is what goes into the local database. With Fields it is a new row;
 // without, only the status of one that is there.
 type LocalRow struct {
-	Service string    `json:"service"`
-	Number  string    `json:"number"`
-	State   State     `json:"state"`
-	At      time.Time `json:"at"`
-	Reason  Text      `json:"reason,omitzero"`
-	Fields  []Field   `json:"fields,omitempty"`
+	Service string     `json:"service"`
+	Number  string     `json:"number"`
+	State   State      `json:"state"`
+	At      time.Time  `json:"at"`
+	Reason  Text       `json:"reason,omitzero"`
+	Fields  []Field    `json:"fields,omitempty"`
+	Groups  []GroupRow `json:"groups,omitempty"`
 	// System holds what the bridge knows beside the document, by the names of
 	// the mapping's local.system.
 	System map[string]string `json:"system,omitempty"`

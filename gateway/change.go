@@ -195,7 +195,7 @@ func refusedOnly(line string) bool { return strings.HasPrefix(line, refusedPrefi
 func (d *draft) local(fresh bool) {
 	row := LocalRow{Service: d.service.ID, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
 	if fresh {
-		row.Fields, row.Files = d.app.Fields, d.files
+		row.Fields, row.Groups, row.Files = d.app.Fields, d.app.Groups, d.files
 		row.System = map[string]string{
 			"channel": string(d.app.Channel), "received_at": d.app.ReceivedAt.In(d.b.zone()).Format(time.RFC3339), "edition": d.app.Edition,
 			"gateway_message_id": d.app.MessageID, "sender": d.app.Sender, "office_id": d.app.Office, "lang": d.value("language"),

@@ -262,9 +262,11 @@ func (d *draft) fill(j *judgement) {
 		d.app.Applicant.IIN = IIN(row.Text(f.Name))
 	}
 	d.app.PartnerNumber = row.Text(d.service.Numbering.Linked)
-	d.app.Fields = nil
+	d.app.Fields, d.app.Groups = fields(row.Values), nil
+	for _, g := range row.Groups {
+		d.app.Groups = append(d.app.Groups, GroupRow{Group: g.Group, Number: g.Number, Fields: fields(g.Values)})
+	}
 	for _, v := range row.Values {
-		d.app.Fields = append(d.app.Fields, Field{Name: v.Field, Value: v.Text(), Column: v.Column, Label: text(v.Label)})
 		if f, ok := d.service.Field(v.Field); ok && f.Codes == mappings.CodesOfOffices {
 			d.app.Office = v.Text()
 		}
@@ -289,6 +291,14 @@ func (d *draft) remark(j *judgement) {
 	if len(j.reading.Unknown) > 0 {
 		d.event(Event{Kind: EventNote, Actor: Actor{Name: "intake"}, Detail: "elements that the description does not know: " + strings.Join(j.reading.Unknown, ", ")})
 	}
+}
+
+func fields(values []mappings.Value) []Field {
+	var all []Field
+	for _, v := range values {
+		all = append(all, Field{Name: v.Field, Value: v.Text(), Column: v.Column, Label: text(v.Label)})
+	}
+	return all
 }
 
 func fullName(row *mappings.Row) string {

@@ -410,12 +410,25 @@ func (w *town) one(t *testing.T, q string) (v string) {
 	return v
 }
 
-// row is the application's row in the local database, as JSON.
+// row is the application's row in the local database, as JSON, with the rows
+// of its groups under the names of their tables.
 func (w *town) row(t *testing.T, service *mappings.Service, number string) []byte {
 	t.Helper()
 	db := w.openLocal(t)
 	defer db.Close()
-	rows, err := db.QueryContext(context.Background(), "SELECT * FROM "+service.Local.Table+" WHERE application_no = ?", number)
+	all := read(t, db, "SELECT * FROM "+service.Local.Table+" WHERE application_no = ?", number)
+	if len(all) == 0 {
+		return nil
+	}
+	for _, g := range service.Request.Groups {
+		all[0][g.Table] = read(t, db, "SELECT * FROM "+g.Table+" WHERE application_no = ? ORDER BY "+g.Number, number)
+	}
+	return pretty(t, all[0])
+}
+
+func read(t *testing.T, db *sql.DB, q, number string) (all []map[string]any) {
+	t.Helper()
+	rows, err := db.QueryContext(context.Background(), q, number)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,23 +437,26 @@ func (w *town) row(t *testing.T, service *mappings.Service, number string) []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !rows.Next() {
-		return nil
+	for rows.Next() {
+		values, places := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			places[i] = &values[i]
+		}
+		if err := rows.Scan(places...); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]any{}
+		for i, n := range names {
+			if values[i] != nil {
+				out[n] = values[i]
+			}
+		}
+		all = append(all, out)
 	}
-	values, places := make([]any, len(names)), make([]any, len(names))
-	for i := range values {
-		places[i] = &values[i]
-	}
-	if err := rows.Scan(places...); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]any{}
-	for i, n := range names {
-		if values[i] != nil {
-			out[n] = values[i]
-		}
-	}
-	return pretty(t, out)
+	return all
 }
 
 func pretty(t *testing.T, v any) []byte {

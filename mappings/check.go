@@ -81,11 +81,12 @@ func (s *Set) checkTogether() []Fault {
 			}
 			byNumber[n] = v.file
 		}
-		if t := strings.ToLower(v.Local.Table); t != "" {
-			if other, ok := byTable[t]; ok {
-				k.fault("local.table", "table-taken", "value", v.Local.Table, "other", other)
+		for _, t := range v.tables() {
+			name := strings.ToLower(t[1])
+			if other, ok := byTable[name]; ok && other != v.file {
+				k.fault(t[0], "table-taken", "value", t[1], "other", other)
 			}
-			byTable[t] = v.file
+			byTable[name] = v.file
 		}
 		faults = append(faults, k.faults...)
 	}
@@ -99,6 +100,15 @@ func (s *Set) checkTogether() []Fault {
 		}
 	}
 	return faults
+}
+
+// tables lists the tables that a service writes, with their places.
+func (s *Service) tables() [][2]string {
+	all := [][2]string{{"local.table", s.Local.Table}}
+	for i, g := range s.Request.Groups {
+		all = append(all, [2]string{fmt.Sprintf("request.groups[%d].table", i), g.Table})
+	}
+	return slices.DeleteFunc(all, func(t [2]string) bool { return t[1] == "" })
 }
 
 func (k *checker) oneOf(where, value string, allowed ...string) bool {
@@ -173,20 +183,12 @@ func (k *checker) data(where string, d Data) {
 
 func (k *checker) fields() {
 	r := &k.s.Request
-	names, paths, columns := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	columns[strings.ToLower(k.s.Local.Key)] = true
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		at := fmt.Sprintf("request.fields[%d]", i)
-		k.name(at+".name", f.Name)
-		k.repeated(names, at+".name", "name", f.Name)
-		k.path(at+".path", f.Path, r.Data)
-		k.repeated(paths, at+".path", "path", f.Path)
-		k.identifier(at+".column", f.Column, false)
-		k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
-		k.channelNames(at+".channels", f.Channels)
-		k.fieldRules(at, f)
+	names, columns := map[string]bool{}, map[string]bool{strings.ToLower(k.s.Local.Key): true}
+	k.fieldList("request.fields", r.Fields, columns)
+	for _, f := range r.Fields {
+		names[f.Name] = true
 	}
+	k.groups()
 	for i, name := range r.Cross {
 		at := fmt.Sprintf("request.cross[%d]", i)
 		rule, ok := crossRuleByName(name)
@@ -201,6 +203,24 @@ func (k *checker) fields() {
 		}
 	}
 	k.signer("request.signer", r.Signer, "")
+}
+
+// fieldList checks the fields of a document or a group, whose table has the
+// columns that are given already.
+func (k *checker) fieldList(list string, fields []Field, columns map[string]bool) {
+	names, paths := map[string]bool{}, map[string]bool{}
+	for i := range fields {
+		f := &fields[i]
+		at := fmt.Sprintf("%s[%d]", list, i)
+		k.name(at+".name", f.Name)
+		k.repeated(names, at+".name", "name", f.Name)
+		k.path(at+".path", f.Path, k.s.Request.Data)
+		k.repeated(paths, at+".path", "path", f.Path)
+		k.identifier(at+".column", f.Column, false)
+		k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
+		k.channelNames(at+".channels", f.Channels)
+		k.fieldRules(at, f)
+	}
 }
 
 func (k *checker) fieldRules(at string, f *Field) {

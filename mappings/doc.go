@@ -59,6 +59,12 @@
 // date of birth that does not fit is a remark, never a ground for refusal,
 // because the digits are no longer tied to personal data.
 //
+// What repeats (a family member, an income) is a group: name, path of the
+// repeated element, label, min_count, max_count, and table, key and number of
+// the akimat's table that gets one row a repetition, numbered from 1; its fields
+// have paths from below the repeated element. Faults name the repetition:
+// family.2.iin at family/member[2]/iin.
+//
 // Code lists are in shared/codes.yaml; codes: offices means the offices of
 // the provider's kind, codes: offices:KIND those of another.
 //

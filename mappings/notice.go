@@ -3,6 +3,7 @@ package mappings
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -179,6 +180,12 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 	}
 	b := newBuilder(s.Request.Data)
 	for name := range values {
+		if strings.Contains(name, ".") {
+			if err := s.groupValue(channel, name); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if f, ok := s.Field(name); !ok || !f.In(channel) {
 			return nil, fmt.Errorf("mappings: %s has no field %q in channel %s", s.ID, name, channel)
 		}
@@ -188,6 +195,9 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 		if v, ok := values[f.Name]; ok {
 			b.set(f.Path, v)
 		}
+	}
+	for i := range s.Request.Groups {
+		b.group(&s.Request.Groups[i], values)
 	}
 	for _, a := range files {
 		i := slices.IndexFunc(s.Request.Attachments, func(k AttachmentKind) bool { return k.Name == a.Kind })
@@ -257,6 +267,9 @@ func (b *builder) at(path string, fresh bool) *etree.Element {
 	}
 	e := parent.CreateElement(local)
 	e.Space = prefix
+	if fresh { // what was below the one before is not below this
+		maps.DeleteFunc(b.made, func(p string, _ *etree.Element) bool { return strings.HasPrefix(p, path+"/") })
+	}
 	b.made[path] = e
 	return e
 }

@@ -60,6 +60,16 @@ func (s *Set) CheckSchema(columns Columns) ([]Fault, error) {
 				return nil, err
 			}
 		}
+		for i, g := range v.Request.Groups {
+			at := fmt.Sprintf("request.groups[%d]", i)
+			want := [][2]string{{at + ".key", g.Key}, {at + ".number", g.Number}}
+			for j, f := range g.Fields {
+				want = append(want, [2]string{fmt.Sprintf("%s.fields[%d].column", at, j), f.Column})
+			}
+			if err := k.table(at+".table", g.Table, columns, want); err != nil {
+				return nil, err
+			}
+		}
 		faults = append(faults, k.faults...)
 	}
 	sortFaults(faults)

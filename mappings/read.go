@@ -54,6 +54,7 @@ type compiled struct {
 type plan struct {
 	channels map[string]*branch
 	fields   []*compiled
+	groups   []*groupPlan
 	cross    []crossRule
 	births   [][2]int // fields x_iin and x_birth_date
 }
@@ -64,12 +65,47 @@ type branch struct {
 	children     []*branch
 	field        int // index of plan.fields, or -1
 	attachment   int // index of Request.Attachments, or -1
+	group        int // index of Request.Groups, or -1
 }
 
 func newPlan(s *Service) *plan {
 	p := &plan{channels: map[string]*branch{}}
-	for i := range s.Request.Fields {
-		f := &s.Request.Fields[i]
+	p.fields = compileFields(s, s.Request.Fields)
+	p.births = birthPairs(p.fields)
+	for i := range s.Request.Groups {
+		p.groups = append(p.groups, newGroupPlan(s, &s.Request.Groups[i]))
+	}
+	for _, name := range s.Request.Cross {
+		r, _ := crossRuleByName(name)
+		p.cross = append(p.cross, r)
+	}
+	for _, c := range s.Channels {
+		root := &branch{space: s.Request.Data.Root.NS, local: s.Request.Data.Root.Name, field: -1, attachment: -1, group: -1}
+		for i := range s.Request.Fields {
+			if f := &s.Request.Fields[i]; f.In(c.ID) {
+				root.grow(s.Request.Data, f.Path).field = i
+			}
+		}
+		for i := range s.Request.Groups {
+			if g := &s.Request.Groups[i]; g.In(c.ID) {
+				root.grow(s.Request.Data, g.Path).group = i
+			}
+		}
+		for i := range s.Request.Attachments {
+			if a := &s.Request.Attachments[i]; a.In(c.ID) {
+				root.grow(s.Request.Data, a.Path).attachment = i
+			}
+		}
+		p.channels[c.ID] = root
+	}
+	return p
+}
+
+// compileFields prepares fields for reading.
+func compileFields(s *Service, fields []Field) []*compiled {
+	var all []*compiled
+	for i := range fields {
+		f := &fields[i]
 		c := &compiled{Field: f}
 		c.kind, _ = fieldTypeByName(f.Type)
 		for _, name := range f.Rules {
@@ -91,35 +127,22 @@ func newPlan(s *Service) *plan {
 				c.codes[code.Value] = struct{}{}
 			}
 		}
-		p.fields = append(p.fields, c)
+		all = append(all, c)
 	}
-	for _, name := range s.Request.Cross {
-		r, _ := crossRuleByName(name)
-		p.cross = append(p.cross, r)
-	}
-	for i, f := range p.fields {
-		whose, ok := strings.CutSuffix(f.Name, "_iin")
-		for j, d := range p.fields {
-			if ok && f.Type == "iin" && d.Type == "date" && d.Name == whose+"_birth_date" {
-				p.births = append(p.births, [2]int{i, j})
+	return all
+}
+
+// birthPairs finds the fields x_iin and x_birth_date (in groups also iin and birth_date).
+func birthPairs(fields []*compiled) (pairs [][2]int) {
+	for i, f := range fields {
+		whose, ok := strings.CutSuffix(f.Name, "iin")
+		for j, d := range fields {
+			if ok && f.Type == "iin" && d.Type == "date" && d.Name == whose+"birth_date" {
+				pairs = append(pairs, [2]int{i, j})
 			}
 		}
 	}
-	for _, c := range s.Channels {
-		root := &branch{space: s.Request.Data.Root.NS, local: s.Request.Data.Root.Name, field: -1, attachment: -1}
-		for i := range s.Request.Fields {
-			if f := &s.Request.Fields[i]; f.In(c.ID) {
-				root.grow(s.Request.Data, f.Path).field = i
-			}
-		}
-		for i := range s.Request.Attachments {
-			if a := &s.Request.Attachments[i]; a.In(c.ID) {
-				root.grow(s.Request.Data, a.Path).attachment = i
-			}
-		}
-		p.channels[c.ID] = root
-	}
-	return p
+	return pairs
 }
 
 // CodeList finds the list behind a field's codes key; offices means the
@@ -139,7 +162,7 @@ func (b *branch) grow(d Data, path string) *branch {
 		i := slices.IndexFunc(b.children, func(c *branch) bool { return c.space == space && c.local == local })
 		if i < 0 {
 			i = len(b.children)
-			b.children = append(b.children, &branch{space: space, local: local, path: join2(b.path, seg), field: -1, attachment: -1})
+			b.children = append(b.children, &branch{space: space, local: local, path: join2(b.path, seg), field: -1, attachment: -1, group: -1})
 		}
 		b = b.children[i]
 	}
@@ -169,12 +192,19 @@ func join2(path, seg string) string {
 
 // reader walks one document along the plan of its channel.
 type reader struct {
-	s     *Service
-	at    time.Time
-	seen  []int // by field, how many elements
-	files []int // by attachment kind
-	value []any // by field
-	out   *Reading
+	s      *Service
+	at     time.Time
+	fields []*compiled
+	births [][2]int
+	seen   []int // by field, how many elements
+	value  []any // by field
+	files  []int // by attachment kind
+	groups []int // by group
+	out    *Reading
+
+	// Of a reader that reads one repetition of a group.
+	of     *groupPlan
+	number int
 }
 
 // Read turns the root element of a verified document into a row and
@@ -191,10 +221,11 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 		r.fault("", "/"+top.local, "unknown-root", Text{}, "value", top.local)
 		return r.out
 	}
-	r.seen = make([]int, len(s.plan.fields))
-	r.value = make([]any, len(s.plan.fields))
+	r.fields, r.births = s.plan.fields, s.plan.births
+	r.seen = make([]int, len(r.fields))
+	r.value = make([]any, len(r.fields))
+	r.groups = make([]int, len(s.plan.groups))
 	r.files = make([]int, len(s.Request.Attachments))
-	r.out.Row.Values = make([]Value, 0, len(s.plan.fields))
 	r.walk(root, top, true)
 	r.finish(channel)
 	return r.out
@@ -218,6 +249,8 @@ func (r *reader) walk(n xmltree.Node, b *branch, isRoot bool) {
 			continue
 		case known.attachment >= 0:
 			r.attachment(e, known)
+		case known.group >= 0:
+			r.group(e, known)
 		case known.field >= 0:
 			r.leaf(e, known)
 		default:
@@ -238,7 +271,7 @@ func (r *reader) unknown(path string) {
 }
 
 func (r *reader) leaf(e xmltree.Node, b *branch) {
-	f := r.s.plan.fields[b.field]
+	f := r.fields[b.field]
 	r.seen[b.field]++
 	switch {
 	case r.seen[b.field] == 2:
@@ -280,17 +313,26 @@ func (r *reader) leaf(e xmltree.Node, b *branch) {
 	r.value[b.field] = v
 }
 
-// finish finds what is missing, and what several fields say together.
-func (r *reader) finish(channel string) {
-	whole := true
-	for i, f := range r.s.plan.fields {
+// collect gives the values that were read and finds those that are missing;
+// whole says that none is at fault.
+func (r *reader) collect(channel string) (values []Value, whole bool) {
+	values, whole = make([]Value, 0, len(r.fields)), true
+	for i, f := range r.fields {
 		if r.value[i] != nil {
-			r.out.Row.Values = append(r.out.Row.Values, Value{f.Name, f.Column, f.Label, r.value[i]})
+			values = append(values, Value{f.Name, f.Column, f.Label, r.value[i]})
 		} else if r.seen[i] == 0 && !f.Optional && f.In(channel) {
 			r.field(f, "required")
 		}
 		whole = whole && (r.value[i] != nil || r.seen[i] == 0)
 	}
+	return values, whole
+}
+
+// finish finds what is missing, and what several fields say together.
+func (r *reader) finish(channel string) {
+	var whole bool
+	r.out.Row.Values, whole = r.collect(channel)
+	r.groupCounts(channel)
 	for i := range r.s.Request.Attachments {
 		if a := &r.s.Request.Attachments[i]; r.files[i] == 0 && !a.Optional && a.In(channel) {
 			r.file(a, "required")
@@ -302,8 +344,8 @@ func (r *reader) finish(channel string) {
 			break
 		}
 		if name := rule.check(&r.out.Row); name != "" {
-			if i := slices.IndexFunc(r.s.plan.fields, func(f *compiled) bool { return f.Name == name }); i >= 0 {
-				r.field(r.s.plan.fields[i], rule.name)
+			if i := slices.IndexFunc(r.fields, func(f *compiled) bool { return f.Name == name }); i >= 0 {
+				r.field(r.fields[i], rule.name)
 			}
 		}
 	}
@@ -313,17 +355,18 @@ func (r *reader) finish(channel string) {
 // birthDate compares the digits of an IIN with the date of birth beside it.
 // They are no longer tied to personal data, so this is a remark.
 func (r *reader) birthDate() {
-	for _, pair := range r.s.plan.births {
+	for _, pair := range r.births {
 		number, ok := r.value[pair[0]].(IIN)
 		d, isDate := r.value[pair[1]].(Date)
 		if ok && isDate && string(number[:6]) != fmt.Sprintf("%02d%02d%02d", d.Year%100, d.Month, d.Day) {
-			r.remark(r.s.plan.fields[pair[0]], "birth-date")
+			r.remark(r.fields[pair[0]], "birth-date")
 		}
 	}
 }
 
 func (r *reader) field(f *compiled, rule string) {
-	r.fault(f.Name, f.Path, rule, f.Label, "min", or(f.Min, f.MinLen), "max", or(f.Max, f.MaxLen))
+	name, path, label := r.place(f.Name, f.Path, f.Label)
+	r.fault(name, path, rule, label, "min", or(f.Min, f.MinLen), "max", or(f.Max, f.MaxLen))
 }
 
 func or(s string, n int) any {
@@ -334,7 +377,8 @@ func or(s string, n int) any {
 }
 
 func (r *reader) remark(f *compiled, rule string) {
-	r.out.Remarks = append(r.out.Remarks, r.s.fieldFault(f.Name, f.Path, rule, f.Label))
+	name, path, label := r.place(f.Name, f.Path, f.Label)
+	r.out.Remarks = append(r.out.Remarks, r.s.fieldFault(name, path, rule, label))
 }
 
 func (r *reader) fault(field, path, rule string, label Text, pairs ...any) {

@@ -125,6 +125,9 @@ var readings = map[string]string{
 	"karaganda-special-social-services-institutions/office/1/action.ru": "a space that the text lost",
 	"karaganda-special-social-services-institutions/office/2/action.ru": "a space that the text lost",
 	"karaganda-special-social-services-institutions/office/5/action.ru": "a space that the text lost",
+	"karaganda-targeted-social-assistance/csc/4/action.ru":              "a word that the text lost",
+	"karaganda-child-allowance-under-18/csc/4/action.ru":                "a word that the text lost",
+	"karaganda-child-allowance-under-18/csc/11/action.ru":               "C65",
 	"karaganda-unemployed-registration/result 0/name.ru":                "C66",
 }
 
@@ -236,7 +239,7 @@ func TestAgainstRegulations(t *testing.T) {
 		c.same("registries", fmt.Sprint(have), fmt.Sprint(want))
 	}
 	all, err := filepath.Glob(filepath.Join(sharedFolder(t), "regulations", "services", "*.yaml"))
-	if err != nil || compared < 5 || compared > len(all) {
+	if err != nil || compared != len(all) {
 		t.Errorf("%d services compared of %d: %v", compared, len(all), err)
 	}
 	for cell := range readings {

@@ -14,6 +14,7 @@ type Row struct {
 	Edition string
 	Channel string
 	Values  []Value
+	Groups  []GroupRow // what repeats, in the order of the document
 }
 
 // Value is one field of a row. Data is a string, IIN, Decimal, Date, int64 or

@@ -158,7 +158,7 @@ func crossRuleNames() (names []string) {
 var ruleNames = []string{
 	"required", "repeated", "has-elements", "unknown-channel", "unknown-root",
 	"too-short", "too-long", "pattern", "characters", "min", "max",
-	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty",
+	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty", "group-count",
 }
 
 // remarkNames are things worth telling that are never a ground for refusal.

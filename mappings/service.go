@@ -64,6 +64,7 @@ type Request struct {
 	Data        Data             `yaml:"data,required"`
 	Signer      string           `yaml:"signer,required"` // name of the iin or bin field; a channel may name another
 	Fields      []Field          `yaml:"fields,required"`
+	Groups      []Group          `yaml:"groups"` // elements that repeat
 	Attachments []AttachmentKind `yaml:"attachments"`
 	Cross       []string         `yaml:"cross"` // named rules over several fields, see rule.go
 }

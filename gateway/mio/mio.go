@@ -192,7 +192,8 @@ func (m *DB) insert(ctx context.Context, tx *sql.Tx, s *mappings.Service, code s
 	i := &insert{m: m}
 	i.add(l.Key, row.Number)
 	for _, f := range row.Fields {
-		v, err := value(s, f)
+		field, ok := s.Field(f.Name)
+		v, err := value(s, field, ok, f)
 		if err != nil {
 			return &gateway.SendError{Permanent: true, Err: err}
 		}
@@ -218,6 +219,9 @@ func (m *DB) insert(ctx context.Context, tx *sql.Tx, s *mappings.Service, code s
 	if n, err := done.RowsAffected(); err != nil || n == 0 {
 		return err // it is there already, with its files
 	}
+	if err := m.groups(ctx, tx, s, row); err != nil {
+		return err
+	}
 	if l.Files == nil {
 		return nil
 	}
@@ -240,10 +244,38 @@ func (m *DB) insert(ctx context.Context, tx *sql.Tx, s *mappings.Service, code s
 	return nil
 }
 
+// groups writes what repeats in the document into the tables of the groups.
+func (m *DB) groups(ctx context.Context, tx *sql.Tx, s *mappings.Service, row gateway.LocalRow) error {
+	for _, r := range row.Groups {
+		g, ok := s.Group(r.Group)
+		if !ok {
+			return &gateway.SendError{Permanent: true, Err: fmt.Errorf("mio: %s has no group %s any more", s.ID, r.Group)}
+		}
+		i := &insert{m: m}
+		i.add(g.Key, row.Number)
+		i.add(g.Number, r.Number)
+		for _, f := range r.Fields {
+			field, ok := g.Field(f.Name)
+			v, err := value(s, field, ok, f)
+			if err != nil {
+				return &gateway.SendError{Permanent: true, Err: err}
+			}
+			i.add(f.Column, v)
+		}
+		q, err := i.text(g.Table, "")
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, q, i.args...); err != nil {
+			return fmt.Errorf("mio: write %s: %w", g.Table, err)
+		}
+	}
+	return nil
+}
+
 // value is what a driver takes for a field, by the mapping's type of it.
-func value(s *mappings.Service, f gateway.Field) (any, error) {
-	field, ok := s.Field(f.Name)
-	if !ok {
+func value(s *mappings.Service, field *mappings.Field, known bool, f gateway.Field) (any, error) {
+	if !known {
 		return nil, fmt.Errorf("mio: %s has no field %s any more", s.ID, f.Name)
 	}
 	var v any = f.Value

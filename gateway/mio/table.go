@@ -37,6 +37,13 @@ func tables(s *mappings.Service) map[string][]column {
 	add(l.Status.Changed, "string")
 	add(l.Status.Reason, "string")
 	all := map[string][]column{l.Table: main}
+	for _, g := range s.Request.Groups {
+		own := []column{{name: g.Key}, {name: g.Number, kind: "int"}}
+		for _, f := range g.Fields {
+			own = append(own, column{name: f.Column, kind: f.Type})
+		}
+		all[g.Table] = own
+	}
 	if f := l.Files; f != nil {
 		all[f.Table] = []column{{name: f.Key}, {name: f.Kind}, {name: f.Name}, {name: f.Type}, {name: f.SHA256}, {name: f.Content, kind: "blob"}}
 	}
