@@ -50,6 +50,7 @@ var verbs = []verb{
 	{"verify", "a verdict on a signed file, as JSON", runVerify},
 	{"sign", "sign a message or a document", runSign},
 	{"cert", "what a certificate or key file says", runCert},
+	{"trust", "roots, authorities and candidates: list, add, try", runTrust},
 	{"run", "the bridge and its simulator in one process: the main job, seen", runRun},
 	{"serve", "the bridge alone", runServe},
 	{"check", "every fault of a configuration and of what it names, at once", runCheck},

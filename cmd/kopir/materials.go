@@ -25,6 +25,7 @@ const warnDays = 30
 type materials struct {
 	key             *keystore.Key
 	trust           *nuc.Trust
+	bundle          *nuc.Bundle // nil without trust_bundle
 	known           []*nuc.Certificate
 	lists           []*revocation.CRL      // stored ones
 	answers         []*revocation.Response // of OCSP, stored ones

@@ -25,6 +25,8 @@ Judges the signatures of a file and prints the verdict as JSON on standard outpu
                  a time stamp is over
   -trust PATH    file or folder of certificates, PEM or DER; self-signed ones are
                  roots, the others intermediates. Repeatable; without it nothing passes
+  -bundle FILE   a signed trust bundle (kopir trust -h), believed under -bundle-key
+  -bundle-key F  fingerprint of the key that signs the bundle. Repeatable
   -cert FILE     certificates known beforehand, for messages that only name
                  theirs (issuer and serial number, key identifier, thumbprint). Repeatable
   -crl FILE      a stored revocation list. Repeatable
@@ -57,7 +59,8 @@ func (f *files) Set(s string) error { *f = append(*f, s); return nil }
 // verifyOptions is what the flags say.
 type verifyOptions struct {
 	format, revocation, at, content, detached string
-	trust, cert, crl, ocsp                    files
+	trust                                     trustFlags
+	cert, crl, ocsp                           files
 	want                                      signature.Want
 	explain, opinion                          bool
 	lang                                      string
@@ -130,7 +133,7 @@ func readVerifyFlags(args []string, s stdio) (*verifyOptions, string, int) {
 	flags.BoolVar(&o.explain, "explain", false, "")
 	flags.StringVar(&o.lang, "lang", "", "")
 	flags.BoolVar(&o.opinion, "second-opinion", false, "")
-	flags.Var(&o.trust, "trust", "")
+	o.trust.register(flags)
 	flags.Var(&o.cert, "cert", "")
 	flags.Var(&o.crl, "crl", "")
 	flags.Var(&o.ocsp, "ocsp", "")

@@ -20,15 +20,15 @@ type judge struct {
 }
 
 func newJudge(o *verifyOptions) (*judge, error) {
+	trust, _, err := o.trust.load()
+	j, more := newJudgeOver(o, trust)
+	return j, errors.Join(err, more)
+}
+
+// newJudgeOver is newJudge with a trust that was made elsewhere.
+func newJudgeOver(o *verifyOptions, trust *nuc.Trust) (*judge, error) {
 	j := &judge{o: o}
-	trust := nuc.NewTrust()
 	var faults []error
-	if len(o.trust) > 0 {
-		var err error
-		if trust, err = nuc.LoadTrust(o.trust...); err != nil {
-			faults = append(faults, err)
-		}
-	}
 	for _, path := range o.cert {
 		certs, err := nuc.LoadCertificates(path)
 		if err != nil {

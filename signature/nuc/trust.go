@@ -114,6 +114,15 @@ func (t *Trust) Parse(raw []byte) (*Certificate, error) {
 // none or no root is a fault.
 func LoadTrust(paths ...string) (*Trust, error) {
 	t := NewTrust()
+	err := t.Load(paths...)
+	if err == nil && len(t.Roots()) == 0 {
+		err = fmt.Errorf("no self-signed certificate in %s: without a root nothing can be trusted", strings.Join(paths, ", "))
+	}
+	return t, err
+}
+
+// Load adds what LoadTrust reads; none or no root is no fault.
+func (t *Trust) Load(paths ...string) error {
 	var faults []error
 	for _, path := range paths {
 		certs, err := LoadCertificates(path)
@@ -128,10 +137,7 @@ func LoadTrust(paths ...string) (*Trust, error) {
 			}
 		}
 	}
-	if len(faults) == 0 && len(t.Roots()) == 0 {
-		faults = append(faults, fmt.Errorf("no self-signed certificate in %s: without a root nothing can be trusted", strings.Join(paths, ", ")))
-	}
-	return t, errors.Join(faults...)
+	return errors.Join(faults...)
 }
 
 // certificateSuffixes are the file names that are read from a folder.
