@@ -129,6 +129,23 @@ func TestFetchedAndNotTaken(t *testing.T) {
 	}
 }
 
+// Nothing here awaits an UPDATE, a NOTIFICATION or a RESPONSE: one that is
+// pushed is refused, typed, and leaves nothing behind.
+func TestUnsolicited(t *testing.T) {
+	w := newTown(t)
+	for _, kind := range []soap.MessageType{soap.TypeUpdate, soap.TypeNotification, soap.TypeResponse} {
+		r := w.request("m-" + string(kind))
+		r.MessageInfo.MessageType = kind
+		if reply := w.send(gateway.AsyncDoor, w.envelope(r, "portal")); reply.Code != gateway.UnknownOperation || reply.Status != 500 || !bytes.Contains(reply.Bytes, []byte("messageInfo/messageType")) {
+			t.Errorf("%s: %d %s", kind, reply.Status, reply.Bytes)
+		}
+	}
+	p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if n := len(w.all()); n != 0 || err != nil || len(p.Deliveries) != 0 {
+		t.Errorf("%d applications, %d deliveries, %v", n, len(p.Deliveries), err)
+	}
+}
+
 // An application that was fetched can be held, and be judged again from what
 // the gateway's signature covered.
 func TestFetchedAndHeld(t *testing.T) {
