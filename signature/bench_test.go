@@ -27,8 +27,10 @@ var sizes = []struct {
 }{{"4KB", 4 << 10}, {"500KB", 500 << 10}, {"5MB", 5 << 20}}
 
 // benchWorld has a real checker with a stored list.
-func benchWorld(b *testing.B) *world {
-	w := newWorld(b)
+func benchWorld(b *testing.B) *world { return benchWorldWith(b, sigtest.RSA) }
+
+func benchWorldWith(b *testing.B, alg sigtest.Algorithm) *world {
+	w := newWorldWith(b, alg)
 	raw, err := w.authority.CRL(sigtest.Noon().Add(-time.Hour), sigtest.Noon().Add(time.Hour))
 	if err != nil {
 		b.Fatal(err)
