@@ -259,7 +259,8 @@ func TestCorpusCMSRevocation(t *testing.T) {
 }
 
 // TestCorpusKeysSignCMS signs with every key file of the corpus and judges the
-// message under the real authorities, in the middle of the certificate's life.
+// message under the real authorities, a day after the certificate began: some
+// outlive their authority's.
 func TestCorpusKeysSignCMS(t *testing.T) {
 	v := corpusVerifier(t)
 	files, err := filepath.Glob(shared(t, "nuc", "corpus", "visible", "p12") + "/*.p12")
@@ -284,7 +285,7 @@ func TestCorpusKeysSignCMS(t *testing.T) {
 			continue
 		}
 		c := key.Certificate
-		got := v.CMS(t.Context(), message, nil, Want{At: c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2)})
+		got := v.CMS(t.Context(), message, nil, Want{At: c.NotBefore.Add(24 * time.Hour)})
 		switch {
 		case got.Outcome == verdict.Passed:
 			passed++
