@@ -169,6 +169,9 @@ func TestCMSEveryByte(t *testing.T) {
 	passed := 0
 	for i := range message {
 		for _, flip := range []byte{1, 0x80} {
+			if flip != 1 && i%5 != 0 {
+				continue
+			}
 			broken := bytes.Clone(message)
 			broken[i] ^= flip
 			v := w.cms(t, broken, nil, now())
@@ -181,7 +184,7 @@ func TestCMSEveryByte(t *testing.T) {
 			}
 		}
 	}
-	if passed > 40 { // versions and lists that nobody signs
+	if passed > 30 { // versions and lists that nobody signs
 		t.Errorf("%d changes pass", passed)
 	}
 	for i := range message {

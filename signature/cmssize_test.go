@@ -21,7 +21,8 @@ func deep(levels int) []byte {
 }
 
 // TestCMSCost: no input of a megabyte takes long or much room, whatever it is.
-// The bar is ten times the aim, because tests share the machine.
+// The aim is 100 ms. The bar is far above, because tests share the machine and
+// run under the race detector; what is not linear takes minutes.
 func TestCMSCost(t *testing.T) {
 	w := newNationalWorld(t)
 	key := w.key(t, sigtest.Profile{})
@@ -78,7 +79,7 @@ func TestCMSCost(t *testing.T) {
 				}
 			}
 			t.Logf("%7d bytes: %v, %d KB, %s", len(input), took, room>>10, explain(v))
-			if took > time.Second || room > 20*uint64(len(input)) {
+			if took > 5*time.Second || room > 20*uint64(len(input)) {
 				t.Errorf("%d bytes take %v and %d bytes", len(input), took, room)
 			}
 			if (v.Outcome == verdict.Passed) != (name == "sixteen signers") {

@@ -83,6 +83,9 @@ func TestTimestamps(t *testing.T) {
 			decides(t, w.tsp(t, cms.MarshalRejected("no"), nil, now()), verdict.Failed, verdict.NoSignature)
 			decides(t, newWorld(t).tsp(t, append(bytes.Clone(token), 0), nil, now()), verdict.Failed, verdict.FormatFailure)
 			for i := range token {
+				if kind != "RSA" && i%11 != 0 {
+					continue
+				}
 				broken := bytes.Clone(token)
 				broken[i] ^= 1
 				v := w.tsp(t, broken, []byte(text), now())
