@@ -126,12 +126,15 @@ func newTown(t testing.TB) *town {
 	if castErr != nil {
 		t.Fatal(castErr)
 	}
-	set, faults := mappings.Builtin()
+	set, faults := builtin()
 	for _, f := range faults {
 		t.Fatal(f)
 	}
 	return newTownOf(t, set)
 }
+
+// builtin is read once for the whole test binary: a set does not change.
+var builtin = sync.OnceValues(mappings.Builtin)
 
 func newTownOf(t testing.TB, set *mappings.Set) *town {
 	t.Helper()

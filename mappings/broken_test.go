@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 )
@@ -15,11 +16,24 @@ var update = flag.Bool("update", false, "rewrite the expected messages of testda
 
 const mappingData = "../testdata/mappings"
 
+// loadOne reads a file over what is shared and the first service; the other
+// services would be read again for every file and have nothing to do with it.
 func loadOne(t testing.TB, name string, src []byte) []Fault {
 	t.Helper()
-	_, faults := Load(fstest.MapFS{name: {Data: src}})
+	_, faults := load(layer{fsys: few()}, layer{fsys: fstest.MapFS{name: {Data: src}}})
 	return faults
 }
+
+var few = sync.OnceValue(func() fs.FS {
+	some := fstest.MapFS{}
+	files, _ := collect([]layer{{fsys: builtin}})
+	for _, f := range files {
+		if strings.HasPrefix(f.name, "shared/") || f.name == certificateService+".yaml" {
+			some[f.name] = &fstest.MapFile{Data: f.data}
+		}
+	}
+	return some
+})
 
 // TestBroken: one file a fault, named for its code; beside it the lines that
 // `kopir mapping check` prints, in three languages. The first of them must be

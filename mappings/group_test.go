@@ -80,7 +80,7 @@ func TestBrokenGroups(t *testing.T) {
 		{"max_count: 30", "max_count: 0", "bad-bounds", "request.groups[0].max_count"},
 		{"min_count: 0", "min_count: 31", "bad-bounds", "request.groups[0].max_count"},
 		{"table: SOC.SPRAVKI_SEMYA", "table: SOC.SPRAVKI", "repeated", "request.groups[0].table"},
-		{"table: SOC.SPRAVKI_SEMYA", "table: social_assistance_income", "table-taken", ""},
+		{"table: SOC.SPRAVKI_SEMYA", "table: unemployed_certificate", "table-taken", ""},
 		{"number: N ", "number: nomer ", "repeated", "request.groups[0].number"},
 		{"column: DOHOD", "column: iin", "repeated", "request.groups[0].fields[1].column"},
 		{`path: "e:income", type: decimal`, `path: "x:income", type: decimal`, "unknown-prefix", "request.groups[0].fields[1].path"},

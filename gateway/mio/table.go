@@ -97,8 +97,14 @@ func InspectSQLite(ctx context.Context, path string, set *mappings.Set) ([]mappi
 	})
 }
 
-// create makes the tables that are missing.
+// create makes the tables that are missing, all in one transaction: each of
+// its own would wait for the disk.
 func (m *DB) create(ctx context.Context) error {
+	tx, err := m.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("mio: %w", err)
+	}
+	defer tx.Rollback()
 	for _, s := range m.set.Services() {
 		for table, columns := range tables(s) {
 			name, err := m.name(table)
@@ -123,10 +129,13 @@ func (m *DB) create(ctx context.Context) error {
 				}
 				parts = append(parts, q+" "+kind)
 			}
-			if _, err := m.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+strings.Join(parts, ", ")+")"); err != nil {
+			if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+strings.Join(parts, ", ")+")"); err != nil {
 				return fmt.Errorf("mio: make %s: %w", table, err)
 			}
 		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("mio: make tables: %w", err)
 	}
 	return nil
 }
