@@ -31,6 +31,7 @@ import (
 type node struct {
 	l          *loaded
 	log        *zap.Logger
+	lock       *os.File // of the store
 	store      *store.Store
 	local      *mio.DB
 	revocation *revocation.Checker
@@ -68,6 +69,9 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		if err := privateFile(l.path(c.Path)); err != nil {
 			return n, err
 		}
+	}
+	if n.lock, err = lockStore(l.path(l.Store.Path)); err != nil {
+		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
 	}
 	if n.store, err = store.OpenSQLite(ctx, l.path(l.Store.Path)); err != nil {
 		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
@@ -252,6 +256,9 @@ func (n *node) close() error {
 	}
 	if n.store != nil {
 		faults = append(faults, n.store.Close())
+	}
+	if n.lock != nil {
+		faults = append(faults, n.lock.Close())
 	}
 	return errors.Join(faults...)
 }
