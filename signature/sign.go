@@ -50,6 +50,9 @@ type SignOptions struct {
 	// Exclusive has SignEnveloped use the exclusive canonical form, so that the
 	// signature holds wherever the signed element is put. SignWSSE always does.
 	Exclusive bool
+	// Reference is how SignEnveloped refers to the document: empty, as the field
+	// does, or "#" and the id of its root.
+	Reference string
 }
 
 // Prefixes are fixed: partners look for the literal names wsse:Security,

@@ -43,8 +43,15 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 	}
 	// Under URI="" comments are left out, whatever the transform is called. The
 	// document as it is now is what remains when the new Signature is taken out.
-	octets := tree.Canonical(nil, xmltree.Node{}, form)
+	target := xmltree.Node{}
+	if o.Reference != "" {
+		if target, err = rootByReference(tree, o.Reference); err != nil {
+			return nil, err
+		}
+	}
+	octets := tree.Canonical(nil, target, form)
 	s.references = []signedPart{{
+		uri:        o.Reference,
 		transforms: []string{uriEnveloped, transform},
 		digest:     s.digest().Sum(octets),
 	}}
@@ -67,6 +74,23 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 		return nil, err
 	}
 	return signed, nil
+}
+
+// rootByReference finds the root under "#" and its id. A part of a document is
+// not signed: whoever reads the signature takes it for the document's.
+func rootByReference(tree *xmltree.Document, reference string) (xmltree.Node, error) {
+	id, ok := strings.CutPrefix(reference, "#")
+	if !ok || id == "" {
+		return xmltree.Node{}, fmt.Errorf("sign: the reference %s is not \"#\" and an id of this document", quote(reference))
+	}
+	n, err := tree.ByID(id)
+	switch {
+	case err != nil:
+		return n, fmt.Errorf("sign: the reference %s: %w", quote(reference), err)
+	case n != tree.Root():
+		return n, fmt.Errorf("sign: the reference %s is to a part of the document; only the whole of it is signed", quote(reference))
+	}
+	return n, nil
 }
 
 // locateLast finds the signature that was added last.

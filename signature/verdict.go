@@ -83,6 +83,10 @@ func (s *SignatureVerdict) Signer() nuc.Signer {
 	return s.Certificate.Signer()
 }
 
+// Beside gives the certificates that came beside the signer's, believed only
+// as far as a root vouches for them.
+func (s *SignatureVerdict) Beside() []*nuc.Certificate { return s.others }
+
 // Content is what all signatures cover. False unless the verdict is Passed
 // and all signatures cover the same one element (or the whole document).
 func (v *Verdict) Content() (Content, bool) {
