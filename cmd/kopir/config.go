@@ -252,15 +252,7 @@ func (l *loaded) checkValues() []fault {
 	if len(l.Revocation.OCSP)+len(l.Revocation.CRL)+len(l.Revocation.Files)+len(l.Revocation.Authorities) == 0 {
 		bad("revocation", "no source is named, so no certificate could ever be accepted", "name at least one of ocsp, crl, authorities, files")
 	}
-	for i, u := range l.Revocation.OCSP {
-		l.checkURL(&fs, fmt.Sprintf("revocation.ocsp[%d]", i), u)
-	}
-	for i, u := range l.Revocation.CRL {
-		l.checkURL(&fs, fmt.Sprintf("revocation.crl[%d]", i), u)
-	}
-	for i, u := range l.Revocation.Delta {
-		l.checkURL(&fs, fmt.Sprintf("revocation.delta[%d]", i), u)
-	}
+	fs = append(fs, l.checkRevocation()...)
 	if l.Gateway.Async == "" {
 		bad("gateway.async", "is missing, so no status could ever leave", "write the address of the gateway's AsyncChannel")
 	} else {
@@ -294,6 +286,20 @@ func (l *loaded) checkValues() []fault {
 	}
 	if !slices.Contains([]string{"json", "console"}, l.Log.Format) {
 		bad("log.format", fmt.Sprintf("unknown format %q", l.Log.Format), "known: json, console")
+	}
+	return fs
+}
+
+// checkRevocation looks at the addresses of OCSP and lists for all authorities.
+func (l *loaded) checkRevocation() []fault {
+	var fs []fault
+	for _, list := range []struct {
+		name string
+		urls []string
+	}{{"ocsp", l.Revocation.OCSP}, {"crl", l.Revocation.CRL}, {"delta", l.Revocation.Delta}} {
+		for i, u := range list.urls {
+			l.checkURL(&fs, fmt.Sprintf("revocation.%s[%d]", list.name, i), u)
+		}
 	}
 	return fs
 }

@@ -57,6 +57,7 @@ var verbs = []verb{
 	{"mapping", "the services: list, check, show, test", runMapping},
 	{"outbox", "deliveries of a running bridge: list, retry, drop", runOutbox},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
+	{"signer", "NCANode's HTTP interface: sign, verify, describe; takes private keys", runSigner},
 	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},
 	{"version", "which build this is", runVersion},
 }
