@@ -51,6 +51,12 @@ func (m *mappingRun) show() int {
 		}
 		row(" ", f.Name, f.Path, f.Type, f.Column, label)
 	}
+	for _, g := range s.Request.Groups {
+		section(fmt.Sprintf("%s %s [%d…%d]: %s", in(g.Label), g.Path, g.MinCount, g.MaxCount, g.Table))
+		for _, f := range g.Fields {
+			row(" ", g.Name+"."+f.Name, f.Path, f.Type, f.Column, in(f.Label))
+		}
+	}
 	if len(s.Request.Attachments) > 0 {
 		section(m.say("attachments"))
 		for _, a := range s.Request.Attachments {

@@ -26,6 +26,15 @@ func TestMappingList(t *testing.T) {
 	}
 }
 
+func TestMappingShowGroups(t *testing.T) {
+	code, out, errs := runMappingVerb(t, "", nil, "show", "-lang", "ru", "karaganda-targeted-social-assistance")
+	for _, want := range []string{"Член семьи family/member [0…30]: social_assistance_family", "incomes.amount", "аким сельского округа подписывает сопроводительное письмо"} {
+		if code != exitPassed || !strings.Contains(out, want) {
+			t.Errorf("%d: no %q in %s %s", code, want, out, errs)
+		}
+	}
+}
+
 func TestMappingCheck(t *testing.T) {
 	if code, out, _ := runMappingVerb(t, "", nil, "check"); code != exitPassed || !regexp.MustCompile(`^The descriptions are in order: \d+ services`).MatchString(out) {
 		t.Errorf("built-in: %d %s", code, out)
