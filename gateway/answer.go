@@ -20,7 +20,7 @@ func (b *Bridge) answer(p soap.Payload) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{Code: Internal, Say: "the answer could not be written", Cause: err}
 	}
-	signed, err := signature.SignWSSE(envelope, b.o.Key, signature.SignOptions{})
+	signed, err := signature.SignWSSE(envelope, b.o.Key.Signing(b.now()), signature.SignOptions{})
 	if err != nil {
 		return nil, &Error{Code: Internal, Say: "the answer could not be signed", Cause: err}
 	}

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Store    Store
 	Verifier *signature.Verifier
-	Key      *keystore.Key // with which the bridge signs its answers and notices
+	Key      keystore.Source // with which the bridge signs its answers and notices
 	Services *mappings.Set
 	Partners []Partner
 	// Gateway are the organisations whose systems sign what the gateway itself

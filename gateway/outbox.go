@@ -141,7 +141,7 @@ func (b *Bridge) inner(d *Delivery) ([]byte, error) {
 	if shape, ok := s.Shape(d.Partner); !ok || shape.Data.Signed != "inner" {
 		return d.Body, nil
 	}
-	signed, err := signature.SignEnveloped(d.Body, b.o.Key, signature.SignOptions{})
+	signed, err := signature.SignEnveloped(d.Body, b.o.Key.Signing(b.now()), signature.SignOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("sign the notification: %w", err)
 	}

@@ -34,9 +34,13 @@ func runCheck(ctx context.Context, args []string, s stdio) int {
 		s.complain("%d fault%s", len(faults), plural(len(faults)))
 		return exitFailed
 	}
-	c := m.key.Certificate
 	fmt.Fprintf(s.out, "%s: no fault\n", file)
-	fmt.Fprintf(s.out, "key       %s, %d days left (until %s)\n", c.Subject.CN, m.key.DaysLeft(now), c.NotAfter.Format(time.DateOnly))
+	for _, k := range m.keys.Standing(now) {
+		fmt.Fprintf(s.out, "key       %s, %s, %d days left (until %s)\n", k.Certificate.Subject.CN, k.State, daysLeft(k.Certificate, now), k.Certificate.NotAfter.Format(time.DateOnly))
+	}
+	if m.bundle != nil {
+		fmt.Fprintf(s.out, "bundle    issue %d of %s, %d candidates\n", m.bundle.Issue, m.bundle.Date.Format(time.DateOnly), len(m.trust.Hits()))
+	}
 	fmt.Fprintf(s.out, "trust     %d roots, %d authorities, %d known certificates\n", len(m.trust.Roots()), len(m.trust.Authorities()), len(m.known))
 	for _, v := range m.set.Services() {
 		fmt.Fprintf(s.out, "service   %s (%s)\n", v.ID, v.Edition)

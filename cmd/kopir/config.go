@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kopir/gateway/server"
+	"kopir/signature/nuc"
 )
 
 // config is the one file that `kopir serve` and `kopir check` read. Every
@@ -30,17 +31,18 @@ type config struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// Proxy is the HTTP proxy for what the bridge asks of others, or "none";
 	// empty: that of the environment.
-	Proxy      string         `yaml:"proxy"`
-	Limits     limitsConfig   `yaml:"limits"`
-	Store      storeConfig    `yaml:"store"`
-	Local      storeConfig    `yaml:"local"`
-	Key        keyConfig      `yaml:"key"`
-	Trust      []string       `yaml:"trust"`
-	Known      []string       `yaml:"known"`
-	Revocation revokeConfig   `yaml:"revocation"`
-	Gateway    partnerConfig  `yaml:"gateway"`
-	Registry   registryConfig `yaml:"registry"`
-	Senders    []sender       `yaml:"senders"`
+	Proxy       string         `yaml:"proxy"`
+	Limits      limitsConfig   `yaml:"limits"`
+	Store       storeConfig    `yaml:"store"`
+	Local       storeConfig    `yaml:"local"`
+	Key         keyConfig      `yaml:"key"`
+	Trust       []string       `yaml:"trust"`
+	TrustBundle bundleConfig   `yaml:"trust_bundle"`
+	Known       []string       `yaml:"known"`
+	Revocation  revokeConfig   `yaml:"revocation"`
+	Gateway     partnerConfig  `yaml:"gateway"`
+	Registry    registryConfig `yaml:"registry"`
+	Senders     []sender       `yaml:"senders"`
 	// Officials are the BINs of the organisations whose employees file in the
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
@@ -68,8 +70,25 @@ type storeConfig struct {
 }
 
 type keyConfig struct {
+	P12          string        `yaml:"p12"`
+	PasswordFile string        `yaml:"password_file"`
+	Next         nextKeyConfig `yaml:"next"`
+	Previous     []string      `yaml:"previous"` // certificates whose keys sign no more
+}
+
+// nextKeyConfig is the key that follows, and from when it signs.
+type nextKeyConfig struct {
 	P12          string `yaml:"p12"`
 	PasswordFile string `yaml:"password_file"`
+	From         string `yaml:"from"` // RFC 3339; empty: as soon as its certificate is valid
+}
+
+// bundleConfig is the signed trust bundle and the fingerprints of the keys
+// that may sign it.
+type bundleConfig struct {
+	File string   `yaml:"file"`
+	Keys []string `yaml:"keys"`
+	Kept string   `yaml:"kept"` // our copy of the one accepted last
 }
 
 type revokeConfig struct {
@@ -246,8 +265,27 @@ func (l *loaded) checkValues() []fault {
 	if l.Key.PasswordFile == "" {
 		bad("key.password_file", "is missing", "name a file that holds the password on its first line")
 	}
-	if len(l.Trust) == 0 {
-		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder")
+	if len(l.Trust) == 0 && l.TrustBundle.File == "" {
+		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder, or a trust_bundle")
+	}
+	if l.TrustBundle.File != "" && len(l.TrustBundle.Keys) == 0 {
+		bad("trust_bundle.keys", "is missing", "pin the operator's key: `kopir trust key FILE` prints its fingerprint")
+	}
+	for i, k := range l.TrustBundle.Keys {
+		if _, err := nuc.ParsePin(k); err != nil {
+			bad(fmt.Sprintf("trust_bundle.keys[%d]", i), err.Error(), "`kopir trust key FILE` prints it")
+		}
+	}
+	if next := l.Key.Next; next.P12 != "" || next.PasswordFile != "" || next.From != "" {
+		if next.P12 == "" {
+			bad("key.next.p12", "is missing", "name the PKCS#12 file of the key that follows")
+		}
+		if next.PasswordFile == "" {
+			bad("key.next.password_file", "is missing", "name a file that holds the password on its first line")
+		}
+		if _, err := time.Parse(time.RFC3339, next.From); next.From != "" && err != nil {
+			bad("key.next.from", fmt.Sprintf("%q is not a time", next.From), "write for example 2026-12-01T00:00:00+05:00")
+		}
 	}
 	if len(l.Revocation.OCSP)+len(l.Revocation.CRL)+len(l.Revocation.Files)+len(l.Revocation.Authorities) == 0 {
 		bad("revocation", "no source is named, so no certificate could ever be accepted", "name at least one of ocsp, crl, authorities, files")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,7 +10,6 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/store"
-	"kopir/signature/keystore"
 )
 
 // gauges are the figures that are read when somebody asks for them. A series
@@ -17,7 +17,7 @@ import (
 // a silence.
 type gauges struct {
 	store *store.Store
-	key   *keystore.Key
+	m     *materials
 	log   *zap.Logger
 }
 
@@ -25,12 +25,15 @@ var (
 	openDesc   = prometheus.NewDesc("kopir_deliveries_open", "Deliveries that are not done: queued, or dead and waiting for a person.", []string{"route", "state"}, nil)
 	oldestDesc = prometheus.NewDesc("kopir_deliveries_oldest_seconds", "Age of the oldest delivery that is not done.", []string{"route", "state"}, nil)
 	heldDesc   = prometheus.NewDesc("kopir_applications_held", "Applications whose signature could not be judged yet.", nil, nil)
+	endDesc    = prometheus.NewDesc("kopir_certificate_expires_seconds", "Time until a certificate that the bridge depends on expires; negative once it has.", []string{"kind", "sha256"}, nil)
+	hitDesc    = prometheus.NewDesc("kopir_trust_candidate_chains_total", "Chains that would have held if the candidate were trusted.", []string{"sha256"}, nil)
+	issueDesc  = prometheus.NewDesc("kopir_trust_bundle_issue", "Issue number of the trust bundle in use; 0 without one.", nil, nil)
 	keyDesc    = prometheus.NewDesc("kopir_key_expires_seconds", "Time until the certificate of the bridge's key expires; negative once it has.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc} {
+	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc, endDesc, hitDesc, issueDesc} {
 		out <- d
 	}
 }
@@ -44,7 +47,14 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(keyDesc, g.key.Certificate.NotAfter.Sub(now).Seconds())
+	gauge(keyDesc, g.m.keys.Signing(now).Certificate.NotAfter.Sub(now).Seconds())
+	for _, e := range g.m.endings(now) {
+		gauge(endDesc, e.certificate.NotAfter.Sub(now).Seconds(), e.kind, fmt.Sprintf("%x", e.certificate.Fingerprint))
+	}
+	for _, h := range g.m.trust.Hits() {
+		out <- prometheus.MustNewConstMetric(hitDesc, prometheus.CounterValue, float64(h.Chains), fmt.Sprintf("%x", h.Certificate.Fingerprint))
+	}
+	gauge(issueDesc, float64(g.m.issue.Load()))
 	if n, err := g.store.HeldCount(ctx); err != nil {
 		g.log.Warn("metrics", zap.Error(err))
 	} else {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kopir/mappings"
@@ -18,14 +19,13 @@ import (
 	"kopir/signature/verdict"
 )
 
-// warnDays is how long before its end a certificate begins to be mentioned.
-const warnDays = 30
-
 // materials are the things that a configuration names, opened.
 type materials struct {
-	key             *keystore.Key
+	keys            *keystore.Ring
+	turns           []keystore.Turn // what keys was made of
 	trust           *nuc.Trust
-	bundle          *nuc.Bundle // nil without trust_bundle
+	bundle          *nuc.Bundle   // nil without trust_bundle
+	issue           atomic.Uint64 // of the bundle in use, for the metrics
 	known           []*nuc.Certificate
 	lists           []*revocation.CRL      // stored ones
 	answers         []*revocation.Response // of OCSP, stored ones
@@ -46,6 +46,11 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	var fs []fault
 	fs = append(fs, l.openTrust(m)...)
 	fs = append(fs, l.openKey(m, now)...)
+	for _, e := range m.endings(now) {
+		if e.within > 0 {
+			m.notes = append(m.notes, e.String()+"; ask for its successor now")
+		}
+	}
 	fs = append(fs, l.openRevocation(m)...)
 	fs = append(fs, l.openMappings(m)...)
 	fs = append(fs, l.openOutward(m)...)
@@ -105,12 +110,17 @@ func (l *loaded) openTrust(m *materials) []fault {
 		}
 		paths = append(paths, l.path(p))
 	}
-	if len(paths) > 0 {
-		t, err := nuc.LoadTrust(paths...)
-		for _, e := range each(err) {
-			fs = append(fs, l.at("trust", plainFileError(e), "keep PEM or DER certificates only, and the root among them"))
-		}
-		m.trust = t
+	m.trust = nuc.NewTrust()
+	err := m.trust.Load(paths...)
+	for _, e := range each(err) {
+		fs = append(fs, l.at("trust", plainFileError(e), "keep PEM or DER certificates only, and the root among them"))
+	}
+	more := l.openBundle(m)
+	if fs = append(fs, more...); err == nil && len(more) == 0 && len(paths) == len(l.Trust) && len(paths)+len(l.TrustBundle.File) > 0 && len(m.trust.Roots()) == 0 {
+		fs = append(fs, l.at("trust", "there is no self-signed certificate: without a root nothing can be trusted", "keep PEM or DER certificates only, and the root among them"))
+	}
+	if len(paths) == 0 && m.bundle == nil {
+		m.trust = nil // nothing is trusted, and that was told above: what hangs on it would only add noise
 	}
 	for i, p := range l.Known {
 		key := fmt.Sprintf("known[%d]", i)
@@ -139,67 +149,101 @@ func each(err error) []error {
 	return []error{err}
 }
 
+// openKey opens the key that signs, the one that follows, and the
+// certificates of those that went before.
 func (l *loaded) openKey(m *materials, now time.Time) []fault {
-	if l.Key.P12 == "" {
-		return nil // told by checkValues
+	next := l.Key.Next
+	key, fs := l.openKeyFile("key", l.Key.P12, l.Key.PasswordFile, m)
+	if key != nil {
+		m.turns = append(m.turns, keystore.Turn{Key: key})
 	}
-	var fs []fault
-	data, err := os.ReadFile(l.path(l.Key.P12))
-	if err != nil {
-		fs = append(fs, l.at("key.p12", fmt.Sprintf("%s: %s", l.Key.P12, plainFileError(err)), "name the PKCS#12 file with which the bridge signs"))
+	follows, more := l.openKeyFile("key.next", next.P12, next.PasswordFile, m)
+	fs = append(fs, more...)
+	if follows != nil {
+		from, _ := time.Parse(time.RFC3339, next.From) // judged by checkValues; empty is nought
+		m.turns = append(m.turns, keystore.Turn{Key: follows, From: from})
 	}
-	if l.Key.PasswordFile == "" {
-		return fs
+	m.keys = keystore.NewRing(m.turns...)
+	fs = append(fs, l.openPrevious(m)...)
+	signs := m.keys.Signing(now)
+	if key != nil && signs == key {
+		fs = append(fs, l.keyDates("key.p12", key, now)...)
 	}
-	before := len(fs)
-	password := l.secret("key.password_file", l.Key.PasswordFile, m, &fs)
-	if data == nil || len(fs) > before {
-		return fs
+	if follows != nil && (signs == follows || now.After(follows.Certificate.NotAfter)) {
+		fs = append(fs, l.keyDates("key.next.p12", follows, now)...)
 	}
-	key, err := keystore.Open(data, password)
-	if err != nil {
-		return append(fs, l.keyFault(err))
-	}
-	m.key = key
-	c := key.Certificate
-	switch days := key.DaysLeft(now); {
-	case now.Before(c.NotBefore):
-		fs = append(fs, l.at("key.p12", fmt.Sprintf("the certificate %s is valid only from %s", c.SerialHex(), c.NotBefore.Format(time.DateOnly)), "check the clock of this machine, or use the key that is valid now"))
-	case now.After(c.NotAfter):
-		fs = append(fs, l.at("key.p12", fmt.Sprintf("the certificate %s expired on %s", c.SerialHex(), c.NotAfter.Format(time.DateOnly)), "get a new one from the certification authority and name its file"))
-	case days <= warnDays:
-		m.notes = append(m.notes, fmt.Sprintf("key.p12: the certificate expires in %d days, on %s; ask for the next one now", days, c.NotAfter.Format(time.DateOnly)))
-	}
-	if u := c.CheckUsage(); u.Outcome != verdict.Passed {
-		fs = append(fs, l.at("key.p12", "the certificate is not for signing: "+u.Detail, "use the signing key, not the one for authentication"))
-	}
-	if m.trust == nil {
-		return fs
-	}
-	if _, checks := m.trust.Chain(c, now); true {
-		for _, k := range checks {
-			if k.Name == verdict.CheckChain && k.Outcome != verdict.Passed {
-				fs = append(fs, l.at("key.p12", "the certificate does not lead to a configured root: "+k.Detail, "add the certificates of its authority to trust"))
-			}
+	if m.trust != nil {
+		for _, s := range m.keys.Standing(now) {
+			m.trust.AddKnown(s.Certificate)
 		}
 	}
 	return fs
 }
 
-func (l *loaded) keyFault(err error) fault {
+// keyDates is whether a key may sign now by its certificate's dates.
+func (l *loaded) keyDates(name string, key *keystore.Key, now time.Time) []fault {
+	c := key.Certificate
+	switch {
+	case now.Before(c.NotBefore):
+		return []fault{l.at(name, fmt.Sprintf("the certificate %s is valid only from %s", c.SerialHex(), c.NotBefore.Format(time.DateOnly)), "check the clock of this machine, or use the key that is valid now")}
+	case now.After(c.NotAfter):
+		return []fault{l.at(name, fmt.Sprintf("the certificate %s expired on %s", c.SerialHex(), c.NotAfter.Format(time.DateOnly)), "get a new one from the certification authority and name its file")}
+	}
+	return nil
+}
+
+// openKeyFile opens one key file and judges everything but its dates.
+func (l *loaded) openKeyFile(name, p12, passwordFile string, m *materials) (*keystore.Key, []fault) {
+	if p12 == "" {
+		return nil, nil // told by checkValues where it is needed
+	}
+	var fs []fault
+	data, err := os.ReadFile(l.path(p12))
+	if err != nil {
+		fs = append(fs, l.at(name+".p12", fmt.Sprintf("%s: %s", p12, plainFileError(err)), "name the PKCS#12 file with which the bridge signs"))
+	}
+	if passwordFile == "" {
+		return nil, fs
+	}
+	before := len(fs)
+	password := l.secret(name+".password_file", passwordFile, m, &fs)
+	if data == nil || len(fs) > before {
+		return nil, fs
+	}
+	key, err := keystore.Open(data, password)
+	if err != nil {
+		return nil, append(fs, l.keyFault(name, p12, passwordFile, err))
+	}
+	c := key.Certificate
+	if u := c.CheckUsage(); u.Outcome != verdict.Passed {
+		fs = append(fs, l.at(name+".p12", "the certificate is not for signing: "+u.Detail, "use the signing key, not the one for authentication"))
+	}
+	if m.trust == nil {
+		return key, fs
+	}
+	_, checks := m.trust.Chain(c, c.NotBefore)
+	for _, k := range checks {
+		if k.Name == verdict.CheckChain && k.Outcome != verdict.Passed {
+			fs = append(fs, l.at(name+".p12", "the certificate does not lead to a configured root: "+k.Detail, "add the certificates of its authority to trust"))
+		}
+	}
+	return key, fs
+}
+
+func (l *loaded) keyFault(name, p12, passwordFile string, err error) fault {
 	var mismatch *keystore.MismatchError
 	var unsupported *keystore.UnsupportedKeyError
 	switch {
 	case errors.Is(err, keystore.ErrPassword):
-		return l.at("key.password_file", "the password does not open "+l.Key.P12, "write the right one on the first line of "+l.Key.PasswordFile)
+		return l.at(name+".password_file", "the password does not open "+p12, "write the right one on the first line of "+passwordFile)
 	case errors.Is(err, keystore.ErrNoKey):
-		return l.at("key.p12", "there is no private key in "+l.Key.P12, "name the file with the key, not the certificate alone")
+		return l.at(name+".p12", "there is no private key in "+p12, "name the file with the key, not the certificate alone")
 	case errors.As(err, &mismatch):
-		return l.at("key.p12", err.Error(), "name a file in which key and certificate belong together")
+		return l.at(name+".p12", err.Error(), "name a file in which key and certificate belong together")
 	case errors.As(err, &unsupported):
-		return l.at("key.p12", err.Error(), "use an RSA key")
+		return l.at(name+".p12", err.Error(), "use an RSA key")
 	default:
-		return l.at("key.p12", err.Error(), "the file is damaged or not PKCS#12: copy it afresh")
+		return l.at(name+".p12", err.Error(), "the file is damaged or not PKCS#12: copy it afresh")
 	}
 }
 

@@ -30,6 +30,8 @@ import (
 // `kopir run` makes the same one.
 type node struct {
 	l          *loaded
+	m          *materials
+	hup        chan struct{} // asks for keys and trust to be opened again
 	log        *zap.Logger
 	lock       *os.File // of the store
 	store      *store.Store
@@ -58,7 +60,7 @@ func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
 // newNode opens the databases and wires the bridge between its doors. The
 // caller closes it.
 func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *node, err error) {
-	n = &node{l: l, log: log}
+	n = &node{l: l, m: m, log: log, hup: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -85,6 +87,9 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if n.local, err = mio.OpenSQLite(ctx, l.path(l.Local.Path), m.set); err != nil {
 		return n, fmt.Errorf("local.path %s: %w", l.Local.Path, err)
 	}
+	if err := l.keepBundle(m); err != nil {
+		return n, fmt.Errorf("trust_bundle.kept: %w", err)
+	}
 	n.revocation = l.checker(m)
 	verifier := &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
 	outward := l.outward(m)
@@ -92,7 +97,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return client.Peer{
 			Name: "gateway", Address: address, SenderID: l.Gateway.SenderID, Password: soap.Secret(m.gatewayPassword),
 			Sign: func(envelope []byte) ([]byte, error) {
-				return signature.SignWSSE(envelope, m.key, signature.SignOptions{})
+				return signature.SignWSSE(envelope, m.keys.Signing(time.Now()), signature.SignOptions{})
 			},
 			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward,
 		}
@@ -112,14 +117,14 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	out, err := client.NewSender(client.SenderOptions{
 		Outlets: l.outlets(async), Services: m.set,
 		SignDocument: func(document []byte) ([]byte, error) {
-			return signature.SignEnveloped(document, m.key, signature.SignOptions{})
+			return signature.SignEnveloped(document, m.keys.Signing(time.Now()), signature.SignOptions{})
 		},
 	})
 	if err != nil {
 		return n, err
 	}
 	n.bridge, err = gateway.New(gateway.Options{
-		Store: n.store, Verifier: verifier, Key: m.key, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
+		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
 		Sender:    out,
 		Local:     n.local,
 		Registry:  &client.Registry{Channel: sync, SenderCode: code, ServiceID: l.Registry.ServiceID, NoData: l.Registry.NoData},
@@ -165,12 +170,12 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
 		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, m.key, n.log}},
+		Collectors: []prometheus.Collector{&gauges{n.store, m, n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},
 			{Name: "local", Check: n.local.Ping},
 			{Name: "key", Check: func(context.Context) error {
-				if days := m.key.DaysLeft(time.Now()); days < 0 {
+				if days := m.keys.Signing(time.Now()).DaysLeft(time.Now()); days < 0 {
 					return fmt.Errorf("the certificate expired %d days ago", -days)
 				}
 				return nil
@@ -190,6 +195,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	}()
 	var others sync.WaitGroup
 	others.Go(func() { n.refresh(loops) })
+	others.Go(func() { n.watch(loops, watchEvery) })
 	for _, p := range n.pollers {
 		others.Go(func() { p.Run(loops) })
 	}

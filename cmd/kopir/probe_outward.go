@@ -113,8 +113,10 @@ func (l *loaded) revocationQuestions(m *materials) []question {
 // sample is a certificate of ours or of a partner that one of these issued.
 func (m *materials) sample(issuers []*nuc.Certificate) (leaf, issuer *nuc.Certificate) {
 	var all []*nuc.Certificate
-	if m.key != nil {
-		all = append(all, m.key.Certificate)
+	if m.keys != nil {
+		for _, s := range m.keys.Standing(time.Now()) {
+			all = append(all, s.Certificate)
+		}
 	}
 	for _, list := range m.senderCertificates {
 		all = append(all, list...)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,7 +53,18 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 		s.complain("%s", err)
 		return exitFailed
 	}
-	log.Info("serving", zap.String("address", listener.Addr().String()), zap.Int("services", len(m.set.Services())), zap.Int("key_days_left", m.key.DaysLeft(time.Now())))
+	log.Info("serving", zap.String("address", listener.Addr().String()), zap.Int("services", len(m.set.Services())), zap.Int("key_days_left", m.keys.Signing(time.Now()).DaysLeft(time.Now())))
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer func() { signal.Stop(hup); close(hup) }()
+	go func() {
+		for range hup {
+			select {
+			case n.hup <- struct{}{}:
+			default: // one is asked for already
+			}
+		}
+	}()
 	err = n.run(ctx, listener)
 	err = errors.Join(cleanEnd(err), n.close())
 	if err != nil {

@@ -71,6 +71,9 @@ func (f *trustSource) load() (*nuc.Trust, *nuc.Bundle, error) {
 	if faults = l.openTrust(m); len(faults) > 0 {
 		return nil, nil, fmt.Errorf("%s", faults[0].format(f.config))
 	}
+	if m.trust == nil {
+		return nil, nil, fmt.Errorf("%s: trust: is missing", f.config)
+	}
 	return m.trust, m.bundle, nil
 }
 

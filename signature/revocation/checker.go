@@ -120,9 +120,23 @@ func (c *Checker) Check(ctx context.Context, leaf, issuer *nuc.Certificate, at t
 	return c.Ask(ctx, leaf, issuer, at).Check()
 }
 
+// Use replaces the sources: when other authorities are trusted than before.
+func (c *Checker) Use(sources []Source) {
+	c.mu.Lock()
+	c.o.Sources = sources
+	c.mu.Unlock()
+	c.prepare()
+}
+
+func (c *Checker) sources() []Source {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.o.Sources
+}
+
 func (c *Checker) source(issuer *nuc.Certificate) Source {
 	var any Source
-	for _, s := range c.o.Sources {
+	for _, s := range c.sources() {
 		switch {
 		case s.Issuer == nil:
 			any = s

@@ -98,11 +98,7 @@ func (c *Checker) fromPublication(ctx context.Context, source Source, leaf, issu
 // name their authority and of every authority that was asked about. Failures
 // are reported to report, which may be nil.
 func (c *Checker) Run(ctx context.Context, report func(authority string, err error)) {
-	for _, s := range c.o.Sources {
-		if s.Issuer != nil && len(s.CRL) > 0 {
-			c.load(c.publication(s, s.Issuer))
-		}
-	}
+	c.prepare()
 	for {
 		c.mu.Lock()
 		all := make([]*publication, 0, len(c.lists))
@@ -119,6 +115,15 @@ func (c *Checker) Run(ctx context.Context, report func(authority string, err err
 		case <-ctx.Done():
 			return
 		case <-time.After(c.o.Refresh):
+		}
+	}
+}
+
+// prepare takes over what is kept on disk of the sources that name their authority.
+func (c *Checker) prepare() {
+	for _, s := range c.sources() {
+		if s.Issuer != nil && len(s.CRL) > 0 {
+			c.load(c.publication(s, s.Issuer))
 		}
 	}
 }
