@@ -45,6 +45,7 @@ func (s *Sim) authorityDoors(mux *http.ServeMux) {
 		mux.HandleFunc("POST "+a.path+sigtest.PathOCSP, s.troubled(PartOCSP, s.postOCSP))
 		mux.HandleFunc("POST "+a.path+sigtest.PathOCSP+"/{$}", s.troubled(PartOCSP, s.postOCSP))
 		mux.HandleFunc("GET "+a.path+sigtest.PathOCSP+"/", s.troubled(PartOCSP, s.getOCSP))
+		mux.HandleFunc("POST "+a.path+pathStamps, s.troubled(PartTSP, s.postStamp(a.stamps)))
 	}
 }
 

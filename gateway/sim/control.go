@@ -36,6 +36,7 @@ type AuthorityAddress struct {
 	CRL      string `json:"crl"`
 	DeltaCRL string `json:"delta"`
 	RootCRL  string `json:"root_crl"`
+	Stamps   string `json:"tsp"` // time stamps, RFC 3161
 }
 
 // Addresses tells where everything is.
@@ -44,7 +45,7 @@ func (s *Sim) Addresses() Address {
 	var authorities []AuthorityAddress
 	for _, a := range s.authorities {
 		at := b + a.path
-		authorities = append(authorities, AuthorityAddress{a.keys, at + sigtest.PathRoot, at + sigtest.PathIssuing, at + "/chain.pem", at + sigtest.PathCRL, at + sigtest.PathDeltaCRL, at + sigtest.PathRootCRL})
+		authorities = append(authorities, AuthorityAddress{a.keys, at + sigtest.PathRoot, at + sigtest.PathIssuing, at + "/chain.pem", at + sigtest.PathCRL, at + sigtest.PathDeltaCRL, at + sigtest.PathRootCRL, at + pathStamps})
 	}
 	return Address{
 		Authorities: authorities,

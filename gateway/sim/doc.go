@@ -1,6 +1,6 @@
 // Package sim is everybody whom the bridge talks to, in one process: the
 // gateway (SyncChannel and AsyncChannel), the portal, the service centre, the
-// register of natural persons and the certification authority. Messages travel
+// register of natural persons and the certification and time-stamping authorities. Messages travel
 // over real HTTP with real signatures; a control interface under /sim/ makes
 // people apply, certificates lapse and partners misbehave. Test harnesses of
 // other projects run it too, so that interface is documented (api.md, served at

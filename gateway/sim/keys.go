@@ -50,6 +50,7 @@ type authority struct {
 	strangers *sigtest.Authority
 	keys      Keys
 	path      string // of its addresses
+	stamps    *stamps
 }
 
 // newAuthorities makes those that a word asks for. The first has the addresses

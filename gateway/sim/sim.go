@@ -145,6 +145,11 @@ func New(c Config) (*Sim, error) {
 	if err := s.castAll(); err != nil {
 		return nil, err
 	}
+	for _, a := range s.authorities {
+		if a.stamps, err = newStamps(a); err != nil {
+			return nil, err
+		}
+	}
 	s.gateway = newExchange(s.now())
 	s.SetBridge(c.Bridge)
 	s.handler = s.routes()

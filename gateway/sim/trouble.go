@@ -25,11 +25,12 @@ const (
 	PartOCSP     Part = "ocsp"
 	PartCRL      Part = "crl" // full and delta lists
 	PartCert     Part = "cert"
+	PartTSP      Part = "tsp" // time stamps
 )
 
 // Parts lists them all.
 func Parts() []Part {
-	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartRegistry, PartOCSP, PartCRL, PartCert}
+	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartRegistry, PartOCSP, PartCRL, PartCert, PartTSP}
 }
 
 // Duration is a time.Duration that JSON writes as "1.5s".
@@ -80,6 +81,7 @@ var applies = map[Part][]string{
 	PartOCSP:     {"try_later", "no_nonce", "wrong_nonce", "wrong_signer", "age"},
 	PartCRL:      {"age"},
 	PartCert:     {},
+	PartTSP:      {},
 }
 
 // anyPart are the fields that every part understands; push has no answer to spoil.
