@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,6 +145,33 @@ func TestReloadWithoutRestart(t *testing.T) {
 	s.write("in-use.trust", one)
 	if _, faults := l.open(time.Now()); len(faults) == 0 || faults[0].Key != "trust_bundle.file" {
 		t.Errorf("%+v", faults)
+	}
+}
+
+// TestHangUp: SIGHUP makes a running bridge open its keys again, and go on.
+func TestHangUp(t *testing.T) {
+	s := newSite(t)
+	s.edit(`ocsp: ["`, `# ocsp: ["`)
+	s.edit(`  delta: ["`, `  # delta: ["`)
+	var book noteBook
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"serve", "-config", filepath.Join(s.dir, "kopir.yaml")}, stdio{in: strings.NewReader(""), out: io.Discard, err: &book, env: func(string) string { return "" }})
+	}()
+	waitFor(t, "serving", func() bool { return strings.Contains(book.String(), `"serving"`) || len(done) > 0 })
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil || len(done) > 0 {
+		t.Fatal(err, book.String())
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "reloaded", func() bool { return strings.Contains(book.String(), "keys and trust reloaded") })
+	stop()
+	if code := <-done; code != exitPassed {
+		t.Errorf("status %d: %s", code, book.String())
 	}
 }
 

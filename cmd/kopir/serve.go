@@ -53,7 +53,6 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 		s.complain("%s", err)
 		return exitFailed
 	}
-	log.Info("serving", zap.String("address", listener.Addr().String()), zap.Int("services", len(m.set.Services())), zap.Int("key_days_left", m.keys.Signing(time.Now()).DaysLeft(time.Now())))
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer func() { signal.Stop(hup); close(hup) }()
@@ -65,6 +64,7 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 			}
 		}
 	}()
+	log.Info("serving", zap.String("address", listener.Addr().String()), zap.Int("services", len(m.set.Services())), zap.Int("key_days_left", m.keys.Signing(time.Now()).DaysLeft(time.Now())))
 	err = n.run(ctx, listener)
 	err = errors.Join(cleanEnd(err), n.close())
 	if err != nil {
