@@ -203,6 +203,19 @@ func readTexts(files []source) (*Texts, []Fault) {
 // Services lists the services by file name.
 func (s *Set) Services() []*Service { return slices.Clone(s.services) }
 
+// Only gives the set with these services and no others, for a bridge that does
+// not offer all of them. unknown lists the ids that are none of the set's.
+func (s *Set) Only(ids []string) (only *Set, unknown []string) {
+	some := *s
+	some.services = slices.DeleteFunc(slices.Clone(s.services), func(v *Service) bool { return !slices.Contains(ids, v.ID) })
+	for _, id := range ids {
+		if _, ok := s.Service(id); !ok {
+			unknown = append(unknown, id)
+		}
+	}
+	return &some, unknown
+}
+
 // Service finds a service by its id.
 func (s *Set) Service(id string) (*Service, bool) {
 	for _, v := range s.services {

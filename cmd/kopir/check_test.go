@@ -211,6 +211,7 @@ func TestCheckFindsWhatIsNamedAndWrong(t *testing.T) {
 		"no trust folder":   {func(s *site) { s.edit("trust: [trust]", "trust: [nowhere]") }, "trust[0]: nowhere: no such file"},
 		"trust is no trust": {func(s *site) { s.write("trust/authority.pem", []byte("hello")) }, "trust: "},
 		"no such service":   {func(s *site) { s.edit("services: [ALMATY_UNEMPLOYED_CERTIFICATE]", "services: [NOTHING]") }, `senders[1].services[0]: no service has the serviceId "NOTHING"`},
+		"service of nobody": {func(s *site) { s.edit("services: [almaty-unemployed-certificate]", "services: [nothing]") }, `services: there is no service "nothing"`},
 		"no secret":         {func(s *site) { os.Remove(filepath.Join(s.dir, "keys/csc.password")) }, "senders[1].password_file: keys/csc.password: no such file"},
 		"port in use":       {func(s *site) { a := s.listen(); s.edit("listen: 127.0.0.1:0", "listen: "+a) }, "is in use by another program; stop that one"},
 		"address of nobody": {func(s *site) { s.edit("listen: 127.0.0.1:0", "listen: 203.0.113.1:80") }, "cannot listen on 203.0.113.1:80"},

@@ -47,7 +47,9 @@ type config struct {
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
 	// Mappings is a folder of service descriptions; empty means the built-in ones.
-	Mappings string   `yaml:"mappings"`
+	Mappings string `yaml:"mappings"`
+	// Services are the ids of those that this bridge offers; empty: all.
+	Services []string `yaml:"services"`
 	APIKeys  []apiKey `yaml:"api_keys"`
 	Log      struct {
 		Level  string `yaml:"level"`

@@ -301,11 +301,18 @@ func (l *loaded) openMappings(m *materials) []fault {
 		dir = l.path(l.Mappings)
 	}
 	set, faults := mappings.LoadDir(dir)
+	var fs []fault
 	if len(faults) == 0 {
 		m.set = set
-		return nil
+		if len(l.Services) > 0 {
+			only, unknown := set.Only(l.Services)
+			m.set = only
+			for _, id := range unknown {
+				fs = append(fs, l.at("services", fmt.Sprintf("there is no service %q", id), "`kopir mapping list` lists them"))
+			}
+		}
+		return fs
 	}
-	var fs []fault
 	for _, f := range faults {
 		fs = append(fs, l.at("mappings", strings.TrimSuffix(f.In(mappings.English), "."), ""))
 	}
