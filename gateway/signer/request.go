@@ -39,6 +39,9 @@ func (f *fields) forget() {
 	}
 }
 
+// maxMembers bounds an object; those of the interface have up to seven.
+const maxMembers = 64
+
 func objectMembers(raw []byte) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	t, err := d.Token()
@@ -61,6 +64,9 @@ func objectMembers(raw []byte) (map[string]json.RawMessage, error) {
 		// The name is not repeated in the error: it is the caller's text.
 		if _, twice := out[name.(string)]; twice {
 			return nil, errors.New("a member stands in it twice")
+		}
+		if len(out) == maxMembers {
+			return nil, fmt.Errorf("it has more than %d members", maxMembers)
 		}
 		out[name.(string)] = value
 	}
@@ -179,14 +185,23 @@ func (f *fields) list(name string, most int) []json.RawMessage {
 	if !ok {
 		return nil
 	}
-	var out []json.RawMessage
-	switch err := json.Unmarshal(v, &out); {
-	case err != nil:
+	d := json.NewDecoder(bytes.NewReader(v))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
 		f.fault(name, "must be a list")
 		return nil
-	case len(out) > most:
-		f.fault(name, "has %d members; at most %d are read", len(out), most)
-		return nil
+	}
+	var out []json.RawMessage
+	for d.More() {
+		var one json.RawMessage
+		if d.Decode(&one) != nil {
+			f.fault(name, "must be a list")
+			return nil
+		}
+		if len(out) == most {
+			f.fault(name, "has more than %d members", most)
+			return nil
+		}
+		out = append(out, one)
 	}
 	return out
 }
