@@ -1,0 +1,189 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"mime"
+
+	"github.com/gin-gonic/gin"
+
+	"kopir/gateway"
+)
+
+func (s *Server) take(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor *person `json:"actor"`
+	}
+	if bad := emptyOK(c, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.Take(c.Request.Context(), c.Param("number"), actor(c, in.Actor))
+	return finish(c, a, err)
+}
+
+func (s *Server) giveBack(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor  *person      `json:"actor"`
+		Reason gateway.Text `json:"reason"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.text(in.Reason, "reason")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.Return(c.Request.Context(), c.Param("number"), actor(c, in.Actor), in.Reason)
+	return finish(c, a, err)
+}
+
+func (s *Server) handOver(c *gin.Context, body []byte) *fail {
+	var in struct {
+		Actor *person `json:"actor"`
+		To    *person `json:"to"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.To != nil, "required", "to")
+	bad.actor(in.To, "to")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	if f := s.current(c); f != nil {
+		return f
+	}
+	a, err := s.doors.HandOver(c.Request.Context(), c.Param("number"), actor(c, in.Actor), actor(c, in.To))
+	return finish(c, a, err)
+}
+
+// decide completes an application with its result: JSON with the document in
+// base64, or the signed XML itself as the body.
+func (s *Server) decide(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	d := gateway.Decision{State: gateway.Completed, Version: version}
+	var who *person
+	if isXML(c.GetHeader("Content-Type")) {
+		name := c.Query("name")
+		if name == "" {
+			name = "result.xml"
+		}
+		var bad faulty
+		bad.need(len(body) > 0, "required")
+		if f := bad.fail(); f != nil {
+			return f
+		}
+		d.Result = document(name, "application/xml", body, nil)
+	} else {
+		var in struct {
+			Actor  *person `json:"actor"`
+			Result *struct {
+				Name      string `json:"name"`
+				MediaType string `json:"media_type"`
+				Content   []byte `json:"content"`
+				Signature []byte `json:"signature"`
+			} `json:"result"`
+		}
+		if bad := decodeJSON(c.Request, body, &in); bad != nil {
+			return bad
+		}
+		var bad faulty
+		bad.actor(in.Actor, "actor")
+		bad.need(in.Result != nil, "required", "result")
+		if in.Result != nil {
+			bad.need(in.Result.Name != "" && len(in.Result.Name) <= 255, "required", "result", "name")
+			_, _, err := mime.ParseMediaType(in.Result.MediaType)
+			bad.need(err == nil, "media_type", "result", "media_type")
+			bad.need(len(in.Result.Content) > 0, "required", "result", "content")
+		}
+		if f := bad.fail(); f != nil {
+			return f
+		}
+		who = in.Actor
+		d.Result = document(in.Result.Name, in.Result.MediaType, in.Result.Content, in.Result.Signature)
+	}
+	a, err := s.doors.Decide(c.Request.Context(), c.Param("number"), actor(c, who), d)
+	return finish(c, a, err)
+}
+
+func document(name, mediaType string, content, signature []byte) *gateway.Document {
+	sum := sha256.Sum256(content)
+	return &gateway.Document{Name: name, MediaType: mediaType, Content: content, Signature: signature, SHA256: hex.EncodeToString(sum[:])}
+}
+
+func isXML(contentType string) bool {
+	m, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (m == "application/xml" || m == "text/xml")
+}
+
+func (s *Server) refuse(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	var in struct {
+		Actor  *person `json:"actor"`
+		Ground *struct {
+			Code string       `json:"code"`
+			Text gateway.Text `json:"text"`
+		} `json:"ground"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.Ground != nil, "required", "ground")
+	if in.Ground != nil && (in.Ground.Code == "" || in.Ground.Text != gateway.Text{}) {
+		bad.text(in.Ground.Text, "ground", "text")
+	}
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	a, err := s.doors.Decide(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Decision{
+		State: gateway.Refused, Version: version, Ground: &gateway.Ground{Code: in.Ground.Code, Text: in.Ground.Text},
+	})
+	return finish(c, a, err)
+}
+
+func (s *Server) extend(c *gin.Context, body []byte) *fail {
+	version, f := ifMatch(c)
+	if f != nil {
+		return f
+	}
+	var in struct {
+		Actor  *person      `json:"actor"`
+		Days   int          `json:"days"`
+		Reason gateway.Text `json:"reason"`
+	}
+	if bad := decodeJSON(c.Request, body, &in); bad != nil {
+		return bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	bad.need(in.Days >= 1 && in.Days <= 365, "working_days", "days")
+	bad.text(in.Reason, "reason")
+	if f := bad.fail(); f != nil {
+		return f
+	}
+	a, err := s.doors.Extend(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Extension{Days: in.Days, Reason: in.Reason, Version: version})
+	return finish(c, a, err)
+}
