@@ -84,14 +84,16 @@ func (n *node) reload() {
 	if len(faults) > 0 {
 		return
 	}
+	// The old certificates and the new ones are known before either key or trust changes hands: what was signed a
+	// moment ago must be recognised all along.
+	for _, s := range append(n.m.keys.Standing(now), m.keys.Standing(now)...) {
+		m.trust.AddKnown(s.Certificate)
+	}
 	n.m.trust.Replace(m.trust)
 	n.m.issue.Store(m.issue.Load())
 	n.m.keys.Replace(m.turns...)
 	for _, s := range m.keys.Standing(now) {
 		n.m.keys.Remember(s.Certificate)
-	}
-	for _, s := range n.m.keys.Standing(now) {
-		n.m.trust.AddKnown(s.Certificate)
 	}
 	n.revocation.Use(n.l.sources(n.m))
 	signing := n.m.keys.Signing(now)
