@@ -137,9 +137,9 @@ func join(a, b string) string {
 	return a + ": " + b
 }
 
-func text(t mappings.Text) Text { return Text{RU: t.Ru, KK: t.Kk} }
+func text(t mappings.Text) Text { return Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
 
-func (t Text) mapped() mappings.Text { return mappings.Text{Ru: t.RU, Kk: t.KK} }
+func (t Text) mapped() mappings.Text { return mappings.Text{Ru: t.RU, Kk: t.KK, En: t.EN} }
 
 // zone is that of all dates that go out.
 func (b *Bridge) zone() *time.Location { return b.o.Services.Calendar.Zone() }

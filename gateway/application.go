@@ -38,11 +38,16 @@ func mask(s string) string {
 	return s[:6] + "******"
 }
 
-// Text is a sentence for people in the two languages of the regulations.
+// Text is a sentence for people in the two languages of the regulations, and
+// in English where there is one.
 type Text struct {
 	RU string `json:"ru"`
 	KK string `json:"kk"`
+	EN string `json:"en,omitempty"`
 }
+
+// In gives the sentence in a language; where English is missing, Russian.
+func (t Text) In(lang string) string { return t.mapped().In(lang) }
 
 // Ground is why a service was refused: a code of the closed list of the
 // service's refusals, and the sentence that the regulations give it.

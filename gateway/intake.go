@@ -187,13 +187,16 @@ func (g *Ground) whole() Text {
 		return Text{}
 	}
 	t := g.Text
-	var ru, kk []string
+	var ru, kk, en []string
 	for _, f := range g.Faults {
-		ru, kk = append(ru, f.Text.RU), append(kk, f.Text.KK)
+		ru, kk, en = append(ru, f.Text.RU), append(kk, f.Text.KK), append(en, f.Text.In(mappings.English))
 	}
 	if len(ru) > 0 {
 		t.RU += ": " + strings.Join(ru, "; ")
 		t.KK += ": " + strings.Join(kk, "; ")
+		if t.EN != "" {
+			t.EN += ": " + strings.Join(en, "; ")
+		}
 	}
 	return t
 }

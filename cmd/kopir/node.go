@@ -312,7 +312,7 @@ func (l *loaded) polled() []gateway.Route {
 
 // serviceList shows the descriptions as the REST door tells them.
 func serviceList(set *mappings.Set) []server.Service {
-	text := func(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk} }
+	text := func(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
 	var out []server.Service
 	for _, s := range set.Services() {
 		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: text(s.Title),

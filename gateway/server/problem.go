@@ -174,17 +174,12 @@ func (s *Server) writeProblem(c *gin.Context, f *fail) {
 	c.Abort()
 }
 
-// wording is the sentence of a fault. The mapping's rules are worded in the
-// two languages of the acts; who asks in English gets the Russian one.
+// wording is the sentence of a fault.
 func (s *Server) wording(lang string, x inputFault) string {
-	switch {
-	case x.text == nil:
+	if x.text == nil {
 		return s.texts.Get(lang, "input."+x.rule, x.values...)
-	case lang == mappings.Kazakh:
-		return x.text.KK
-	default:
-		return x.text.RU
 	}
+	return x.text.In(lang)
 }
 
 // pointer builds an RFC 6901 pointer from its parts.

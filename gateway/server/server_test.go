@@ -359,7 +359,7 @@ func anyJSON(t *testing.T, b []byte) any {
 
 func TestRefusalsOfTheBridgeBecomeProblems(t *testing.T) {
 	b := setup(t)
-	ground := &gateway.Ground{Code: "x", Text: gateway.Text{RU: "Отказ", KK: "Бас тарту"}, Faults: []gateway.FieldFault{{Field: "iin", Path: "applicant/iin", Rule: "iin", Text: gateway.Text{RU: "Нет", KK: "Жоқ"}}}}
+	ground := &gateway.Ground{Code: "x", Text: gateway.Text{RU: "Отказ", KK: "Бас тарту"}, Faults: []gateway.FieldFault{{Field: "iin", Path: "applicant/iin", Rule: "iin", Text: gateway.Text{RU: "Нет", KK: "Жоқ", EN: "None"}}}}
 	for _, code := range gateway.Codes() {
 		b.doors.take = func(string, gateway.Actor) (*gateway.Application, error) {
 			return nil, fmt.Errorf("wrapped: %w", &gateway.Error{Code: code, Say: "Say.", Ground: ground, Cause: fmt.Errorf("the secret cause")})
@@ -372,6 +372,10 @@ func TestRefusalsOfTheBridgeBecomeProblems(t *testing.T) {
 		last := p.Faults[len(p.Faults)-1]
 		if last.Message != "Жоқ" || last.Pointer != "applicant/iin" {
 			t.Errorf("%s: faults %+v", code, p.Faults)
+		}
+		w = b.call("", b.request(Specialist, "POST", "/applications/T-1/take", "", "Accept-Language", "en"))
+		if p := b.problem(w); p.Faults[len(p.Faults)-1].Message != "None" {
+			t.Errorf("%s in English: %+v", code, p.Faults)
 		}
 		if (code == gateway.TryLater) != (w.Header().Get("Retry-After") != "") {
 			t.Errorf("%s: Retry-After %q", code, w.Header().Get("Retry-After"))
