@@ -41,7 +41,7 @@ type Reply struct {
 type Submission struct {
 	Service  string
 	Channel  Channel // Office, also when empty, or Akim
-	Document []byte  // XML with the specialist's enveloped signature
+	Document []byte  // XML with the specialist's enveloped signature, or CMS around it (DER, PEM, base64)
 	// ID is the caller's own id of it: the same id and bytes give the same
 	// application, other bytes a DuplicateID.
 	ID string
@@ -51,7 +51,8 @@ type Submission struct {
 type Decision struct {
 	State State // Completed or Refused
 	// Result is required with Completed: signed by an official of the
-	// provider's organisation, the signature inside the XML document.
+	// provider's organisation, the signature inside the XML document, as CMS
+	// around it, or as CMS beside it in Signature.
 	Result *Document
 	// Ground is required with Refused: a code of the service's refusals, or
 	// the official's own text in both languages.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +19,7 @@ type paper struct {
 	service *mappings.Service
 	channel Channel
 	at      time.Time // of receipt: the time of judgement
-	doc     *xmltree.Document
-	nested  xmltree.Node       // the document's root where it stands inside another
+	doc     *signature.Document
 	system  *signature.Verdict // of the envelope, where that is all that is signed
 	body    []byte             // what a later judgement begins from
 }
@@ -50,26 +48,21 @@ func (b *Bridge) unwrap(s *mappings.Service, ch Channel, at time.Time, system *s
 func (p *paper) open(d soap.Data) error {
 	switch d.Form {
 	case soap.Escaped, soap.Untyped, soap.CDATA:
-		doc, err := xmltree.Parse(bytes.TrimSpace(d.Document()), xmltree.DefaultLimits())
-		if err != nil {
-			e := unreadable(err).(*Error)
-			e.Field = "data"
-			return e
-		}
-		p.doc = doc
-		return nil
+		var err error
+		p.doc, err = readDocument("data", d.Document())
+		return err
 	case soap.Nested:
 		if root := p.service.Request.Data.Root; d.Node.Is(root.NS, root.Name) {
-			p.nested = d.Node // data itself is the document
+			p.doc = signature.ElementDocument(d.Node) // data itself is the document
 			return nil
 		}
 		for n := range d.Node.Elements() {
-			if !p.nested.IsZero() {
+			if p.doc != nil {
 				return refuse(Malformed, "data", "more than one document")
 			}
-			p.nested = n
+			p.doc = signature.ElementDocument(n)
 		}
-		if p.nested.IsZero() {
+		if p.doc == nil {
 			return refuse(Malformed, "data", "no document")
 		}
 		return nil
@@ -78,18 +71,29 @@ func (p *paper) open(d soap.Data) error {
 	}
 }
 
+// readDocument reads a document from the bytes of a field: XML, or CMS around it.
+func readDocument(field string, src []byte) (*signature.Document, error) {
+	doc, err := signature.ReadDocument(src)
+	if err != nil {
+		e := unreadable(err).(*Error)
+		e.Field = field
+		return nil, e
+	}
+	return doc, nil
+}
+
 // again opens a paper that was kept: the Body of its message, or the bare
 // document of the office channel. id is that of its message.
 func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byte, id string) (*paper, error) {
-	doc, err := xmltree.Parse(kept, xmltree.DefaultLimits())
+	doc, err := readDocument("", kept)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, err
 	}
 	p := &paper{service: s, channel: ch, at: at, doc: doc, body: kept}
-	if !doc.Root().Is(soap.Envelope11, "Body") {
+	if !doc.Root.Is(soap.Envelope11, "Body") {
 		return p, nil
 	}
-	m, err := soap.ReadBody(doc.Root())
+	m, err := soap.ReadBody(doc.Root)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -131,19 +135,15 @@ func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
 
 // verified gives the root of what was signed. Nothing else is ever read.
 func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j *judgement) (xmltree.Node, error) {
-	switch {
-	case p.service.Request.Data.Signed == "envelope" && p.system != nil:
+	if p.service.Request.Data.Signed == "envelope" && p.system != nil {
 		// The envelope's signature covers the document as it stands.
-		j.verdict = p.system
-		if !p.nested.IsZero() {
-			return p.nested, nil
+		if p.doc.Root.IsZero() {
+			return xmltree.Node{}, refuse(Malformed, "data", "this service takes XML without a signature of its own, not CMS")
 		}
-		return p.doc.Root(), nil
-	case !p.nested.IsZero():
-		j.verdict = b.o.Verifier.XMLDSigElement(ctx, p.nested, want)
-	default:
-		j.verdict = b.o.Verifier.XMLDSig(ctx, p.doc, want)
+		j.verdict = p.system
+		return p.doc.Root, nil
 	}
+	j.verdict = b.o.Verifier.Document(ctx, p.doc, want)
 	if askAgain(j.verdict) {
 		j.held = j.verdict.Reason
 		return xmltree.Node{}, nil
@@ -158,10 +158,15 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 		return xmltree.Node{}, nil
 	}
 	tree, err := content.Tree()
-	if err != nil {
+	switch {
+	case err == nil:
+		return tree.Root(), nil
+	case p.doc.Root.IsZero(): // CMS may be around anything
+		j.unconfirmed(b, p, verdict.FormatFailure)
+		return xmltree.Node{}, nil
+	default:
 		return xmltree.Node{}, &Error{Code: Internal, Say: "what was signed does not read", Cause: err}
 	}
-	return tree.Root(), nil
 }
 
 // unconfirmed is the regulated refusal because of the signature, with the

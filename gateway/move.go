@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,7 +11,6 @@ import (
 	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/verdict"
-	"kopir/signature/xmltree"
 )
 
 // mine says whether somebody may go on with an application that another took.
@@ -167,20 +166,28 @@ type official struct {
 	evidence Evidence
 }
 
-// judgeResult verifies the signature inside a result document: of an employee
-// of the provider.
+// readResult reads a result in the form in which it was signed: XML with the
+// signature inside, CMS around it, or anything with CMS beside it.
+func readResult(r *Document) (*signature.Document, error) {
+	if len(r.Signature) == 0 {
+		return readDocument("result/content", r.Content)
+	}
+	doc, err := signature.ReadDetached(r.Content, r.Signature)
+	if err != nil {
+		return nil, &Error{Code: Malformed, Field: "result/signature", Say: err.Error(), Cause: err}
+	}
+	return doc, nil
+}
+
+// judgeResult verifies the signature of a result document: of an employee of
+// the provider.
 func (b *Bridge) judgeResult(ctx context.Context, r *Document) (*official, error) {
 	at := b.now().UTC()
-	if len(r.Signature) > 0 {
-		return nil, refuse(Malformed, "result/signature", "a signature beside the document cannot be judged; put it inside the XML document")
-	}
-	tree, err := xmltree.Parse(bytes.TrimSpace(r.Content), xmltree.DefaultLimits())
+	signed, err := readResult(r)
 	if err != nil {
-		e := unreadable(err).(*Error)
-		e.Field = "result/content"
-		return nil, e
+		return nil, err
 	}
-	v := b.o.Verifier.XMLDSig(ctx, tree, signature.Want{At: at})
+	v := b.o.Verifier.Document(ctx, signed, signature.Want{At: at})
 	switch {
 	case v.Outcome == verdict.Passed:
 	case v.Reason == verdict.NoSignature:
@@ -202,12 +209,14 @@ func (b *Bridge) judgeResult(ctx context.Context, r *Document) (*official, error
 	sum := sha256.Sum256(r.Content)
 	doc := *r
 	doc.SHA256, doc.SignedBy, doc.SignedAt = hex.EncodeToString(sum[:]), by, at
-	if doc.MediaType == "" {
-		doc.MediaType = "application/xml"
+	mediaType, name := "application/xml", "result.xml"
+	switch {
+	case len(r.Signature) > 0:
+		mediaType, name = "application/octet-stream", "result"
+	case signed.Root.IsZero():
+		mediaType, name = "application/pkcs7-mime", "result.p7m"
 	}
-	if doc.Name == "" {
-		doc.Name = "result.xml"
-	}
+	doc.MediaType, doc.Name = cmp.Or(doc.MediaType, mediaType), cmp.Or(doc.Name, name)
 	ev := b.evidence(ByOfficial, at, v)
 	ev.Document = r.Content
 	return &official{doc: doc, evidence: ev}, nil
@@ -224,7 +233,7 @@ func (d *draft) attach(o *official, to State, who Actor) {
 	}
 	d.change.Result = &doc
 	meta := doc
-	meta.Content = nil
+	meta.Content, meta.Signature = nil, nil
 	d.app.Result = &meta
 	d.change.Evidence = append(d.change.Evidence, o.evidence)
 	d.event(Event{Kind: EventResult, Actor: who, Detail: doc.Name + " sha256:" + doc.SHA256})
@@ -256,11 +265,9 @@ func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Applic
 	} else if !errors.Is(err, ErrNotFound) {
 		return nil, tryLater(err)
 	}
-	doc, err := xmltree.Parse(bytes.TrimSpace(sub.Document), xmltree.DefaultLimits())
+	doc, err := readDocument("document", sub.Document)
 	if err != nil {
-		e := unreadable(err).(*Error)
-		e.Field = "document"
-		return nil, e
+		return nil, err
 	}
 	p := &paper{service: s, channel: sub.Channel, at: at, doc: doc, body: sub.Document}
 	j, err := b.judge(ctx, p)

@@ -1,7 +1,8 @@
 // Package signature answers three questions about a message: is it signed, by
 // whom, and may we believe it. And it signs.
 //
-// Four shapes are judged. WS-Security (wsse.go): the system's signature in the
+// Four shapes are judged, two of them, XML Signature and CMS, by one call where
+// either may come (document.go). WS-Security (wsse.go): the system's signature in the
 // header of a SOAP 1.1 envelope over the Body. XML Signature (xmldsig.go): a
 // person's signature within or around a document, or several of them. CMS
 // (cms.go): the same beside or around any bytes. Time stamps (tsp.go): over

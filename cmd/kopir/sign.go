@@ -107,7 +107,7 @@ func signFile(o signFlags, args []string, s stdio) ([]byte, error) {
 		if len(args) == 0 {
 			src = nil
 		}
-		return signature.AddCMS(unwrapCMS(message), src, key, signature.CMSOptions{SigningTime: time.Now()})
+		return signature.AddCMS(cms.Unwrap(message), src, key, signature.CMSOptions{SigningTime: time.Now()})
 	case len(src) > cms.MaxMessage:
 		return nil, fmt.Errorf("sign: %s: more than %d bytes", args[0], cms.MaxMessage)
 	default:

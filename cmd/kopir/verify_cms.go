@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 
 	"kopir/signature"
@@ -18,7 +16,7 @@ var signedDataID = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 
 // cmsFormat tells messages and time stamps from everything else; empty if the
 // bytes are neither.
 func cmsFormat(src []byte) string {
-	raw := unwrapCMS(src)
+	raw := cms.Unwrap(src)
 	if len(raw) < 5 || raw[0] != 0x30 {
 		return ""
 	}
@@ -38,31 +36,9 @@ func cmsFormat(src []byte) string {
 	return ""
 }
 
-// unwrapCMS gives the encoding in PEM or in bare base64, as browsers' plug-ins
-// hand it out; other bytes as they are.
-func unwrapCMS(src []byte) []byte {
-	if block, _ := pem.Decode(src); block != nil {
-		switch block.Type {
-		case "CMS", "PKCS7", "PKCS #7 SIGNED DATA":
-			return block.Bytes
-		}
-		return src
-	}
-	if len(src) == 0 || src[0] != 'M' { // 0x30 in base64
-		return src
-	}
-	text := bytes.Join(bytes.Fields(src), nil)
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(out, text)
-	if err != nil {
-		return src
-	}
-	return out[:n]
-}
-
 // judgeCMS judges a message or a time stamp.
 func (j *judge) judgeCMS(ctx context.Context, format string, src []byte) *signature.Verdict {
-	raw := unwrapCMS(src)
+	raw := cms.Unwrap(src)
 	if format == "tsp" {
 		return j.verifier.TSP(ctx, raw, j.detached, j.o.want)
 	}
