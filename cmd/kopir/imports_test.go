@@ -18,16 +18,18 @@ import (
 var arrows = map[string][]string{
 	"cmd/kopir": {"*"},
 
-	"gateway":        {"gateway/soap", "signature", "signature/*", "mappings"},
-	"gateway/soap":   {"signature/xmltree"},
-	"gateway/server": {"gateway", "gateway/soap", "mappings", "wsdl"},
-	"gateway/client": {"gateway", "gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway":      {"gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/soap": {"signature/xmltree"},
+	// HTTP requests signed by RFC 9421: headers and keys, nothing of messages.
+	"gateway/httpsig": {"signature/*"},
+	"gateway/server":  {"gateway", "gateway/httpsig", "gateway/soap", "mappings", "wsdl"},
+	"gateway/client":  {"gateway", "gateway/httpsig", "gateway/soap", "signature", "signature/*", "mappings"},
 	// A door for the clients of another program. It has no part in the bridge:
 	// it judges and signs, so it knows signature and nothing of gateway.
 	"gateway/signer": {"signature", "signature/*"},
 	"gateway/store":  {"gateway", "mappings"},
 	"gateway/mio":    {"gateway", "mappings"},
-	"gateway/sim":    {"gateway/soap", "signature", "signature/*", "wsdl", "mappings"},
+	"gateway/sim":    {"gateway/soap", "gateway/httpsig", "signature", "signature/*", "wsdl", "mappings"},
 
 	"signature":            {"signature/*"},
 	"signature/verdict":    {},
@@ -52,7 +54,7 @@ var arrows = map[string][]string{
 var onlyIn = map[string][]string{
 	"github.com/gin-gonic/gin": {"gateway/server", "gateway/signer", "gateway/sim"},
 	"database/sql":             {"gateway/store", "gateway/mio", "cmd/kopir", "gateway/sim"},
-	"net/http":                 {"gateway/server", "gateway/signer", "gateway/client", "gateway/sim", "signature/revocation", "cmd/kopir"},
+	"net/http":                 {"gateway/server", "gateway/httpsig", "gateway/signer", "gateway/client", "gateway/sim", "signature/revocation", "cmd/kopir"},
 	"go.uber.org/zap":          {"gateway", "gateway/server", "gateway/signer", "gateway/client", "gateway/store", "gateway/mio", "gateway/sim", "cmd/kopir"},
 	"kopir/signature/sigtest":  {"gateway/sim", "cmd/kopir"},
 }
