@@ -18,11 +18,12 @@ const (
 )
 
 // Run keeps everything going that no caller waits for: deliveries, each route
-// on its own so that a slow one holds up nobody else; due times; held
-// applications; the local database. It returns when ctx ends and everything
-// under way has settled.
+// on its own so that a slow one holds up nobody else; and, in one of the
+// processes on the store, due times, held applications and the local database.
+// It returns when ctx ends and everything under way has settled.
 func (b *Bridge) Run(ctx context.Context) {
 	var wg sync.WaitGroup
+	wg.Go(func() { b.beat(ctx) })
 	for _, r := range Routes() {
 		if !slices.Contains(b.o.Polled, r) {
 			wg.Go(func() {
@@ -30,6 +31,13 @@ func (b *Bridge) Run(ctx context.Context) {
 			})
 		}
 	}
+	wg.Go(func() { b.WhileLeading(ctx, "loops", b.lead) })
+	wg.Wait()
+}
+
+// lead keeps going what one process does for all.
+func (b *Bridge) lead(ctx context.Context) {
+	var wg sync.WaitGroup
 	wg.Go(func() {
 		b.loop(ctx, "due times", nil, func() (time.Duration, error) {
 			_, err := b.tick(ctx)

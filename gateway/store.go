@@ -47,6 +47,14 @@ type Store interface {
 	NextDelivery(ctx context.Context, route Route) (time.Time, error)
 	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
 
+	// Beat says that this process lives, and frees what silent ones had claimed:
+	// how many deliveries. Several processes may share one store.
+	Beat(ctx context.Context) (int64, error)
+	// Lead makes this process the one of that name for ttl; false while another
+	// is. Resign lets another lead at once.
+	Lead(ctx context.Context, name string, ttl time.Duration) (bool, error)
+	Resign(ctx context.Context, name string) error
+
 	// Mark and SetMark keep where a reader of something outside has come to.
 	Mark(ctx context.Context, name string) (string, error)
 	SetMark(ctx context.Context, name, value string) error

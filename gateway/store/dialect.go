@@ -8,25 +8,28 @@ import (
 )
 
 // dialect is all that differs between the two databases: how placeholders are
-// written and two words.
+// written and three words.
 type dialect struct {
 	driver string
 	goose  goose.Dialect
 	begin  string // opens a transaction that will write
 	// skip ends a selection of rows that another node may be working on.
 	skip   string
-	dollar bool // placeholders are $1, $2
+	now    string // microseconds since 1970 by the database's clock
+	dollar bool   // placeholders are $1, $2
+	shared bool   // several bridges may work on one database
 }
 
 var (
 	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE"}
-	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED", dollar: true}
+	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED",
+		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", dollar: true, shared: true}
 )
 
-// text rewrites the one SQL text for the database: {skip} and the
+// text rewrites the one SQL text for the database: {skip}, {now} and the
 // placeholders. No literal of ours holds a question mark.
 func (d dialect) text(q string) string {
-	q = strings.ReplaceAll(q, "{skip}", d.skip)
+	q = strings.NewReplacer("{skip}", d.skip, "{now}", d.now).Replace(q)
 	if !d.dollar {
 		return q
 	}

@@ -39,8 +39,8 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 	if err != nil {
 		return err
 	}
-	n, err := t.exec(`UPDATE outbox SET state = ?, next_at = ?, lease = 0, peer_message_id = ?, body = ?, sent = ?, answer = ? WHERE id = ? AND lease = ?`,
-		string(d.State), micros(d.NextAt), d.PeerMessageID, body, blob(d.Sent), blob(d.Answer), d.ID, d.Lease)
+	n, err := t.exec(`UPDATE outbox SET state = ?, next_at = ?, lease = 0, peer_message_id = ?, body = ?, sent = ?, answer = ? WHERE id = ? AND lease = ? AND (lease <= 0 OR process = ?)`,
+		string(d.State), micros(d.NextAt), d.PeerMessageID, body, blob(d.Sent), blob(d.Answer), d.ID, d.Lease, t.w.process)
 	if err != nil {
 		return fmt.Errorf("store: delivery: %w", err)
 	}
@@ -56,6 +56,9 @@ const head = `NOT EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.applica
 
 // Claim takes what is due on a route, for the length of a lease.
 func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, lease time.Duration, limit int) ([]gateway.Delivery, error) {
+	if err := s.clockFault(); err != nil {
+		return nil, err
+	}
 	var got []gateway.Delivery
 	err := s.writer.write(ctx, func(t *tx) error {
 		got = nil
@@ -69,7 +72,7 @@ func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, le
 		}
 		until := micros(at.Add(lease))
 		for i := range got {
-			if _, err := t.exec(`UPDATE outbox SET lease = ? WHERE id = ?`, until, got[i].ID); err != nil {
+			if _, err := t.exec(`UPDATE outbox SET lease = ?, process = ? WHERE id = ?`, until, s.writer.process, got[i].ID); err != nil {
 				return fmt.Errorf("store: claim: %w", err)
 			}
 			// A lease that ran out, or was ended, is a try of which nobody knows

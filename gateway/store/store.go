@@ -14,22 +14,19 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"runtime"
+	"sync/atomic"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
 
 	"kopir/gateway"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Store is a gateway.Store over SQL. Close ends its writer.
 type Store struct {
@@ -37,12 +34,19 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
+	skew   atomic.Int64 // microseconds that this machine's clock is ahead
 }
-
-var _ gateway.Store = (*Store)(nil)
 
 // OpenSQLite opens or makes a database file and brings its schema up to date.
 func OpenSQLite(ctx context.Context, path string) (*Store, error) {
+	s, err := sqliteStore(path)
+	if err != nil {
+		return nil, err
+	}
+	return s.start(ctx)
+}
+
+func sqliteStore(path string) (*Store, error) {
 	// Names of files may hold what means something in a URI.
 	dsn := func(more string) string {
 		return "file:" + (&url.URL{Path: path}).EscapedPath() +
@@ -59,16 +63,33 @@ func OpenSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	return s, nil
+}
+
+// maxConnections of one bridge to a PostgreSQL server: one writes, the others read.
+const maxConnections = 10
+
+// OpenPostgres opens a PostgreSQL database (15 or newer) by its URL or keyword
+// string, and brings its schema up to date. Several bridges may use it at once.
+func OpenPostgres(ctx context.Context, dsn string) (*Store, error) {
+	s, err := postgresStore(dsn)
+	if err != nil {
+		return nil, err
+	}
 	return s.start(ctx)
 }
 
-// OpenPostgres opens a PostgreSQL database by its URL or keyword string.
-func OpenPostgres(ctx context.Context, dsn string) (*Store, error) {
-	db, err := sql.Open(postgres.driver, dsn)
-	if err != nil {
+func postgresStore(dsn string) (*Store, error) {
+	if _, err := pgx.ParseConfig(dsn); err != nil {
 		return nil, errors.New("store: the address of the database does not read") // the cause may hold its password
 	}
-	return (&Store{d: postgres, read: db, write: db}).start(ctx)
+	db, err := sql.Open(postgres.driver, dsn)
+	if err != nil {
+		return nil, errors.New("store: the address of the database does not read")
+	}
+	db.SetMaxOpenConns(maxConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return &Store{d: postgres, read: db, write: db}, nil
 }
 
 func (s *Store) start(ctx context.Context) (*Store, error) {
@@ -77,22 +98,10 @@ func (s *Store) start(ctx context.Context) (*Store, error) {
 		return nil, err
 	}
 	s.writer = newWriter(s.d, s.write)
+	if _, err := s.Beat(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	p, err := goose.NewProvider(s.d.goose, s.write, folder)
-	if err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	return nil
 }
 
 // Close waits for the writes under way and closes the database.

@@ -5,7 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // maxGroup bounds how many writes share one transaction: enough that the flush
@@ -27,6 +31,10 @@ type writer struct {
 
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by text, prepared on conn
+
+	process    string // of this one among those on a shared database
+	commits    int64  // how many of its transactions were committed
+	committing func() // for tests: called before each commit
 }
 
 type job struct {
@@ -45,7 +53,7 @@ type tx struct {
 var errClosed = errors.New("store: closed")
 
 func newWriter(d dialect, db *sql.DB) *writer {
-	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{})}
+	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), committing: func() {}}
 	go w.run()
 	return w
 }
@@ -135,10 +143,23 @@ func (w *writer) commit(group []*job) {
 			return
 		}
 	}
-	if err := w.exec(ctx, "COMMIT"); err != nil {
-		w.abandon(ctx)
-		fail(fmt.Errorf("store: commit: %w", err))
+	if err := w.count(ctx); err != nil {
+		w.drop() // the next connection writes the process down again
+		fail(fmt.Errorf("store: count: %w", err))
+		return
 	}
+	w.committing()
+	err := w.exec(ctx, "COMMIT")
+	if err != nil && w.d.shared && !refusedBy(err) {
+		err = w.settle(err)
+	} else if err != nil {
+		w.abandon(ctx)
+	}
+	if err != nil {
+		fail(fmt.Errorf("store: commit: %w", err))
+		return
+	}
+	w.commits++
 }
 
 // one runs a job in its savepoint. Its own error stays with the job; the error
@@ -148,9 +169,15 @@ func (w *writer) one(j *job) error {
 	if err := w.exec(ctx, "SAVEPOINT one"); err != nil {
 		return fmt.Errorf("store: savepoint: %w", err)
 	}
-	if j.err = j.do(&tx{ctx: j.ctx, w: w}); j.err != nil {
+	for try := 1; ; try++ {
+		if j.err = j.do(&tx{ctx: j.ctx, w: w}); j.err == nil {
+			break
+		}
 		if err := w.exec(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
 			return fmt.Errorf("store: rollback to savepoint: %w", err)
+		}
+		if try == maxTries || !crossed(j.err) {
+			break
 		}
 	}
 	if err := w.exec(ctx, "RELEASE SAVEPOINT one"); err != nil {
@@ -166,11 +193,34 @@ func (w *writer) abandon(ctx context.Context) {
 }
 
 func (w *writer) connect(ctx context.Context) (err error) {
-	if w.conn == nil {
-		w.stmts = map[string]*sql.Stmt{}
-		w.conn, err = w.db.Conn(ctx)
+	if w.conn != nil {
+		return nil
+	}
+	w.stmts = map[string]*sql.Stmt{}
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		w.conn = nil
+		return err
+	}
+	if err = w.enrol(ctx); err != nil {
+		w.drop()
 	}
 	return err
+}
+
+// maxTries is how often a write is tried that crossed another node's.
+const maxTries = 3
+
+// crossed says that two nodes waited for each other, and the server chose ours
+// to give way (SQLSTATE class 40).
+func crossed(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "40")
+}
+
+// refusedBy says that the server itself answered, so that nothing was written.
+func refusedBy(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && !strings.HasPrefix(pg.Code, "57P") // 57P01 to 57P03: it is going down
 }
 
 // drop gives the connection back; what was prepared on it goes with it.

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"kopir/gateway"
+)
+
+const (
+	// silentAfter is how long a process may be silent until the others take over
+	// what it had claimed: several beats, and longer than a pause of its runtime.
+	silentAfter = 30 * time.Second
+	// maxSkew is how far a machine's clock may be from the database's. Leases are
+	// reckoned by the machines' clocks and outlast a send by more than this.
+	maxSkew = time.Minute
+)
+
+// Beat says that this process lives, and gives free what processes that fell
+// silent had claimed: how many deliveries. On SQLite, which has one bridge, it
+// does nothing.
+func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
+	if !s.d.shared {
+		return 0, nil
+	}
+	var now int64
+	err = s.writer.write(ctx, func(t *tx) error {
+		row, err := t.row(`UPDATE processes SET seen_at = {now} WHERE id = ? RETURNING seen_at`, s.writer.process)
+		if err == nil {
+			err = row.Scan(&now)
+		}
+		if err != nil {
+			return fmt.Errorf("store: beat: %w", err)
+		}
+		freed, err = t.exec(`UPDATE outbox SET lease = -1 WHERE state = 'queued' AND lease > 0
+			AND NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = outbox.process AND p.seen_at > ?)`, now-silentAfter.Microseconds())
+		if err != nil {
+			return fmt.Errorf("store: beat: %w", err)
+		}
+		return nil
+	})
+	if err == nil {
+		s.skew.Store(time.Now().UnixMicro() - now)
+	}
+	return freed, err
+}
+
+// Skew is how far this machine's clock is ahead of the database's, as of the
+// last Beat.
+func (s *Store) Skew() time.Duration { return time.Duration(s.skew.Load()) * time.Microsecond }
+
+// clockFault is set while the clocks differ too much to reckon leases by.
+func (s *Store) clockFault() error {
+	if skew := s.Skew(); skew.Abs() > maxSkew {
+		return fmt.Errorf("store: this machine's clock is %s from the database's: nothing is claimed until they agree", skew.Round(time.Second))
+	}
+	return nil
+}
+
+// Lead makes this process the one that does what only one may do, for ttl from
+// now on by the database's clock; false while another is.
+func (s *Store) Lead(ctx context.Context, name string, ttl time.Duration) (leads bool, err error) {
+	if !s.d.shared {
+		return true, nil
+	}
+	err = s.writer.write(ctx, func(t *tx) error {
+		n, err := t.exec(`INSERT INTO leaders (name, process, until_at) VALUES (?, ?, {now} + ?)
+			ON CONFLICT (name) DO UPDATE SET process = excluded.process, until_at = excluded.until_at
+			WHERE leaders.process = excluded.process OR leaders.until_at <= {now}`, name, s.writer.process, ttl.Microseconds())
+		leads = n == 1
+		if err != nil {
+			return fmt.Errorf("store: lead: %w", err)
+		}
+		return nil
+	})
+	return leads, err
+}
+
+// Resign lets another lead at once.
+func (s *Store) Resign(ctx context.Context, name string) error {
+	if !s.d.shared {
+		return nil
+	}
+	return s.writer.write(ctx, func(t *tx) error {
+		if _, err := t.exec(`DELETE FROM leaders WHERE name = ? AND process = ?`, name, s.writer.process); err != nil {
+			return fmt.Errorf("store: resign: %w", err)
+		}
+		return nil
+	})
+}
+
+// enrol writes this process down, so that its commits can be counted.
+func (w *writer) enrol(ctx context.Context) error {
+	if !w.d.shared {
+		return nil
+	}
+	for _, q := range []string{
+		// Who sends no beat for a day is gone.
+		`DELETE FROM processes WHERE seen_at < {now} - 86400000000 AND id <> ?`,
+		`INSERT INTO processes (id, seen_at, commits) VALUES (?, {now}, 0) ON CONFLICT (id) DO NOTHING`,
+	} {
+		if _, err := w.conn.ExecContext(ctx, w.d.text(q), w.process); err != nil {
+			return err
+		}
+	}
+	// What is acknowledged must be flushed, whatever the server's default is.
+	_, err := w.conn.ExecContext(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
+
+// count makes the transaction leave its mark, by which settle finds out whether
+// it was committed.
+func (w *writer) count(ctx context.Context) error {
+	if !w.d.shared {
+		return nil
+	}
+	s, err := w.stmt(ctx, `UPDATE processes SET commits = ? WHERE id = ?`)
+	if err != nil {
+		return err
+	}
+	r, err := s.ExecContext(ctx, w.commits+1, w.process)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(errors.New("this process is not written down"), err)
+	}
+	return nil
+}
+
+const (
+	settleBudget = 25 * time.Second // shorter than a caller waits
+	settleTry    = 5 * time.Second
+	settlePause  = 200 * time.Millisecond
+)
+
+// settle finds out what became of a transaction whose commit got no answer. It
+// reads the mark under a lock, so that it waits for a transaction that the
+// server is still finishing.
+func (w *writer) settle(cause error) error {
+	var last error
+	for end := time.Now().Add(settleBudget); time.Now().Before(end); time.Sleep(settlePause) {
+		w.drop()
+		var commits int64
+		if commits, last = w.counted(); last != nil {
+			continue
+		}
+		if commits == w.commits+1 {
+			return nil
+		}
+		return fmt.Errorf("store: the commit was cut off, and nothing of it was written: %w", cause)
+	}
+	return fmt.Errorf("store: the commit was cut off, and whether it was written could not be found out (%w): %w", last, errUnsettled)
+}
+
+// errUnsettled: it may be on disk. Who asked must ask again with the same id.
+var errUnsettled = errors.New("the outcome is not known")
+
+func (w *writer) counted() (commits int64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTry)
+	defer cancel()
+	if err := w.connect(ctx); err != nil {
+		return 0, err
+	}
+	err = w.conn.QueryRowContext(ctx, w.d.text(`SELECT commits FROM processes WHERE id = ? FOR UPDATE`), w.process).Scan(&commits)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, errors.New("this process is not written down")
+	}
+	return commits, err
+}
+
+var _ gateway.Store = (*Store)(nil)
