@@ -33,7 +33,7 @@ type config struct {
 	// empty: that of the environment.
 	Proxy       string         `yaml:"proxy"`
 	Limits      limitsConfig   `yaml:"limits"`
-	Store       storeConfig    `yaml:"store"`
+	Store       ownStoreConfig `yaml:"store"`
 	Local       storeConfig    `yaml:"local"`
 	Key         keyConfig      `yaml:"key"`
 	Trust       []string       `yaml:"trust"`
@@ -250,16 +250,12 @@ func (l *loaded) checkValues() []fault {
 			bad(k.key, "must be longer than nothing", "leave the key out for its default")
 		}
 	}
-	for _, s := range []struct {
-		key string
-		c   storeConfig
-	}{{"store", l.Store}, {"local", l.Local}} {
-		if s.c.Driver != "sqlite" {
-			bad(s.key+".driver", fmt.Sprintf("unknown database %q", s.c.Driver), "known: sqlite")
-		}
-		if s.c.Path == "" {
-			bad(s.key+".path", "is missing", "name the database file")
-		}
+	fs = append(fs, l.checkStore()...)
+	if l.Local.Driver != "sqlite" {
+		bad("local.driver", fmt.Sprintf("unknown database %q", l.Local.Driver), "known: sqlite")
+	}
+	if l.Local.Path == "" {
+		bad("local.path", "is missing", "name the database file")
 	}
 	if l.Key.P12 == "" {
 		bad("key.p12", "is missing", "name the PKCS#12 file with which the bridge signs")

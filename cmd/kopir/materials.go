@@ -31,6 +31,7 @@ type materials struct {
 	answers         []*revocation.Response // of OCSP, stored ones
 	set             *mappings.Set
 	gatewayPassword string
+	storeDSN        string             // empty with SQLite
 	gatewayCA       *x509.CertPool     // nil: the machine's
 	authorities     []*nuc.Certificate // of revocation.authorities, in their order; nil where one is faulty
 	notes           []string           // what is worth knowing and no fault
@@ -54,6 +55,9 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	fs = append(fs, l.openRevocation(m)...)
 	fs = append(fs, l.openMappings(m)...)
 	fs = append(fs, l.openOutward(m)...)
+	if l.Store.DSNFile != "" {
+		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)
+	}
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

@@ -67,22 +67,11 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 			n = nil
 		}
 	}()
-	for _, c := range []storeConfig{l.Store, l.Local} {
-		if err := privateFile(l.path(c.Path)); err != nil {
-			return n, err
-		}
+	if err := n.openStore(ctx); err != nil {
+		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
-	if n.lock, err = lockStore(l.path(l.Store.Path)); err != nil {
-		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
-	}
-	if n.store, err = store.OpenSQLite(ctx, l.path(l.Store.Path)); err != nil {
-		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
-	}
-	// A SQLite database has one bridge: leases in it are those of a process that died.
-	if cut, err := n.store.ReleaseAll(ctx); err != nil {
-		return n, fmt.Errorf("store.path %s: %w", l.Store.Path, err)
-	} else if cut > 0 {
-		log.Warn("deliveries that were cut off are sent again", zap.Int64("deliveries", cut))
+	if err := privateFile(l.path(l.Local.Path)); err != nil {
+		return n, err
 	}
 	if n.local, err = mio.OpenSQLite(ctx, l.path(l.Local.Path), m.set); err != nil {
 		return n, fmt.Errorf("local.path %s: %w", l.Local.Path, err)
@@ -197,7 +186,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	others.Go(func() { n.refresh(loops) })
 	others.Go(func() { n.watch(loops, watchEvery) })
 	for _, p := range n.pollers {
-		others.Go(func() { p.Run(loops) })
+		others.Go(func() { n.bridge.WhileLeading(loops, "poll "+p.ServiceID, func(ctx context.Context) { p.Run(ctx) }) })
 	}
 	err := n.server.Serve(ctx, listener, int(n.l.Limits.Header), time.Duration(n.l.Limits.ReadTimeout), time.Duration(n.l.Limits.Drain))
 	stop()

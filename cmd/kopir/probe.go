@@ -21,15 +21,10 @@ import (
 // address, the addresses of others.
 func (l *loaded) probe(ctx context.Context, m *materials) []fault {
 	var fs []fault
-	for _, s := range []struct {
-		key string
-		c   storeConfig
-	}{{"store.path", l.Store}, {"local.path", l.Local}} {
-		if s.c.Path == "" || s.c.Driver != "sqlite" {
-			continue
-		}
-		if err := probeSQLite(ctx, l.path(s.c.Path)); err != nil {
-			fs = append(fs, l.at(s.key, fmt.Sprintf("%s: %s", s.c.Path, plainFileError(err)), "name a file in a folder that this user may write"))
+	fs = append(fs, l.probeStore(ctx, m)...)
+	if l.Local.Path != "" && l.Local.Driver == "sqlite" {
+		if err := probeSQLite(ctx, l.path(l.Local.Path)); err != nil {
+			fs = append(fs, l.at("local.path", fmt.Sprintf("%s: %s", l.Local.Path, plainFileError(err)), "name a file in a folder that this user may write"))
 		}
 	}
 	if ln, err := net.Listen("tcp", l.Listen); err != nil {

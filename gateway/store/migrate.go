@@ -98,6 +98,15 @@ func Migrate(ctx context.Context, open Opener, version int64) (was Schema, err e
 	return was, nil
 }
 
+// OpenAt opens a database and brings its schema up to date.
+func OpenAt(ctx context.Context, open Opener) (*Store, error) {
+	s, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return s.start(ctx)
+}
+
 // Opener names a database without touching its schema: SQLite or Postgres.
 type Opener func() (*Store, error)
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"kopir/gateway"
 )
 
 const (
@@ -171,5 +169,3 @@ func (w *writer) counted() (commits int64, err error) {
 	}
 	return commits, err
 }
-
-var _ gateway.Store = (*Store)(nil)

@@ -37,14 +37,10 @@ type Store struct {
 	skew   atomic.Int64 // microseconds that this machine's clock is ahead
 }
 
+var _ gateway.Store = (*Store)(nil)
+
 // OpenSQLite opens or makes a database file and brings its schema up to date.
-func OpenSQLite(ctx context.Context, path string) (*Store, error) {
-	s, err := sqliteStore(path)
-	if err != nil {
-		return nil, err
-	}
-	return s.start(ctx)
-}
+func OpenSQLite(ctx context.Context, path string) (*Store, error) { return OpenAt(ctx, SQLite(path)) }
 
 func sqliteStore(path string) (*Store, error) {
 	// Names of files may hold what means something in a URI.
@@ -71,13 +67,7 @@ const maxConnections = 10
 
 // OpenPostgres opens a PostgreSQL database (15 or newer) by its URL or keyword
 // string, and brings its schema up to date. Several bridges may use it at once.
-func OpenPostgres(ctx context.Context, dsn string) (*Store, error) {
-	s, err := postgresStore(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return s.start(ctx)
-}
+func OpenPostgres(ctx context.Context, dsn string) (*Store, error) { return OpenAt(ctx, Postgres(dsn)) }
 
 func postgresStore(dsn string) (*Store, error) {
 	if _, err := pgx.ParseConfig(dsn); err != nil {
