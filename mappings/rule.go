@@ -156,7 +156,7 @@ func crossRuleNames() (names []string) {
 
 // ruleNames are the rules that no table above names: what reading itself can find.
 var ruleNames = []string{
-	"required", "repeated", "has-elements", "unknown-channel", "unknown-root",
+	"residence", "required", "repeated", "has-elements", "unknown-channel", "unknown-root",
 	"too-short", "too-long", "pattern", "characters", "min", "max",
 	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty", "group-count",
 }
@@ -266,6 +266,9 @@ func readDate(_ *compiled, text string) (any, string) {
 
 func readCode(f *compiled, text string) (any, string) {
 	if _, ok := f.codes[text]; !ok {
+		if f.Codes == CodesOfOffices {
+			return nil, "residence" // no office of the provider serves it
+		}
 		return nil, "code"
 	}
 	return text, ""
