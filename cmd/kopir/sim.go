@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"kopir/gateway/sim"
+	"kopir/mappings"
 )
 
 // runSim serves the simulator until it is interrupted.
@@ -26,6 +27,7 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	sync := flags.String("bridge-sync", "", "`URL` of the bridge's SyncChannel door")
 	notify := flags.Bool("notify", false, "tell the bridge what became of its messages (changeMassageStatusNotification)")
 	keys := flags.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (both authorities run; PUT /sim/keys says who uses which)")
+	dir := flags.String("mappings", "", "folder of an akimat's own service descriptions, as in the bridge's configuration: `DIR`")
 	fresh := flags.Bool("fresh-keys", false, "make new keys instead of the public test keys; other ones at every start")
 	verbose := flags.Bool("v", false, "log deliveries on standard error")
 	flags.Usage = func() {
@@ -54,6 +56,14 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	c := sim.Config{BaseURL: *url, FreshKeys: *fresh, Keys: kind, Log: zap.NewNop(), Bridge: sim.Bridge{AsyncURL: *async, SyncURL: *sync, Notify: *notify}}
 	if c.BaseURL == "" {
 		c.BaseURL = "http://" + listener.Addr().String()
+	}
+	if *dir != "" {
+		set, faults := mappings.LoadDir(*dir)
+		if len(faults) > 0 {
+			s.complain("sim: -mappings: %s", faults[0].In(mappings.English))
+			return exitUsage
+		}
+		c.Services = set
 	}
 	if *verbose {
 		c.Log = zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(s.err), zapcore.DebugLevel))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"kopir/mappings"
 	"kopir/signature/sigtest"
 )
 
@@ -22,6 +23,7 @@ type Tweaks struct {
 	Tampered     bool              `json:"tampered,omitempty"`      // changed after it was signed
 	Certificate  string            `json:"certificate,omitempty"`   // of the signer: good (default), expired, not_yet_valid, revoked, hold, auth, stranger
 	CosignedBy   string            `json:"cosigned_by,omitempty"`   // a second signature, by this person
+	Break        []string          `json:"break,omitempty"`         // rules of the form to break, as FIELD:RULE; GET /sim/services lists them
 }
 
 // Certificates that a signer can have.
@@ -37,56 +39,30 @@ const (
 
 // document makes and signs the document of an application. It fills in who
 // signs where the submission does not say.
-func (s *Sim) document(channel, number string, sub *Submission) ([]byte, form, error) {
-	if sub.Service == "" {
-		sub.Service = DefaultService
-	}
-	all, err := forms()
+func (s *Sim) document(channel, number string, sub *Submission) ([]byte, *mappings.Service, error) {
+	service, err := s.serviceOf(channel, sub)
 	if err != nil {
-		return nil, form{}, err
+		return nil, nil, err
 	}
-	f, ok := all[sub.Service]
-	if !ok {
-		return nil, form{}, fmt.Errorf("there is no form of service %q", sub.Service)
+	document, err := s.compose(service, channel, number, sub)
+	if err == nil {
+		document, err = changed(document, service, sub.Tweaks)
 	}
-	applicant, ok := s.Person(sub.Person)
-	if !ok {
-		return nil, f, fmt.Errorf("there is no person %q", sub.Person)
-	}
-	if sub.SignedBy == "" {
-		sub.SignedBy = map[string]string{"csc": "operator", "office": "specialist"}[channel]
-	}
-	if sub.SignedBy == "" {
-		sub.SignedBy = sub.Person
-	}
-	signer, ok := s.Person(sub.SignedBy)
-	if !ok {
-		return nil, f, fmt.Errorf("there is no person %q", sub.SignedBy)
-	}
-	values := map[string]string{
-		"number": number, "iin": applicant.IIN, "surname": applicant.Surname, "given_name": applicant.GivenName,
-		"patronymic": applicant.Patronymic, "born": applicant.Born, "email": applicant.Email, "district": applicant.District,
-		"operator_iin": signer.IIN, "operator_surname": signer.Surname, "operator_given_name": signer.GivenName,
-	}
-	if sub.Tweaks.IIN != "" {
-		values["iin"] = sub.Tweaks.IIN
-	}
-	document, err := f.build(channel, values, sub.Tweaks)
-	if err != nil || sub.Tweaks.Unsigned {
-		return document, f, err
+	if err != nil || sub.Tweaks.Unsigned || service.Request.Data.Signed != "inner" {
+		return document, service, err
 	}
 	if document, err = s.signAs(sub.SignedBy, sub.Tweaks.Certificate, document); err != nil {
-		return nil, f, err
+		return nil, nil, err
 	}
 	if sub.Tweaks.CosignedBy != "" {
 		if document, err = s.signAs(sub.Tweaks.CosignedBy, certGood, document); err != nil {
-			return nil, f, err
+			return nil, nil, err
 		}
 	}
 	if sub.Tweaks.Tampered {
 		document = tampered(document)
 	}
-	return document, f, nil
+	return document, service, nil
 }
 
 // SignAs puts a person's enveloped signature into an XML document, made by

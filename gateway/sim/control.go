@@ -2,11 +2,13 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
 
+	"kopir/mappings"
 	"kopir/signature/sigtest"
 )
 
@@ -201,7 +203,7 @@ func (s *Sim) SetTrouble(p Part, t Trouble) error {
 
 // order is what POST /sim/applications and /sim/documents read.
 type order struct {
-	Channel string `json:"channel,omitempty"` // portal (default), csc; documents: office too
+	Channel string `json:"channel,omitempty"` // portal (default), csc; documents: office and akim too
 	Submission
 }
 
@@ -211,6 +213,11 @@ func (s *Sim) postApplication(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, err := s.Submit(r.Context(), in.Channel, in.Submission)
+	var no *loginRefused
+	if errors.As(err, &no) {
+		problem(w, http.StatusForbidden, no.Error())
+		return
+	}
 	if err != nil {
 		problem(w, http.StatusUnprocessableEntity, err.Error())
 		return
@@ -236,6 +243,35 @@ func (s *Sim) Submit(ctx context.Context, channel string, sub Submission) (*Case
 func (s *Sim) Document(channel string, sub Submission) ([]byte, error) {
 	document, _, err := s.document(channel, "", &sub)
 	return document, err
+}
+
+// Offer is a service as the simulator can send its applications.
+type Offer struct {
+	Service   string    `json:"service"`
+	ServiceID string    `json:"service_id"`
+	Channels  []Opening `json:"channels"`
+}
+
+// Opening is a channel of a service, with the rules of its form.
+type Opening struct {
+	Channel string   `json:"channel"`
+	Rules   []string `json:"rules"` // as tweaks.break takes them
+}
+
+func (s *Sim) getServices(w http.ResponseWriter, _ *http.Request) {
+	offers := []Offer{}
+	for _, service := range s.set.Services() {
+		o := Offer{Service: service.ID, ServiceID: service.Gateway.ServiceID}
+		for _, c := range service.Channels {
+			open := Opening{Channel: c.ID, Rules: []string{}}
+			for _, b := range service.Breaches(mappings.Filling{Channel: c.ID, At: s.now()}) {
+				open.Rules = append(open.Rules, b.Name())
+			}
+			o.Channels = append(o.Channels, open)
+		}
+		offers = append(offers, o)
+	}
+	writeJSON(w, http.StatusOK, offers)
 }
 
 func (s *Sim) postDocument(w http.ResponseWriter, r *http.Request) {

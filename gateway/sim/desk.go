@@ -195,17 +195,17 @@ func (d *desk) take(r *http.Request, got *received, p *soap.AsyncSendMessageRequ
 // note keeps a notice with the case it belongs to; a desk that learns of an
 // application in this way gives it its own number.
 func (d *desk) note(ctx context.Context, correlation string, document []byte, n Notice) {
-	read := readNotice(document, d.channel)
+	read := d.sim.readNotice(document, d.channel)
 	n.Document = string(document)
 	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
 	n.Inner = d.sim.judgeInner(ctx, document)
 	var result *Result
-	if read["result"] != "" {
+	if read["result_content"] != "" {
 		result = d.sim.readResult(ctx, read)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.find(correlation, read["own_number"], read["number"])
+	c := d.find(correlation, read["partner_number"], read["number"])
 	if c == nil {
 		c = &Case{Number: d.number(), CorrelationID: correlation, Notices: []Notice{}, Service: read["service"]}
 		d.keep(c)

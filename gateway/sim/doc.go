@@ -9,7 +9,8 @@
 // Rules it keeps:
 //
 //   - It shares no code with the rules of the bridge: it may import envelopes
-//     (gateway/soap) and signatures, never package gateway.
+//     (gateway/soap), signatures and the service descriptions (mappings), never
+//     package gateway. Forms are filled in, and answers found, by the descriptions.
 //   - Citizens sign with goxmldsig, so that the bridge meets another hand than
 //     its own on every application. With national keys, which goxmldsig does
 //     not know, they sign with package signature, whose GOST signatures

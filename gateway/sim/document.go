@@ -1,113 +1,46 @@
 package sim
 
 import (
-	"bytes"
-	"embed"
+	"crypto/rsa"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
-
-	"crypto/rsa"
-	"crypto/sha256"
 
 	"github.com/beevik/etree"
-	"github.com/goccy/go-yaml"
 	dsig "github.com/russellhaering/goxmldsig"
 
+	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/sigtest"
 )
 
-//go:embed testdata/forms/*.yaml
-var formFiles embed.FS
-
-// form is what portal and service centre know about one service: the document
-// they send, and where the answers say what.
-type form struct {
-	Service   string        `yaml:"service"`
-	ServiceID string        `yaml:"service_id"`
-	Root      string        `yaml:"root"`
-	Elements  []formElement `yaml:"elements"`
-	// Attachment is the element that holds one enclosed document.
-	Attachment string `yaml:"attachment"`
-	// Notices says by channel and meaning at which path of an answer it stands.
-	Notices map[string]map[string]string `yaml:"notices"`
-}
-
-type formElement struct {
-	Path     string   `yaml:"path"`
-	Value    string   `yaml:"value"`
-	Channels []string `yaml:"channels"`
-}
-
-var forms = sync.OnceValues(func() (map[string]form, error) {
-	files, err := fs.Glob(formFiles, "testdata/forms/*.yaml")
-	if err != nil {
+// changed applies tweaks to a document that is not signed yet.
+func changed(document []byte, service *mappings.Service, t Tweaks) ([]byte, error) {
+	was := newDocument()
+	was.Child = nil
+	if err := was.ReadFromBytes(document); err != nil {
 		return nil, err
 	}
-	all := map[string]form{}
-	for _, file := range files {
-		src, err := formFiles.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var f form
-		if err := yaml.UnmarshalWithOptions(src, &f, yaml.Strict()); err != nil {
-			return nil, fmt.Errorf("sim: %s: %w", path.Base(file), err)
-		}
-		all[f.Service] = f
-	}
-	return all, nil
-})
-
-var placeholder = regexp.MustCompile(`\{([a-z_]+)\}`)
-
-// fill puts values into a text; false when the text has names and all are empty.
-func fill(text string, values map[string]string) (string, bool) {
-	names, filled := 0, 0
-	out := placeholder.ReplaceAllStringFunc(text, func(name string) string {
-		v := values[strings.Trim(name, "{}")]
-		names++
-		if v != "" {
-			filled++
-		}
-		return v
-	})
-	return out, names == 0 || filled > 0
-}
-
-// build writes the document of an application, not yet signed.
-func (f form) build(channel string, values map[string]string, t Tweaks) ([]byte, error) {
 	doc := newDocument()
-	root := doc.CreateElement(f.Root)
-	for _, e := range f.Elements {
-		if len(e.Channels) > 0 && !slices.Contains(e.Channels, channel) || slices.Contains(t.Drop, e.Path) {
-			continue
-		}
-		value, ok := fill(e.Value, values)
-		if set, given := t.Set[e.Path]; given {
-			value, ok = set, true
-		}
-		if ok {
-			reach(root, e.Path).SetText(value)
+	doc.SetRoot(was.Root())
+	root := doc.Root()
+	for _, p := range t.Drop {
+		if e := root.FindElement("./" + p); e != nil {
+			e.Parent().RemoveChild(e)
 		}
 	}
 	for p, value := range t.Set {
-		if !slices.ContainsFunc(f.Elements, func(e formElement) bool { return e.Path == p }) {
-			reach(root, p).SetText(value)
-		}
+		reach(root, p).SetText(value)
 	}
 	if t.AttachmentKB > 0 {
-		if f.Attachment == "" {
-			return nil, fmt.Errorf("the form of %s has no attachment", f.Service)
+		i := slices.IndexFunc(service.Request.Attachments, func(a mappings.AttachmentKind) bool { return slices.Contains(a.Types, "application/pdf") })
+		if i < 0 {
+			return nil, fmt.Errorf("the form of %s takes no PDF", service.ID)
 		}
-		attach(root, f.Attachment, pdf(t.AttachmentKB<<10))
+		kind := &service.Request.Attachments[i]
+		attach(root, kind.Path, mappings.AttachmentOf(kind, mappings.SampleFile("application/pdf", t.AttachmentKB<<10)))
 	}
 	return doc.WriteToBytes()
 }
@@ -133,38 +66,23 @@ func reach(e *etree.Element, p string) *etree.Element {
 	return e
 }
 
-func attach(root *etree.Element, p string, content []byte) {
+// attach encloses one document more at the path of its kind.
+func attach(root *etree.Element, p string, a mappings.Attachment) {
 	parent := root
 	if dir := path.Dir(p); dir != "." {
 		parent = reach(root, dir)
 	}
-	e := parent.CreateElement(path.Base(p))
-	sum := sha256.Sum256(content)
-	e.CreateElement("name").SetText("document.pdf")
-	e.CreateElement("type").SetText("application/pdf")
-	e.CreateElement("sha256").SetText(hex.EncodeToString(sum[:]))
-	e.CreateElement("content").SetText(base64.StdEncoding.EncodeToString(content))
-}
-
-// pdf is a readable empty page, filled up with comments to a size.
-func pdf(size int) []byte {
-	var b bytes.Buffer
-	b.WriteString("%PDF-1.4\n")
-	offsets := []int{}
-	for i, object := range []string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>"} {
-		offsets = append(offsets, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj%sendobj\n", i+1, object)
+	prefix, local, ok := strings.Cut(path.Base(p), ":")
+	if !ok {
+		prefix, local = "", path.Base(p)
 	}
-	for b.Len() < size-200 {
-		b.WriteString("%" + strings.Repeat("-", min(78, max(0, size-202-b.Len()))) + "\n")
+	e := parent.CreateElement(local)
+	e.Space = prefix
+	for _, part := range [][2]string{{"name", a.Name}, {"type", a.Type}, {"sha256", a.SHA256}, {"content", base64.StdEncoding.EncodeToString(a.Content)}} {
+		c := e.CreateElement(part[0])
+		c.Space = prefix
+		c.SetText(part[1])
 	}
-	start := b.Len()
-	b.WriteString("xref\n0 4\n0000000000 65535 f \n")
-	for _, o := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
-	}
-	fmt.Fprintf(&b, "trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", start)
-	return b.Bytes()
 }
 
 // signEnveloped puts an enveloped signature into a document, as its last

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"kopir/gateway/soap"
@@ -47,31 +48,40 @@ func inForm(document []byte, form string) (soap.Data, error) {
 	return soap.Data{}, fmt.Errorf("form %q is none of escaped, untyped, cdata, nested", form)
 }
 
-// readNotice finds what a form says about the answers of a service. The form
-// is the first one whose status code is there.
-func readNotice(document []byte, channel string) map[string]string {
+// readNotice finds in an answer what the descriptions put there: the values by
+// name of one that has a status code, and whose numbers begin as the answer's.
+// Local names only: the namespace differs by service, and some bridges' by mood.
+func (s *Sim) readNotice(document []byte, channel string) (found map[string]string) {
 	doc, err := xmltree.Parse(document, xmltree.DefaultLimits())
 	if err != nil {
 		return nil
 	}
-	all, err := forms()
-	if err != nil {
-		return nil
-	}
-	for _, f := range all {
-		out := map[string]string{}
-		for name, path := range f.Notices[channel] {
-			if value, ok := textAt(doc.Root(), path); ok {
-				out[name] = value
+	for _, service := range s.set.Services() {
+		shape, ok := service.Shape(channel)
+		if !ok {
+			continue
+		}
+		read := map[string]string{}
+		for _, e := range shape.Elements {
+			if value, ok := textAt(doc.Root(), prefixes.ReplaceAllString(e.Path, "")); ok {
+				read[e.Value] = value
 			}
 		}
-		if out["code"] != "" {
-			out["service"] = f.Service
-			return out
+		if read["code"] == "" {
+			continue
+		}
+		begins, _, _ := strings.Cut(service.Numbering.Format, "{")
+		if fits := strings.HasPrefix(read["number"], begins); fits || found == nil {
+			if found = read; fits {
+				found["service"] = service.ID
+				return found
+			}
 		}
 	}
-	return nil
+	return found
 }
+
+var prefixes = regexp.MustCompile(`[^/:]+:`)
 
 // textAt follows local names; prefixes and namespaces differ by service.
 func textAt(n xmltree.Node, path string) (string, bool) {
@@ -108,9 +118,9 @@ func (s *Sim) judgeInner(ctx context.Context, document []byte) *signature.Verdic
 // readResult unpacks the output document. One that does not decode is kept
 // as it came: the inbox shows what the bridge sent.
 func (s *Sim) readResult(ctx context.Context, read map[string]string) *Result {
-	content, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(read["result"]), ""))
+	content, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(read["result_content"]), ""))
 	if err != nil {
-		content = []byte(read["result"])
+		content = []byte(read["result_content"])
 	}
 	sum := sha256.Sum256(content)
 	return &Result{Name: read["result_name"], MediaType: read["result_type"], Content: content, SHA256: hex.EncodeToString(sum[:]), Verdict: s.judgeInner(ctx, content)}

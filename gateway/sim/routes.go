@@ -76,6 +76,7 @@ func (s *Sim) controlDoors(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /sim/trouble/{part}", s.deleteTrouble)
 	mux.HandleFunc("DELETE /sim/trouble", func(w http.ResponseWriter, _ *http.Request) { s.calm(); w.WriteHeader(http.StatusNoContent) })
 
+	mux.HandleFunc("GET /sim/services", s.getServices)
 	mux.HandleFunc("POST /sim/applications", s.postApplication)
 	mux.HandleFunc("POST /sim/documents", s.postDocument)
 	mux.HandleFunc("GET /sim/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Parcels()) })

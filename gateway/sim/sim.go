@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/keystore"
 	"kopir/signature/sigtest"
@@ -33,8 +34,11 @@ type Config struct {
 	Day       time.Time
 	FreshKeys bool // new keys instead of sigtest's public ones
 	Keys      Keys // with what everybody signs; zero: RSA
-	Bridge    Bridge
-	Log       *zap.Logger // zero: silent
+	// Services are the descriptions whose forms people fill in, and whose
+	// requests go to the bridge; nil: the built-in ones.
+	Services *mappings.Set
+	Bridge   Bridge
+	Log      *zap.Logger // zero: silent
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -54,6 +58,7 @@ type Bridge struct {
 // Sim is the simulation. Make it with New, serve Handler, end it with Close.
 type Sim struct {
 	base   string
+	set    *mappings.Set
 	now    func() time.Time
 	wait   func(ctx context.Context, d time.Duration) error
 	retry  func(try int) (time.Duration, bool)
@@ -115,6 +120,12 @@ func New(c Config) (*Sim, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if s.set = c.Services; s.set == nil {
+		var faults []mappings.Fault
+		if s.set, faults = builtin(); len(faults) > 0 {
+			return nil, fmt.Errorf("sim: %w", faults[0])
+		}
+	}
 	if s.wait == nil {
 		s.wait = sleep
 	}
@@ -156,6 +167,9 @@ func New(c Config) (*Sim, error) {
 	return s, nil
 }
 
+// builtin is read once: a set does not change.
+var builtin = sync.OnceValues(mappings.Builtin)
+
 // defaultRetry tries for about ten minutes.
 func defaultRetry(try int) (time.Duration, bool) {
 	return min(time.Second<<min(try-1, 6), time.Minute), try <= 12
@@ -195,6 +209,10 @@ func (s *Sim) castAll() error {
 		if s.members[key] == nil {
 			return fmt.Errorf("sim: cast.yaml: no system %q", key)
 		}
+	}
+	for _, service := range s.set.Services() {
+		bridge := s.members["bridge"]
+		bridge.services = append(append(bridge.services, service.Gateway.ServiceID), service.Gateway.Aliases...)
 	}
 	s.portal = newDesk(s, s.members["portal"], "portal")
 	s.csc = newDesk(s, s.members["csc"], "csc")

@@ -17,7 +17,16 @@ type Submission struct {
 	Person   string `json:"person"`              // applicant, by key
 	SignedBy string `json:"signed_by,omitempty"` // empty: the applicant at the portal, the operator at the service centre
 	Via      string `json:"via,omitempty"`       // async (default) or sync: the gateway's channel
-	Tweaks   Tweaks `json:"tweaks,omitzero"`
+	// Seed picks what stands in the form beside what is known of the people: 0
+	// what is required only. Values are fields of the description by name.
+	Seed   uint64            `json:"seed,omitempty"`
+	Values map[string]string `json:"values,omitempty"`
+	// Representative is who applies for the person, by key, and Attorney how
+	// his power of attorney is certified: notarised (default) or plain.
+	Representative string `json:"representative,omitempty"`
+	Attorney       string `json:"attorney,omitempty"`
+	Login          Login  `json:"login,omitzero"`
+	Tweaks         Tweaks `json:"tweaks,omitzero"`
 }
 
 // send makes the document, has it signed, and sends it through the gateway.
@@ -27,14 +36,21 @@ func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
 	number := d.number()
 	d.mu.Unlock()
 	document, f, err := s.document(d.channel, number, &sub)
+	if err == nil {
+		err = s.login(ctx, f, d.channel, &sub)
+	}
 	if err != nil {
 		return nil, err
 	}
-	data, err := inForm(document, sub.Tweaks.Form)
+	form := sub.Tweaks.Form
+	if form == "" {
+		form = f.Request.Data.Form
+	}
+	data, err := inForm(document, form)
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{Number: number, Service: f.Service, Person: sub.Person, SignedBy: sub.SignedBy, SentAt: s.now(), Delivery: string(soap.OnDelivery), Notices: []Notice{}, Document: string(document)}
+	c := &Case{Number: number, Service: f.ID, Person: sub.Person, SignedBy: sub.SignedBy, SentAt: s.now(), Delivery: string(soap.OnDelivery), Notices: []Notice{}, Document: string(document)}
 	// Entered before it is sent: the first notice can be here before the
 	// gateway's answer is read.
 	d.mu.Lock()
@@ -43,9 +59,9 @@ func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
 	sender := soap.SenderInfo{SenderID: d.as.sender, Password: soap.Secret(d.as.password)}
 	switch sub.Via {
 	case "", "async":
-		err = d.sendAsync(ctx, c, f.ServiceID, sender, data)
+		err = d.sendAsync(ctx, c, f.Gateway.ServiceID, sender, data)
 	case "sync":
-		err = d.sendSync(ctx, c, f.ServiceID, sender, data)
+		err = d.sendSync(ctx, c, f.Gateway.ServiceID, sender, data)
 	default:
 		err = fmt.Errorf("via %q is neither async nor sync", sub.Via)
 	}
