@@ -123,10 +123,11 @@ type Receipt struct {
 // refused, so that sending the same again cannot help. Unknown: it may have
 // arrived.
 type SendError struct {
-	Permanent bool
-	Unknown   bool
-	Code      string // the partner's own code, where it gave one
-	Err       error
+	Permanent  bool
+	Unknown    bool
+	Code       string        // the partner's own code, where it gave one
+	RetryAfter time.Duration // how long the partner wants to be left alone; zero: it did not say
+	Err        error
 }
 
 // Error says what happened, without the message's content.

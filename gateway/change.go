@@ -163,8 +163,23 @@ func (d *draft) tell(route Route, partner string, n *mappings.Notice, line, corr
 		}
 	}
 	out.Partner, out.Service = partner, d.service.ID
+	if partner == d.channel.ID {
+		out.Receiver = d.broughtBy()
+	}
 	d.change.Deliveries = append(d.change.Deliveries, out)
 	return nil
+}
+
+// broughtBy is the partner that the application, or the message that became
+// none, came from.
+func (d *draft) broughtBy() string {
+	switch {
+	case d.app != nil:
+		return d.app.Sender
+	case d.change.Message != nil:
+		return d.change.Message.Sender
+	}
+	return ""
 }
 
 func (d *draft) delivery(route Route, line string, body []byte) Delivery {

@@ -72,7 +72,11 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUp:
 		d.State, d.Error = Dead, failed.Error()
 	default:
-		d.NextAt, d.Error = at.Add(retryAfter(d.Tries, d.ID)), failed.Error()
+		pause := retryAfter(d.Tries, d.ID)
+		if se != nil {
+			pause = max(pause, min(se.RetryAfter, maxPause))
+		}
+		d.NextAt, d.Error = at.Add(pause), failed.Error()
 	}
 	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries)}
 	switch d.State {

@@ -468,3 +468,23 @@ func TestUnsureIsCarried(t *testing.T) {
 		t.Errorf("tries after an unknown outcome: %v", unsure)
 	}
 }
+
+// TestAPartnerAsksForTime: Retry-After is honoured, and not without bounds.
+func TestAPartnerAsksForTime(t *testing.T) {
+	w := newTown(t)
+	var asked time.Duration
+	w.post.fail = func(gateway.Delivery) error { return &gateway.SendError{RetryAfter: asked, Err: errors.New("busy")} }
+	w.finish()
+	for _, c := range []struct{ asked, want time.Duration }{{10 * time.Minute, 10 * time.Minute}, {1000 * time.Hour, 24 * time.Hour}} {
+		asked = c.asked
+		w.deliver()
+		p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToPortal}, "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Deliveries[0].NextAt.Sub(w.clock()); got != c.want || p.Deliveries[0].Receiver != "PEP" {
+			t.Errorf("asked for %s: next try after %s", c.asked, got)
+		}
+		w.pass(c.asked + time.Minute)
+	}
+}

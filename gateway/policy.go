@@ -8,6 +8,7 @@ import (
 // When to try again. Pure functions: the same history gives the same time.
 const (
 	maxRetry   = time.Hour          // between two tries
+	maxPause   = 24 * time.Hour     // that a partner may ask for
 	giveUp     = 3 * 24 * time.Hour // of trying, until a person must look
 	firstAsk   = time.Minute        // about a held application
 	maxAsk     = 15 * time.Minute   // revocation services come back within hours

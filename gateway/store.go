@@ -158,6 +158,9 @@ type Delivery struct {
 	State       DeliveryState `json:"state"`
 	Service     string        `json:"service,omitempty"` // our id of it
 	Partner     string        `json:"partner,omitempty"` // whose notice it is: portal, csc
+	// Receiver is the sender id of the partner that brought the application;
+	// empty: the route's own partner is told.
+	Receiver string `json:"receiver,omitempty"`
 
 	// What goes out; MessageID and MessageDate are the same at every try.
 	MessageType   string    `json:"message_type,omitempty"` // NOTIFICATION or RESPONSE

@@ -137,6 +137,8 @@ type sender struct {
 	Services      []string `yaml:"services"`       // serviceIds; empty: all
 	StatusService string   `yaml:"status_service"` // its own serviceId, for statuses of applications that it did not send
 	Polled        bool     `yaml:"polled"`         // it fetches its messages by getMessages
+
+	REST restConfig `yaml:"rest"` // it speaks REST
 }
 
 type apiKey struct {
@@ -316,6 +318,7 @@ func (l *loaded) checkValues() []fault {
 	}
 	fs = append(fs, l.checkOutward()...)
 	fs = append(fs, l.checkSenders()...)
+	fs = append(fs, l.checkREST()...)
 	fs = append(fs, l.checkAPIKeys()...)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Log.Level) {
 		bad("log.level", fmt.Sprintf("unknown level %q", l.Log.Level), "known: debug, info, warn, error")

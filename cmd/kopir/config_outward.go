@@ -2,11 +2,9 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"time"
 
@@ -90,20 +88,7 @@ func (l *loaded) checkOutward() []fault {
 // the authorities that have sources of their own.
 func (l *loaded) openOutward(m *materials) []fault {
 	var fs []fault
-	for i, p := range l.Gateway.CA {
-		key := fmt.Sprintf("gateway.ca[%d]", i)
-		b, err := os.ReadFile(l.path(p))
-		if err != nil {
-			fs = append(fs, l.at(key, p+": "+plainFileError(err), "name a PEM file with the roots of the gateway's https address"))
-			continue
-		}
-		if m.gatewayCA == nil {
-			m.gatewayCA = x509.NewCertPool()
-		}
-		if !m.gatewayCA.AppendCertsFromPEM(b) {
-			fs = append(fs, l.at(key, p+": holds no certificate in PEM", "name a PEM file with the roots of the gateway's https address"))
-		}
-	}
+	m.gatewayCA, fs = l.openPool("gateway.ca", l.Gateway.CA)
 	for i, a := range l.Revocation.Authorities {
 		key := fmt.Sprintf("revocation.authorities[%d].certificate", i)
 		m.authorities = append(m.authorities, nil)

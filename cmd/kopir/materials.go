@@ -38,6 +38,7 @@ type materials struct {
 
 	senderPasswords    map[string]string // both by sender id
 	senderCertificates map[string][]*nuc.Certificate
+	partnerCA          map[string]*x509.CertPool // of senders' rest, by sender id; nil: the machine's
 }
 
 // open opens the files that the configuration names and judges them. All
@@ -58,6 +59,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	if l.Store.DSNFile != "" {
 		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)
 	}
+	fs = append(fs, l.openREST(m)...)
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

@@ -103,8 +103,12 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if code == "" {
 		code = l.Gateway.SenderID
 	}
+	rest, err := l.restPartners(m)
+	if err != nil {
+		return n, err
+	}
 	out, err := client.NewSender(client.SenderOptions{
-		Outlets: l.outlets(async), Services: m.set,
+		Outlets: l.outlets(async, rest), REST: rest, Services: m.set,
 		SignDocument: func(document []byte) ([]byte, error) {
 			return signature.SignEnveloped(document, m.keys.Signing(time.Now()), signature.SignOptions{})
 		},
@@ -275,16 +279,6 @@ func (l *loaded) partners(m *materials) []gateway.Partner {
 			p.Certificates = append(p.Certificates, c.Fingerprint)
 		}
 		out = append(out, p)
-	}
-	return out
-}
-
-// outlets are the ways out: one gateway serves all partners, and each has a
-// service of its own for what belongs to no conversation.
-func (l *loaded) outlets(gate *client.Async) map[gateway.Route]client.Outlet {
-	out := map[gateway.Route]client.Outlet{}
-	for _, s := range l.Senders {
-		out[gateway.RouteOf(gateway.Channel(s.Channel))] = client.Outlet{Channel: gate, ServiceID: s.StatusService}
 	}
 	return out
 }

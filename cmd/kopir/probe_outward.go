@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -32,6 +33,10 @@ func (l *loaded) probeOutward(ctx context.Context, m *materials) []fault {
 	for _, a := range []struct{ key, url string }{{"gateway.sync", l.Gateway.Sync}, {"gateway.async", l.Gateway.Async}} {
 		all = append(all, question{a.key, a.url, func(ctx context.Context) error { return l.reach(ctx, a.url, m) },
 			"cannot be reached: ", "check the address, the name service and the firewall"})
+	}
+	for i, s := range l.Senders {
+		all = append(all, question{fmt.Sprintf("senders[%d].rest.url", i), s.REST.URL, func(ctx context.Context) error { return l.reachWith(ctx, s.REST.URL, m.partnerCA[s.ID]) },
+			"cannot be reached: ", "check the address, the name service, the firewall and rest.ca"})
 	}
 	all = append(all, l.revocationQuestions(m)...)
 	faults := make([]*fault, len(all))
@@ -158,6 +163,10 @@ func without(all []*nuc.Certificate, one *nuc.Certificate) (rest []*nuc.Certific
 // reach opens a connection to the host of an address, or to the proxy on the
 // way there, and closes it. Of an https address the certificate is judged.
 func (l *loaded) reach(ctx context.Context, address string, m *materials) error {
+	return l.reachWith(ctx, address, m.gatewayCA)
+}
+
+func (l *loaded) reachWith(ctx context.Context, address string, roots *x509.CertPool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*dialTimeout)
 	defer cancel()
 	u, err := url.Parse(address)
@@ -175,10 +184,10 @@ func (l *loaded) reach(ctx context.Context, address string, m *materials) error 
 			return fmt.Errorf("the proxy: %w", err)
 		}
 	} else if u.Scheme == "https" {
-		c, err = (&tls.Dialer{NetDialer: d, Config: &tls.Config{RootCAs: m.gatewayCA, MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", hostPort(u))
+		c, err = (&tls.Dialer{NetDialer: d, Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", hostPort(u))
 		var unknown *tls.CertificateVerificationError
 		if errors.As(err, &unknown) {
-			return fmt.Errorf("its certificate is not believed (%w): name its root in gateway.ca", unknown.Err)
+			return fmt.Errorf("its certificate is not believed (%w): name its root in ca", unknown.Err)
 		}
 		if err != nil {
 			return err

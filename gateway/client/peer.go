@@ -123,13 +123,7 @@ func (p *Peer) check() error {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	client := NewHTTP(nil, nil)
-	if p.HTTP != nil {
-		copied := *p.HTTP
-		client = &copied
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p.HTTP = client
+	p.HTTP = withoutRedirects(p.HTTP)
 	return errors.Join(faults...)
 }
 

@@ -19,6 +19,8 @@ type Sender struct{ o SenderOptions }
 type SenderOptions struct {
 	// Outlets gives the way out of each route.
 	Outlets map[gateway.Route]Outlet
+	// REST are the partners that are told in JSON, by sender id.
+	REST map[string]*REST
 	// Services are the descriptions.
 	Services *mappings.Set
 	// SignDocument signs a notice by itself (enveloped); required when a
@@ -37,7 +39,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 		bad("a sender without any way out")
 	}
 	for route, out := range o.Outlets {
-		if out.Channel == nil {
+		if out.Channel == nil && out.REST == nil {
 			bad("the route %q has no channel", route)
 		}
 	}
@@ -65,6 +67,8 @@ type Outlet struct {
 	// ServiceID is the partner's own service, for notices that belong to no
 	// conversation which the partner opened.
 	ServiceID string
+	// REST is the partner of the route that takes JSON, where there is no Channel.
+	REST *REST
 }
 
 var _ gateway.Sender = (*Sender)(nil)
@@ -76,6 +80,13 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Err: err}
 	}
 	out := s.o.Outlets[d.Route]
+	rest := s.o.REST[d.Receiver]
+	if rest == nil && out.Channel == nil {
+		rest = out.REST
+	}
+	if rest != nil {
+		return s.sendREST(ctx, rest, d)
+	}
 	if out.Channel == nil {
 		return never(fmt.Errorf("client: no way out for the route %q", d.Route))
 	}

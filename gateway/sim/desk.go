@@ -195,10 +195,14 @@ func (d *desk) take(r *http.Request, got *received, p *soap.AsyncSendMessageRequ
 // note keeps a notice with the case it belongs to; a desk that learns of an
 // application in this way gives it its own number.
 func (d *desk) note(ctx context.Context, correlation string, document []byte, n Notice) {
-	read := d.sim.readNotice(document, d.channel)
 	n.Document = string(document)
-	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
 	n.Inner = d.sim.judgeInner(ctx, document)
+	d.keepNotice(ctx, correlation, d.sim.readNotice(document, d.channel), n)
+}
+
+// keepNotice is the same for what was read from it.
+func (d *desk) keepNotice(ctx context.Context, correlation string, read map[string]string, n Notice) {
+	n.Code, n.TextRU, n.TextKK, n.ReasonRU, n.ReasonKK = read["code"], read["text_ru"], read["text_kk"], read["reason_ru"], read["reason_kk"]
 	var result *Result
 	if read["result_content"] != "" {
 		result = d.sim.readResult(ctx, read)

@@ -32,6 +32,8 @@ func (s *Sim) routes() http.Handler {
 	mux.HandleFunc("GET "+AsyncPath, s.contract("AsyncChannel.wsdl", AsyncPath))
 	mux.HandleFunc("POST /portal/callback", s.troubled(PartPortal, s.portal.callback))
 	mux.HandleFunc("POST /csc/callback", s.troubled(PartCSC, s.csc.callback))
+	mux.HandleFunc("POST /portal/rest", s.troubled(PartPortal, s.portal.restCallback))
+	mux.HandleFunc("POST /csc/rest", s.troubled(PartCSC, s.csc.restCallback))
 	mux.HandleFunc("GET /portal/callback", s.contract("AsyncChannelClient.wsdl", "/portal/callback"))
 	mux.HandleFunc("GET /csc/callback", s.contract("AsyncChannelClient.wsdl", "/csc/callback"))
 	mux.HandleFunc("POST /registry/gbdfl", s.troubled(PartRegistry, s.registry.door))
