@@ -91,6 +91,9 @@ type Doors interface {
 	// History is what one person applied for, as the portal shows it to that person.
 	History(ctx context.Context, iin IIN, cursor string, limit int) (Page, error)
 	Timeline(ctx context.Context, number string) (*Timeline, error)
+	// Registries is what registries said of an application; that it was read is
+	// noted in the history.
+	Registries(ctx context.Context, number string, who Actor) ([]RegistryAnswer, error)
 	// Result is the result document with its content.
 	Result(ctx context.Context, number string) (*Document, error)
 
@@ -140,27 +143,6 @@ func (e *SendError) Error() string {
 
 // Unwrap gives the cause.
 func (e *SendError) Unwrap() error { return e.Err }
-
-// Registry asks the register of persons (GBD FL) whether it knows the person.
-type Registry interface {
-	Person(ctx context.Context, q PersonQuery) (Person, error)
-}
-
-// PersonQuery is the question; MessageID is the same at every try.
-type PersonQuery struct {
-	MessageID string
-	IIN       IIN
-	At        time.Time
-}
-
-// Person is the register's answer. Found is false only when the register
-// itself said that it has no data; an unreachable register is an error.
-type Person struct {
-	Found                          bool
-	IIN                            IIN
-	Surname, GivenName, Patronymic string
-	Answer                         []byte // as it came, for evidence
-}
 
 // LocalDB is the local executive body's own database.
 type LocalDB interface {

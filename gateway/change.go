@@ -219,25 +219,6 @@ func (d *draft) local(fresh bool) {
 	d.job(ToLocal, row)
 }
 
-// registerOfPersons is the registry that Options.Registry asks.
-const registerOfPersons = "gbd-fl"
-
-// ask puts the questions to the registries of the channel on their way: those
-// about which the application says anything (a power of attorney is asked for
-// only when there is one).
-func (d *draft) ask() {
-	for _, r := range d.service.Registries {
-		switch {
-		case !slices.Contains(r.Channels, d.channel.ID) || d.value(r.Field) == "":
-		case r.ID == registerOfPersons:
-			d.job(ToRegistry, registryJob{Registry: r.ID, Field: r.Field, NoData: r.NoData})
-		default:
-			// Said where the specialist sees it, so that nobody takes it for checked.
-			d.event(Event{Kind: EventNote, Actor: Actor{Name: "bridge"}, Detail: "not asked: there is no way to the registry " + r.ID + "; check its data by hand"})
-		}
-	}
-}
-
 func (d *draft) job(route Route, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -173,7 +173,7 @@ func hostileTown(t *testing.T, dir string, at time.Time) *town {
 			{SenderID: "TEST_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"123456789021"}},
 			{SenderID: "OTHER_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"987654321098"}},
 		},
-		Sender: w.post, Local: w.local, Registry: w.reg, Log: zap.NewNop(), Now: w.clock, NewID: w.newID,
+		Sender: w.post, Local: w.local, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary}, Log: zap.NewNop(), Now: w.clock, NewID: w.newID,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,11 @@ func (b *Bridge) Decide(ctx context.Context, number string, who Actor, dec Decis
 			return nil, err
 		}
 	}
+	if dec.State == Completed {
+		if err := b.settled(ctx, number); err != nil {
+			return nil, err
+		}
+	}
 	return b.amend(ctx, number, dec.Version, func(d *draft) error {
 		if err := d.mine(who); err != nil {
 			return err

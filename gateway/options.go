@@ -26,10 +26,11 @@ type Options struct {
 	// says of messages of ours.
 	Gateway []BIN
 	Sender  Sender
-	// Local is the local body's database, Registry the register of persons. A
-	// service that needs one that is not there cannot be accepted.
-	Local    LocalDB
-	Registry Registry
+	// Local is the local body's database; without it no service can be accepted.
+	Local LocalDB
+	// Registries by their ids (mappings.RegistryIDs). One that a service asks and
+	// that is not there is told to the specialist with each application.
+	Registries map[string]Registry
 	// Officials are the organisations whose employees file in the office
 	// channel and sign results.
 	Officials []BIN
@@ -76,7 +77,6 @@ func New(o Options) (*Bridge, error) {
 	if o.Services != nil {
 		for _, s := range o.Services.Services() {
 			need(o.Local != nil, fmt.Sprintf("service %s writes into a local database, and none is given", s.ID))
-			need(len(s.Registries) == 0 || o.Registry != nil, fmt.Sprintf("service %s asks a registry, and none is given", s.ID))
 		}
 	}
 	known, err := newPartners(o.Partners, o.Gateway)

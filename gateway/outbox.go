@@ -10,9 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"kopir/mappings"
 	"kopir/signature"
-	"kopir/signature/verdict"
 )
 
 const (
@@ -41,10 +39,10 @@ func (b *Bridge) carry(ctx context.Context, d Delivery) {
 	defer cancel()
 	var err error
 	var also func(*draft) error // what else follows, for the application
-	switch d.Route {
-	case ToLocal:
+	switch {
+	case d.Route == ToLocal:
 		err = b.writeLocal(try, &d)
-	case ToRegistry:
+	case d.Route.Asks():
 		also, err = b.askRegistry(try, &d)
 	default:
 		b.sending.Add(1)
@@ -73,6 +71,9 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 		d.State, d.Error = Dead, failed.Error()
 	default:
 		pause := retryAfter(d.Tries, d.ID)
+		if d.Route.Asks() {
+			pause = min(pause, maxAsk) // the step's term is minutes, and it runs
+		}
 		if se != nil {
 			pause = max(pause, min(se.RetryAfter, maxPause))
 		}
@@ -161,49 +162,6 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 	return b.o.Local.Write(ctx, row)
 }
 
-// registryJob is the question to a registry.
-type registryJob struct {
-	Registry string `json:"registry"`
-	Field    string `json:"field"`   // whose value is asked for
-	NoData   string `json:"no_data"` // refusal when the registry knows nothing
-}
-
-// askRegistry asks, and says what follows for the application. An answer that
-// the registry could not give is an error: asked again.
-func (b *Bridge) askRegistry(ctx context.Context, d *Delivery) (func(*draft) error, error) {
-	var job registryJob
-	if err := json.Unmarshal(d.Body, &job); err != nil {
-		return nil, &SendError{Permanent: true, Err: err}
-	}
-	app, err := b.o.Store.Application(ctx, d.Application)
-	if err != nil {
-		return nil, err
-	}
-	person, err := b.o.Registry.Person(ctx, PersonQuery{MessageID: d.MessageID, IIN: IIN(app.value(job.Field)), At: d.MessageDate})
-	if err != nil {
-		return nil, err
-	}
-	d.Answer = person.Answer
-	return func(dr *draft) error {
-		known := Evidence{Kind: ByRegistry, At: dr.at, Outcome: verdict.Passed, Document: person.Answer}
-		found := Event{Kind: EventRegistry, Actor: Actor{Name: job.Registry}, Detail: "found"}
-		if !person.Found {
-			found.Detail = "no data"
-		}
-		dr.change.Evidence = append(dr.change.Evidence, known)
-		dr.event(found)
-		if person.Found || dr.app.State.Final() {
-			return nil
-		}
-		t, ok := dr.service.Refusal(job.NoData, dr.channel.ID, mappings.Text{})
-		if !ok {
-			return &Error{Code: Internal, Say: "the service has no refusal " + job.NoData}
-		}
-		dr.app.Refusal = &Ground{Code: job.NoData, Text: text(t)}
-		return dr.enter(Refused, Actor{Name: job.Registry})
-	}, nil
-}
-
 // stir wakes the routes that a change has put something on.
 func (b *Bridge) stir(c Change) {
 	for _, d := range c.Deliveries {
@@ -225,22 +183,27 @@ func (b *Bridge) Deliveries(ctx context.Context, f DeliveryFilter, cursor string
 
 // Retry sends a dead delivery again; what waits behind it follows.
 func (b *Bridge) Retry(ctx context.Context, id string, who Actor) error {
-	return b.decideDead(ctx, id, who, "sent again", func(d *Delivery, at time.Time) {
+	return b.decide(ctx, id, who, "sent again", isDead, func(d *Delivery, at time.Time) {
 		d.State, d.NextAt, d.Since, d.Error = Queued, at, at, ""
 	})
 }
 
-// Drop gives a dead delivery up for good; it stays in the outbox with the reason.
+// Drop gives a dead delivery, or a question that a registry has not answered,
+// up for good; it stays in the outbox with the reason.
 func (b *Bridge) Drop(ctx context.Context, id string, who Actor, why string) error {
 	if why == "" {
 		return refuse(Malformed, "why", "the reason is needed: it is kept")
 	}
-	return b.decideDead(ctx, id, who, "dropped: "+why, func(d *Delivery, at time.Time) {
+	unanswered := func(d *Delivery) bool { return isDead(d) || d.State == Queued && d.Route.Asks() }
+	return b.decide(ctx, id, who, "dropped: "+why, unanswered, func(d *Delivery, at time.Time) {
 		d.State, d.DoneAt, d.Error = Dropped, at, "dropped by "+who.Name+": "+why
 	})
 }
 
-func (b *Bridge) decideDead(ctx context.Context, id string, who Actor, what string, do func(*Delivery, time.Time)) error {
+func isDead(d *Delivery) bool { return d.State == Dead }
+
+// decide changes a delivery by a person's word.
+func (b *Bridge) decide(ctx context.Context, id string, who Actor, what string, may func(*Delivery) bool, do func(*Delivery, time.Time)) error {
 	page, err := b.o.Store.Deliveries(ctx, DeliveryFilter{ID: id}, "", 1)
 	if err != nil {
 		return tryLater(err)
@@ -249,8 +212,8 @@ func (b *Bridge) decideDead(ctx context.Context, id string, who Actor, what stri
 		return &Error{Code: NotFound, Field: "id", Say: "there is no delivery of this id"}
 	}
 	d := page.Deliveries[0]
-	if d.State != Dead {
-		return refuse(MoveNotAllowed, "state", "only a dead delivery can be sent again or dropped; this one is %s", d.State)
+	if !may(&d) {
+		return refuse(MoveNotAllowed, "state", "only a dead delivery can be sent again or dropped, and a registry's unanswered question dropped; this one is %s", d.State)
 	}
 	do(&d, b.now().UTC())
 	note := Event{Kind: EventNote, Actor: who, Detail: string(d.Route) + " delivery " + what}

@@ -188,7 +188,7 @@ func TestTheRegisterIsAway(t *testing.T) {
 	w.reg.err = nil
 	w.pass(time.Hour)
 	w.deliver()
-	if n := len(w.reg.asked); n < 3 || w.reg.asked[0].MessageID != w.reg.asked[n-1].MessageID || string(w.reg.asked[0].IIN) != form("csc")["applicant_iin"] {
+	if n := len(w.reg.asked); n < 3 || w.reg.asked[0].MessageID != w.reg.asked[n-1].MessageID || w.reg.asked[0].Subject != form("csc")["applicant_iin"] {
 		t.Errorf("asked %d times: %+v", n, w.reg.asked)
 	}
 	if a := w.only(); a.State != gateway.Received {

@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"kopir/mappings"
 	"kopir/signature/verdict"
 )
 
@@ -101,6 +103,7 @@ type Evidence struct {
 	Reason      verdict.Reason  `json:"reason,omitempty"`
 	Verdict     []byte          `json:"-"` // the JSON of `kopir verify`
 	Document    []byte          `json:"-"` // what was judged, where Message.Raw does not hold it
+	Finding     []byte          `json:"-"` // of ByRegistry: the JSON of a RegistryAnswer
 }
 
 // EvidenceKind says whose signature, or whose answer, it is.
@@ -112,6 +115,7 @@ const (
 	ByPerson   EvidenceKind = "person"   // inside data, by the applicant, operator or specialist
 	ByOfficial EvidenceKind = "official" // over the result
 	ByRegistry EvidenceKind = "registry" // a registry's answer
+	ByConsent  EvidenceKind = "consent"  // the consent service's, that the person agrees
 )
 
 // Hold is an application whose signature could not be judged yet.
@@ -129,14 +133,24 @@ type Route string
 
 // The routes.
 const (
-	ToPortal   Route = "portal"   // notification through the gateway to the portal
-	ToCSC      Route = "csc"      // the same to the service centre
-	ToLocal    Route = "local"    // the row in the local database
-	ToRegistry Route = "registry" // the question to the register of persons
+	ToPortal Route = "portal" // notification through the gateway to the portal
+	ToCSC    Route = "csc"    // the same to the service centre
+	ToLocal  Route = "local"  // the row in the local database
+
+	// Questions to registries: each has a route of its own, so that a slow one
+	// holds up no other.
+	ToPersons  Route = mappings.Persons
+	ToEntities Route = mappings.Entities
+	ToNotaries Route = mappings.Notaries
 )
 
 // Routes is the closed list.
-func Routes() []Route { return []Route{ToPortal, ToCSC, ToLocal, ToRegistry} }
+func Routes() []Route {
+	return []Route{ToPortal, ToCSC, ToLocal, ToPersons, ToEntities, ToNotaries}
+}
+
+// Asks reports whether the route leads to a registry.
+func (r Route) Asks() bool { return slices.Contains(mappings.RegistryIDs(), string(r)) }
 
 // DeliveryState is how far a delivery has come.
 type DeliveryState string

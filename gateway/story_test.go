@@ -192,7 +192,7 @@ func play(t *testing.T, dir string) {
 	gone := w.keysOf(s.Revoked)
 	w.lists.set(gone, w.keysOf(s.Away))
 	if s.Unknown {
-		w.reg.unknown = map[gateway.IIN]bool{gateway.IIN(form("portal")["applicant_iin"]): true}
+		w.reg.unknown = map[string]bool{form("portal")["applicant_iin"]: true}
 	}
 	for _, before := range s.After {
 		other := readStory(t, filepath.Join(dir, "..", before))

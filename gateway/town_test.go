@@ -37,7 +37,8 @@ type town struct {
 	store  *store.Store
 	local  *mio.DB
 	post   *post
-	reg    *register
+	reg    *register // of persons
+	notary *register
 	ca     *sigtest.Authority
 	lists  *lists
 	logs   *observer.ObservedLogs
@@ -142,7 +143,7 @@ func newTownOf(t testing.TB, set *mappings.Set) *town {
 	if castErr != nil {
 		t.Fatal(castErr)
 	}
-	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, lists: &lists{}}
+	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, notary: &register{}, lists: &lists{}}
 	dir := t.TempDir()
 	var err error
 	if w.store, err = store.OpenSQLite(t.Context(), filepath.Join(dir, "kopir.db")); err != nil {
@@ -182,7 +183,7 @@ func (w *town) options(core zapcore.Core) gateway.Options {
 			{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
 			{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
 		},
-		Gateway: []gateway.BIN{gateway.BIN(gateBIN)}, Sender: w.post, Local: w.local, Registry: w.reg, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
+		Gateway: []gateway.BIN{gateway.BIN(gateBIN)}, Sender: w.post, Local: w.local, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary}, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
 		Log: zap.New(core), Now: w.clock, NewID: w.newID,
 	}
 }
@@ -264,22 +265,32 @@ func (p *post) taken() []gateway.Delivery {
 	return slices.Clone(p.got)
 }
 
-// register is the register of persons.
+// register is a registry that answers as told.
 type register struct {
 	mu      sync.Mutex
-	unknown map[gateway.IIN]bool
+	unknown map[string]bool
 	err     error
-	asked   []gateway.PersonQuery
+	answer  gateway.Finding // instead of what is found by default
+	asked   []gateway.Question
 }
 
-func (r *register) Person(_ context.Context, q gateway.PersonQuery) (gateway.Person, error) {
+func (r *register) Ask(_ context.Context, q gateway.Question) (gateway.Finding, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, q)
-	if r.err != nil {
-		return gateway.Person{}, r.err
+	switch {
+	case r.err != nil:
+		return gateway.Finding{}, r.err
+	case r.unknown[q.Subject]:
+		return gateway.Finding{Standing: gateway.NoData, Answer: []byte("<persons/>")}, nil
+	case r.answer.Standing != "":
+		return r.answer, nil
 	}
-	return gateway.Person{Found: !r.unknown[q.IIN], IIN: q.IIN, Answer: []byte("<persons/>")}, nil
+	f := gateway.Finding{Standing: gateway.Found, Asked: []byte("<asked/>"), Answer: []byte("<answer/>")}
+	for name, value := range q.Values { // it knows what the application says
+		f.Facts = append(f.Facts, gateway.Fact{Name: name, Value: value})
+	}
+	return f, nil
 }
 
 // deliver runs the outbox until nothing is due.

@@ -99,7 +99,7 @@ func TestBroken(t *testing.T) {
 	// Every code that has a text has a file; the rest needs a disk or a database.
 	elsewhere := map[string]string{
 		"no-folder": "TestLoadDir", "unreadable": "an unreadable disk", "missing-file": "a layer without the built-in files", "file-ending": "TestLoadDir",
-		"too-big": "TestTooBig", "no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema",
+		"too-big": "TestTooBig", "no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema", "shape-lacks": "TestShapeFaults",
 	}
 	texts := faultTexts()
 	for _, key := range texts.Keys() {

@@ -88,22 +88,7 @@ func (k *checker) ends() {
 		k.name(at+".id", r.ID)
 		k.repeated(ids, at+".id", "id", r.ID)
 	}
-	for i, r := range k.s.Registries {
-		at := fmt.Sprintf("registries[%d]", i)
-		k.actor(at+".id", r.ID)
-		k.channelNames(at+".channels", r.Channels)
-		k.refusal(at+".no_data", r.NoData)
-		for _, id := range r.Channels {
-			if c, ok := k.s.Channel(id); ok {
-				if _, ok := c.Step(r.Step); !ok {
-					k.fault(at+".step", "unknown-step", "value", r.Step, "channel", id)
-				}
-			}
-		}
-		if _, ok := k.s.Field(r.Field); !ok {
-			k.fault(at+".field", "unknown-name", "what", "field", "value", r.Field)
-		}
-	}
+	k.registries()
 	for i, n := range k.s.Notifications {
 		at := fmt.Sprintf("notifications[%d]", i)
 		k.channelNames(at+".channels", n.Channels)

@@ -216,15 +216,6 @@ type Refusal struct {
 	Ground Text   `yaml:"ground"`
 }
 
-// RegistryUse says which registry is asked, in which channel, at which step.
-type RegistryUse struct {
-	ID       string   `yaml:"id,required"` // gbd-fl
-	Channels []string `yaml:"channels,required"`
-	Step     int      `yaml:"step,required"`
-	Field    string   `yaml:"field,required"`   // whose value is asked for; empty in an application: not asked
-	NoData   string   `yaml:"no_data,required"` // refusal when the registry knows nothing
-}
-
 // Notification says who is told about which states.
 type Notification struct {
 	ID       string   `yaml:"id,required"`

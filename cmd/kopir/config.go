@@ -31,18 +31,19 @@ type config struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// Proxy is the HTTP proxy for what the bridge asks of others, or "none";
 	// empty: that of the environment.
-	Proxy       string         `yaml:"proxy"`
-	Limits      limitsConfig   `yaml:"limits"`
-	Store       ownStoreConfig `yaml:"store"`
-	Local       storeConfig    `yaml:"local"`
-	Key         keyConfig      `yaml:"key"`
-	Trust       []string       `yaml:"trust"`
-	TrustBundle bundleConfig   `yaml:"trust_bundle"`
-	Known       []string       `yaml:"known"`
-	Revocation  revokeConfig   `yaml:"revocation"`
-	Gateway     partnerConfig  `yaml:"gateway"`
-	Registry    registryConfig `yaml:"registry"`
-	Senders     []sender       `yaml:"senders"`
+	Proxy       string           `yaml:"proxy"`
+	Limits      limitsConfig     `yaml:"limits"`
+	Store       ownStoreConfig   `yaml:"store"`
+	Local       storeConfig      `yaml:"local"`
+	Key         keyConfig        `yaml:"key"`
+	Trust       []string         `yaml:"trust"`
+	TrustBundle bundleConfig     `yaml:"trust_bundle"`
+	Known       []string         `yaml:"known"`
+	Revocation  revokeConfig     `yaml:"revocation"`
+	Gateway     partnerConfig    `yaml:"gateway"`
+	Registry    registryConfig   `yaml:"registry"` // older form, see asks
+	Registries  []registryConfig `yaml:"registries"`
+	Senders     []sender         `yaml:"senders"`
 	// Officials are the BINs of the organisations whose employees file in the
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
@@ -116,14 +117,6 @@ type partnerConfig struct {
 	Timeout      duration     `yaml:"timeout"`
 	CA           []string     `yaml:"ca"` // roots of its https address; empty: the machine's
 	Poll         []pollConfig `yaml:"poll"`
-}
-
-// registryConfig is how the register of persons (behind gateway.sync) knows us,
-// and the result codes by which it says that it has no such person.
-type registryConfig struct {
-	SenderCode string   `yaml:"sender_code"`
-	ServiceID  string   `yaml:"service_id"`
-	NoData     []string `yaml:"no_data"`
 }
 
 // sender is a system that may put messages through the doors. It is known by
@@ -297,7 +290,7 @@ func (l *loaded) checkValues() []fault {
 		l.checkURL(&fs, "gateway.async", l.Gateway.Async)
 	}
 	if l.Gateway.Sync == "" {
-		bad("gateway.sync", "is missing, so the register of persons could not be asked", "write the address of the gateway's SyncChannel")
+		bad("gateway.sync", "is missing, so no registry could be asked", "write the address of the gateway's SyncChannel")
 	} else {
 		l.checkURL(&fs, "gateway.sync", l.Gateway.Sync)
 	}
@@ -317,6 +310,7 @@ func (l *loaded) checkValues() []fault {
 		l.checkBIN(&fs, fmt.Sprintf("officials[%d]", i), bin)
 	}
 	fs = append(fs, l.checkOutward()...)
+	fs = append(fs, l.checkRegistries()...)
 	fs = append(fs, l.checkSenders()...)
 	fs = append(fs, l.checkREST()...)
 	fs = append(fs, l.checkAPIKeys()...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -31,10 +32,12 @@ type materials struct {
 	answers         []*revocation.Response // of OCSP, stored ones
 	set             *mappings.Set
 	gatewayPassword string
-	storeDSN        string             // empty with SQLite
-	gatewayCA       *x509.CertPool     // nil: the machine's
-	authorities     []*nuc.Certificate // of revocation.authorities, in their order; nil where one is faulty
-	notes           []string           // what is worth knowing and no fault
+	storeDSN        string                  // empty with SQLite
+	gatewayCA       *x509.CertPool          // nil: the machine's
+	authorities     []*nuc.Certificate      // of revocation.authorities, in their order; nil where one is faulty
+	shape           *mappings.RegistryShape // of the notaries' registry; nil without
+	ticket          *rsa.PrivateKey         // of the consent service; nil without
+	notes           []string                // what is worth knowing and no fault
 
 	senderPasswords    map[string]string // both by sender id
 	senderCertificates map[string][]*nuc.Certificate
@@ -60,6 +63,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)
 	}
 	fs = append(fs, l.openREST(m)...)
+	fs = append(fs, l.openRegistries(m)...)
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

@@ -95,13 +95,9 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
-	sync, err := client.NewSync(peer(l.Gateway.Sync))
+	registries, err := l.registries(m, peer(l.Gateway.Sync), m.set.Calendar.Zone())
 	if err != nil {
 		return n, err
-	}
-	code := l.Registry.SenderCode
-	if code == "" {
-		code = l.Gateway.SenderID
 	}
 	rest, err := l.restPartners(m)
 	if err != nil {
@@ -118,10 +114,10 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
-		Sender:    out,
-		Local:     n.local,
-		Registry:  &client.Registry{Channel: sync, SenderCode: code, ServiceID: l.Registry.ServiceID, NoData: l.Registry.NoData},
-		Officials: bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,
+		Sender:     out,
+		Local:      n.local,
+		Registries: registries,
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,
 	})
 	if err != nil {
 		return n, err

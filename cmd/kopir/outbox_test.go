@@ -62,7 +62,7 @@ func TestOutbox(t *testing.T) {
 		_, out, _ := admin(append([]string{"list"}, at...)...)
 		t.Fatalf("%d dead deliveries\n%s", len(dead), out)
 	}
-	if b, err := p.fetch(t.Context(), p.bridge+"/metrics"); err != nil || !strings.Contains(string(b), `kopir_deliveries_open{route="portal",state="dead"} 1`) || !strings.Contains(string(b), `kopir_deliveries_open{route="registry",state="dead"} 0`) || !strings.Contains(string(b), "kopir_applications_held 0") {
+	if b, err := p.fetch(t.Context(), p.bridge+"/metrics"); err != nil || !strings.Contains(string(b), `kopir_deliveries_open{route="portal",state="dead"} 1`) || !strings.Contains(string(b), `kopir_deliveries_open{route="gbd-fl",state="dead"} 0`) || !strings.Contains(string(b), "kopir_applications_held 0") {
 		t.Errorf("metrics: %v\n%s", err, b)
 	}
 	if err := p.sim.SetTrouble(sim.PartAsync, sim.Trouble{}); err != nil {

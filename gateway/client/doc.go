@@ -1,6 +1,6 @@
 // Package client speaks SyncChannel and AsyncChannel to other systems: the
 // e-government gateway, and through it the portal, the service centres and the
-// registries. It gives the bridge its Sender and its Registry.
+// registries. It gives the bridge its Sender and its registries.
 //
 // Rules it keeps:
 //

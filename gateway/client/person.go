@@ -73,15 +73,9 @@ type IdentityDocument struct {
 // in: elements below data, or one document in it, nested or escaped. Elements
 // that are not known here are passed over; what is read may be there once.
 func ReadPerson(d soap.Data) (*PersonAnswer, error) {
-	root := d.Node
-	if text := d.Document(); text != nil {
-		doc, err := xmltree.Parse(text, xmltree.DefaultLimits())
-		if err != nil {
-			return nil, fmt.Errorf("client: register of persons: %w", err)
-		}
-		root = doc.Root()
-	} else if d.Form != soap.Nested {
-		return nil, fmt.Errorf("client: register of persons: the answer holds no document")
+	root, err := documentOf(d, "register of persons")
+	if err != nil {
+		return nil, err
 	}
 	r := &recordReader{}
 	if _, ok := r.child(root, "messageResult"); !ok && d.Form == soap.Nested {

@@ -2,15 +2,23 @@ package client
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
+	"kopir/mappings"
 	"kopir/signature/xmltree"
 )
 
@@ -150,8 +158,9 @@ func TestReadPersonRefuses(t *testing.T) {
 	}
 }
 
-// askedOf starts a register and gives what it was asked.
-func askedOf(t *testing.T, r *Registry, answer soap.Data) (*soap.SyncSendMessageRequest, gateway.Person, error) {
+// asked starts an end that answers everything alike, lets a registry ask it,
+// and gives what it was asked.
+func askedOf(t *testing.T, make func(*Sync) gateway.Registry, answer soap.Data) (*soap.SyncSendMessageRequest, gateway.Finding, error) {
 	t.Helper()
 	var asked *soap.SyncSendMessageRequest
 	e := newEnd(t, func(m *soap.Message) (int, soap.Payload, string) {
@@ -161,12 +170,19 @@ func askedOf(t *testing.T, r *Registry, answer soap.Data) (*soap.SyncSendMessage
 			ResponseData: soap.ResponseData{Data: answer},
 		}, ""
 	})
-	r.Channel = newSync(t, unsigned(e.URL))
-	p, err := r.Person(context.Background(), gateway.PersonQuery{MessageID: "q-1", IIN: iin, At: now})
-	if len(p.Answer) == 0 {
+	f, err := make(newSync(t, unsigned(e.URL))).Ask(context.Background(), gateway.Question{MessageID: "q-1", Subject: iin, At: now})
+	if len(f.Answer) == 0 || len(f.Asked) == 0 {
 		t.Error("no evidence")
 	}
-	return asked, p, err
+	return asked, f, err
+}
+
+// persons makes a register of persons over a channel.
+func persons(r *Persons) func(*Sync) gateway.Registry {
+	return func(channel *Sync) gateway.Registry {
+		r.Channel = channel
+		return r
+	}
 }
 
 func names(d soap.Data) (list []string) {
@@ -176,10 +192,25 @@ func names(d soap.Data) (list []string) {
 	return list
 }
 
-func TestRegistry(t *testing.T) {
-	asked, p, err := askedOf(t, &Registry{SenderCode: "MIO"}, personData(t))
-	if err != nil || !p.Found || p.IIN != iin || p.Surname != "ТЕСТОВ" || p.GivenName != "ТЕСТ" || p.Patronymic != "ТЕСТОВИЧ" {
-		t.Errorf("%v %v %v", p.Found, p.Surname, err)
+func value(f gateway.Finding, name string) string {
+	for _, x := range f.Facts {
+		if x.Name == name {
+			return x.Value
+		}
+	}
+	return ""
+}
+
+// The two variants of the question, untyped and typed.
+func TestPersons(t *testing.T) {
+	asked, f, err := askedOf(t, persons(&Persons{SenderCode: "MIO"}), personData(t))
+	if err != nil || f.Standing != gateway.Found || value(f, "iin") != iin || value(f, "surname") != "ТЕСТОВ" || value(f, "given_name") != "ТЕСТ" || value(f, "patronymic") != "ТЕСТОВИЧ" {
+		t.Errorf("%s %v %v", f.Standing, f.Facts, err)
+	}
+	for _, x := range f.Facts {
+		if !slices.Contains(mappings.RegistryFacts(mappings.Persons), x.Name) {
+			t.Errorf("%s is no fact of a description", x.Name)
+		}
 	}
 	if i := asked.RequestInfo; i.ServiceID != PersonService || i.MessageID != "q-1" || i.Sender.SenderID != "AKIMAT" || !i.MessageDate.Equal(now) {
 		t.Errorf("asked %+v", i)
@@ -188,39 +219,28 @@ func TestRegistry(t *testing.T) {
 	if d := asked.RequestData.Data; !slices.Equal(names(d), want) || !d.Type.IsZero() {
 		t.Errorf("asked %v of type %v", names(d), d.Type)
 	}
-	asked, _, err = askedOf(t, &Registry{SenderCode: "MIO", Typed: true, ServiceID: "OWN", Consent: func(_ context.Context, who gateway.IIN) (Consent, error) {
-		return Consent{"T<oken", "K"}, nil
-	}}, personData(t))
-	if d := asked.RequestData.Data; err != nil || d.Type.Space != personTypes || d.Type.Local != "Request" || asked.RequestInfo.ServiceID != "OWN" ||
-		!slices.Equal(names(d), append(want, "kdpToken=T<oken", "publicKey=K")) {
+	asked, _, err = askedOf(t, persons(&Persons{SenderCode: "MIO", Typed: true, ServiceID: "OWN"}), personData(t))
+	if d := asked.RequestData.Data; err != nil || d.Type.Space != personTypes || d.Type.Local != "Request" || asked.RequestInfo.ServiceID != "OWN" || !slices.Equal(names(d), want) {
 		t.Errorf("asked %v of type %v, %v", names(d), d.Type, err)
-	}
-	asked, _, _ = askedOf(t, &Registry{Consent: func(context.Context, gateway.IIN) (Consent, error) { return Consent{"t", "k"}, nil }}, personData(t))
-	if asked.RequestInfo.ServiceID != PersonServiceConsent {
-		t.Errorf("asked %s", asked.RequestInfo.ServiceID)
 	}
 }
 
-func TestRegistryAnswers(t *testing.T) {
+func TestPersonsAnswers(t *testing.T) {
 	none := soap.NestedData([]byte("<messageResult><code>40404</code></messageResult>"))
-	if _, p, err := askedOf(t, &Registry{NoData: []string{"40404"}}, none); err != nil || p.Found {
-		t.Errorf("no data: %v %v", p.Found, err)
+	if _, f, err := askedOf(t, persons(&Persons{NoData: []string{"40404"}}), none); err != nil || f.Standing != gateway.NoData {
+		t.Errorf("no data: %v %v", f.Standing, err)
 	}
 	var re *ResultError
-	if _, p, err := askedOf(t, &Registry{}, none); !errors.As(err, &re) || re.Result.Code != "40404" || p.Found {
-		t.Errorf("unknown code: %v %v", p.Found, err)
+	if _, f, err := askedOf(t, persons(&Persons{}), none); !errors.As(err, &re) || re.Code != "40404" || f.Standing != "" {
+		t.Errorf("unknown code: %v %v", f.Standing, err)
 	}
-	if _, p, err := askedOf(t, &Registry{}, soap.NestedData([]byte("<messageResult><code>00000</code></messageResult><persons/>"))); err != nil || p.Found {
-		t.Errorf("found nobody: %v %v", p.Found, err)
+	if _, f, err := askedOf(t, persons(&Persons{}), soap.NestedData([]byte("<messageResult><code>00000</code></messageResult><persons/>"))); err != nil || f.Standing != gateway.NoData {
+		t.Errorf("found nobody: %v %v", f.Standing, err)
 	}
-	if _, p, err := askedOf(t, &Registry{}, personData(t, iin, "850505400028")); err == nil || p.Found {
+	if _, f, err := askedOf(t, persons(&Persons{}), personData(t, iin, "850505400028")); err == nil || f.Standing != "" {
 		t.Error("an answer about somebody else was taken")
 	} else if strings.Contains(err.Error(), iin) || strings.Contains(err.Error(), "850505400028") {
 		t.Errorf("the error quotes a person: %v", err)
-	}
-	r := &Registry{Consent: func(context.Context, gateway.IIN) (Consent, error) { return Consent{}, errors.New("not given") }}
-	if _, err := r.Person(context.Background(), gateway.PersonQuery{}); err == nil {
-		t.Error("asked without consent")
 	}
 }
 
@@ -229,11 +249,136 @@ func TestRegistryFaults(t *testing.T) {
 		e := newEnd(t, func(m *soap.Message) (int, soap.Payload, string) {
 			return 500, soap.NewFault(m.Operation, "Server", code, "text", now), ""
 		})
-		r := &Registry{Channel: newSync(t, unsigned(e.URL))}
-		p, err := r.Person(context.Background(), gateway.PersonQuery{MessageID: "q-1", IIN: iin, At: now})
+		r := &Persons{Channel: newSync(t, unsigned(e.URL))}
+		f, err := r.Ask(context.Background(), gateway.Question{MessageID: "q-1", Subject: iin, At: now})
 		se, _ := err.(*gateway.SendError)
-		if se == nil || se.Permanent != permanent || se.Code != code || len(p.Answer) == 0 {
+		if se == nil || se.Permanent != permanent || se.Code != code || len(f.Answer) == 0 {
 			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+// consent makes the consent service answer with elements in its namespace.
+func consentData(inner string) soap.Data {
+	return soap.NestedData([]byte(`<k:response xmlns:k="` + consentNS + `">` + inner + `</k:response>`))
+}
+
+// What the consent service says, and what comes of it. Only a consent with a
+// token opens the register.
+func TestConsent(t *testing.T) {
+	given := consentData("<k:status>VALID</k:status><k:code>T&lt;ok\nen</k:code><k:public-key>K\n</k:public-key>")
+	ask := func(c *Consents, q gateway.Question, answer soap.Data) (asked *soap.SyncSendMessageRequest, got Consent, f gateway.Finding, err error) {
+		e := newEnd(t, func(m *soap.Message) (int, soap.Payload, string) {
+			asked = m.Payload.(*soap.SyncSendMessageRequest)
+			return 200, &soap.SyncSendMessageResponse{ResponseInfo: soap.SyncMessageInfoResponse{MessageID: "a", ResponseDate: now, Status: soap.StatusInfo{Code: "SCSS001"}}, ResponseData: soap.ResponseData{Data: answer}}, ""
+		})
+		c.Channel, c.Refused, c.Expired = newSync(t, unsigned(e.URL)), []string{"REFUSED"}, []string{"EXPIRED"}
+		f, err = c.ask(context.Background(), q, &got)
+		return asked, got, f, err
+	}
+	q := gateway.Question{MessageID: "q-1", Subject: iin, At: now}
+	c := &Consents{Company: "A&B", CompanyBIN: "010540000009", Responsible: "R", Employee: "E", PersonalData: "address", Lifetime: time.Hour, Now: func() time.Time { return now }}
+	asked, got, f, err := ask(c, q, given)
+	if err != nil || f.Standing != "" || got.Token != "T<oken" || got.PublicKey != "K" || len(got.answer) == 0 {
+		t.Fatalf("%+v %v %v", got, f.Standing, err)
+	}
+	want := []string{"uin=" + iin, "company=A&B", "company_bin=010540000009", "company_responsible=R", "employee_name=E", "access_name=" + PersonServiceConsent, "personal_data_name=address", "expiresIn=3600000", "omit-sms=false"}
+	if !slices.Equal(names(asked.RequestData.Data), want) || asked.RequestInfo.ServiceID != ConsentService {
+		t.Errorf("asked %v of %s", names(asked.RequestData.Data), asked.RequestInfo.ServiceID)
+	}
+	q.Again = true
+	if asked, got, _, err = ask(c, q, consentData("<k:status>PENDING</k:status>")); asked != nil || got.Token == "" || err != nil {
+		t.Errorf("a consent that is still good was asked for again: %v", err)
+	}
+	now := now.Add(time.Hour)
+	c.Now = func() time.Time { return now }
+	for name, x := range map[string]struct {
+		answer  soap.Data
+		refused bool
+	}{
+		"pending":       {consentData("<k:status>PENDING</k:status>"), false},
+		"expired":       {consentData("<k:status>EXPIRED</k:status>"), false},
+		"unknown":       {consentData("<k:status>MAYBE</k:status>"), false},
+		"no token":      {consentData("<k:status>VALID</k:status>"), false},
+		"no status":     {consentData("<k:code>T</k:code>"), false},
+		"refused":       {consentData("<k:status>REFUSED</k:status>"), true},
+		"refused, bare": {soap.NestedData([]byte("<status>REFUSED</status>")), true},
+	} {
+		asked, got, f, err := ask(c, q, x.answer)
+		if (f.Standing == gateway.NoData && f.Reason == gateway.ConsentRefused) != x.refused || (err == nil) != x.refused || got.Token != "" || f.Standing == gateway.Found {
+			t.Errorf("%s: %v %v %v", name, f.Standing, f.Reason, err)
+		}
+		if err != nil && strings.Contains(err.Error(), iin) {
+			t.Errorf("%s: the error quotes the person: %v", name, err)
+		}
+		if !slices.Contains(names(asked.RequestData.Data), "omit-sms=true") {
+			t.Errorf("%s: the person gets a message with each try", name)
+		}
+	}
+}
+
+// The ticket is a token that anybody verifies with the public key.
+func TestConsentTicket(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := ticket(key, "010540000009", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(token, ".")
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	value, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], value) != nil {
+		t.Error("the signature does not hold", err)
+	}
+	claims, _ := base64.RawURLEncoding.DecodeString(parts[1])
+	if want := fmt.Sprintf(`{"cbin":"010540000009","mcheck":true,"iat":%d,"exp":%d}`, now.Unix(), now.Unix()+300); string(claims) != want {
+		t.Errorf("%s, want %s", claims, want)
+	}
+}
+
+// The answer of CONTRACT.md's sample, and what it can lack.
+func TestEntities(t *testing.T) {
+	const bin = "123456789012"
+	answer := func(code, org string) soap.Data {
+		return soap.EscapedData([]byte(`<n:responseDataType xmlns:n="` + entityNS + `"><Status><Code>` + code + `</Code></Status>` + org + `</n:responseDataType>`))
+	}
+	org := `<Organization><BIN>` + bin + `</BIN><RegStatus><NameRu>S</NameRu></RegStatus><RegistrationDate>2020-01-15+06:00</RegistrationDate><FullNameRu>R</FullNameRu><FullNameKz>K</FullNameKz>` +
+		`<OrganizationLeader><IIN>` + iin + `</IIN></OrganizationLeader><Address><DistrictRu>D</DistrictRu><CityRu>-</CityRu><StreetRu>T</StreetRu></Address></Organization>`
+	var asked *soap.SyncSendMessageRequest
+	ask := func(root string, data soap.Data) (gateway.Finding, error) {
+		e := newEnd(t, func(m *soap.Message) (int, soap.Payload, string) {
+			asked = m.Payload.(*soap.SyncSendMessageRequest)
+			return 200, &soap.SyncSendMessageResponse{ResponseInfo: soap.SyncMessageInfoResponse{MessageID: "a", ResponseDate: now, Status: soap.StatusInfo{Code: "SCSS001"}}, ResponseData: soap.ResponseData{Data: data}}, ""
+		})
+		r := &Entities{Channel: newSync(t, unsigned(e.URL)), Requestor: "010540000009", Root: root, NoData: []string{"404"}, Sign: func(b []byte) ([]byte, error) { return append(b, "<!--signed-->"...), nil }}
+		return r.Ask(context.Background(), gateway.Question{MessageID: "q-1", Subject: bin, At: now})
+	}
+	f, err := ask("", answer("002", org))
+	if err != nil || f.Standing != gateway.Found || value(f, "name_kk") != "K" || value(f, "status") != "S" || value(f, "registered") != "2020-01-15" || value(f, "leader_iin") != iin || value(f, "address") != "D, T" {
+		t.Errorf("%v %v %v", f.Standing, f.Facts, err)
+	}
+	for _, x := range f.Facts {
+		if !slices.Contains(mappings.RegistryFacts(mappings.Entities), x.Name) {
+			t.Errorf("%s is no fact of a description", x.Name)
+		}
+	}
+	want := `<ns2:Request xmlns:ns2="` + entityNS + `"><RequestorBIN>010540000009</RequestorBIN><BIN>` + bin + `</BIN></ns2:Request><!--signed-->`
+	if got := string(asked.RequestData.Data.Document()); got != want || asked.RequestInfo.ServiceID != EntityService {
+		t.Errorf("asked %s of %s", got, asked.RequestInfo.ServiceID)
+	}
+	if f, err = ask("requestDataType", answer("404", "")); err != nil || f.Standing != gateway.NoData || !strings.Contains(string(asked.RequestData.Data.Document()), "ns2:requestDataType") {
+		t.Errorf("no data: %v %v", f.Standing, err)
+	}
+	for name, data := range map[string]soap.Data{
+		"unknown code": answer("500", ""), "another": answer("002", strings.ReplaceAll(org, bin, "210987654321")), "no status": soap.EscapedData([]byte("<a/>")), "no XML": soap.EscapedData([]byte("none")),
+	} {
+		if f, err := ask("", data); err == nil || f.Standing != "" {
+			t.Errorf("%s was taken: %v", name, f.Standing)
+		} else if strings.Contains(err.Error(), bin) {
+			t.Errorf("%s: the error quotes the number", name)
 		}
 	}
 }

@@ -72,15 +72,15 @@ func (s *simulated) peer(t *testing.T, member, address string) Peer {
 func TestRegistryOfSimulator(t *testing.T) {
 	s := simulate(t)
 	for _, typed := range []bool{false, true} {
-		r := &Registry{Channel: newSync(t, s.peer(t, "bridge", s.Addresses().Sync)), SenderCode: "MIO", NoData: []string{"00001"}, Typed: typed}
-		ask := func(who gateway.IIN) (gateway.Person, error) {
-			return r.Person(context.Background(), gateway.PersonQuery{MessageID: "q-" + string(who), IIN: who, At: time.Now()})
+		r := &Persons{Channel: newSync(t, s.peer(t, "bridge", s.Addresses().Sync)), SenderCode: "MIO", NoData: []string{"00001"}, Typed: typed}
+		ask := func(who string) (gateway.Finding, error) {
+			return r.Ask(context.Background(), gateway.Question{MessageID: "q-" + who, Subject: who, At: time.Now()})
 		}
-		if p, err := ask("900101300017"); err != nil || !p.Found || p.Surname == "" || p.GivenName == "" || len(p.Answer) == 0 {
-			t.Errorf("citizen: found %v, %v", p.Found, err)
+		if f, err := ask("900101300017"); err != nil || f.Standing != gateway.Found || value(f, "surname") == "" || value(f, "given_name") == "" || len(f.Answer) == 0 || f.Verdict == nil {
+			t.Errorf("citizen: %v, %v", f.Standing, err)
 		}
-		if p, err := ask("880303400045"); err != nil || p.Found || len(p.Answer) == 0 {
-			t.Errorf("nobody: found %v, %v", p.Found, err)
+		if f, err := ask("880303400045"); err != nil || f.Standing != gateway.NoData || len(f.Answer) == 0 {
+			t.Errorf("nobody: %v, %v", f.Standing, err)
 		}
 		var re *ResultError
 		if _, err := ask("910707300053"); !errors.As(err, &re) {
@@ -89,7 +89,7 @@ func TestRegistryOfSimulator(t *testing.T) {
 	}
 	p := s.peer(t, "bridge", s.Addresses().Sync)
 	p.Password = "wrong"
-	_, err := (&Registry{Channel: newSync(t, p)}).Person(context.Background(), gateway.PersonQuery{MessageID: "q", IIN: "900101300017", At: time.Now()})
+	_, err := (&Persons{Channel: newSync(t, p)}).Ask(context.Background(), gateway.Question{MessageID: "q", Subject: "900101300017", At: time.Now()})
 	var se *gateway.SendError
 	if !errors.As(err, &se) || se.Code == "" {
 		t.Errorf("wrong password: %v", err)

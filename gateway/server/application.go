@@ -113,6 +113,17 @@ func (s *Server) readTimeline(c *gin.Context) *fail {
 	return nil
 }
 
+// readRegistries shows what registries said; who read it stays in the history.
+func (s *Server) readRegistries(c *gin.Context) *fail {
+	all, err := s.doors.Registries(c.Request.Context(), c.Param("number"), actor(c, nil))
+	if err != nil {
+		return failOf(err)
+	}
+	c.Header("Cache-Control", "no-store")
+	writeJSON(c, http.StatusOK, gin.H{"registries": all})
+	return nil
+}
+
 func (s *Server) readResult(c *gin.Context) *fail {
 	d, err := s.doors.Result(c.Request.Context(), c.Param("number"))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	deliveryRoutes = []gateway.Route{gateway.ToPortal, gateway.ToCSC, gateway.ToLocal, gateway.ToRegistry}
+	deliveryRoutes = gateway.Routes()
 	deliveryStates = []gateway.DeliveryState{gateway.Queued, gateway.Done, gateway.Dead, gateway.Dropped}
 )
 

@@ -35,8 +35,8 @@ func (s *Store) Message(ctx context.Context, sender, key string) (*gateway.Messa
 }
 
 func (t *tx) insertEvidence(e *gateway.Evidence) error {
-	_, err := t.exec(`INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document))
+	_, err := t.exec(`INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document, finding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document), string(e.Finding))
 	if err != nil {
 		return fmt.Errorf("store: evidence: %w", err)
 	}
@@ -45,7 +45,7 @@ func (t *tx) insertEvidence(e *gateway.Evidence) error {
 
 // Evidence lists the verdicts about one application, oldest first.
 func (s *Store) Evidence(ctx context.Context, number string) ([]gateway.Evidence, error) {
-	rows, err := s.query(ctx, `SELECT message, kind, at, outcome, reason, verdict, document FROM evidence
+	rows, err := s.query(ctx, `SELECT message, kind, at, outcome, reason, verdict, document, finding FROM evidence
 		WHERE application = ? ORDER BY at, kind`, number)
 	if err != nil {
 		return nil, fmt.Errorf("store: evidence: %w", err)
@@ -56,7 +56,7 @@ func (s *Store) Evidence(ctx context.Context, number string) ([]gateway.Evidence
 		e := gateway.Evidence{Application: number}
 		var at int64
 		var outcome string
-		if err := rows.Scan(&e.Message, &e.Kind, &at, &outcome, &e.Reason, &e.Verdict, &e.Document); err != nil {
+		if err := rows.Scan(&e.Message, &e.Kind, &at, &outcome, &e.Reason, &e.Verdict, &e.Document, &e.Finding); err != nil {
 			return nil, fmt.Errorf("store: evidence: %w", err)
 		}
 		if err := e.Outcome.UnmarshalText([]byte(outcome)); err != nil {
