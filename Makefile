@@ -17,6 +17,7 @@ test: ## everything; installs witnesses on Debian with root, says elsewhere what
 	@.ci/witnesses
 	$(GO) vet ./...
 	@.ci/with-postgres $(GO) test -count=1 ./...
+	@.ci/hsm
 
 check: ## what must be green before a commit
 	@.ci/check

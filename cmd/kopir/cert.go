@@ -45,12 +45,13 @@ func runCert(_ context.Context, args []string, s stdio) int {
 	flags := flag.NewFlagSet("cert", flag.ContinueOnError)
 	passFile := flags.String("pass-file", "", "file with the password of key files")
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), `usage: kopir cert [-pass-file FILE] FILE...
+		fmt.Fprint(flags.Output(), `usage: kopir cert [-pass-file FILE] FILE|URI...
 
 Prints what each certificate (DER or PEM) says as JSON: one object, or an array
 for several. A key file (PKCS#12, or PEM with a private key) is opened with the
 first line of -pass-file, or with the variable KOPIR_PASS; its object says in
-"key" whether key and certificate belong together.
+"key" whether key and certificate belong together. A PKCS#11 URI in the place of
+a file is the key of a token, as of kopir sign -pkcs11; the PIN is the password.
 
 Exit status: 0; 1 if a key does not belong to its certificate or cannot sign
 here; 2 if a file cannot be read or opened.
@@ -120,8 +121,11 @@ func readPassword(file string, s stdio) (string, error) {
 	return string(bytes.TrimSuffix(line, []byte("\r"))), nil
 }
 
-// certReports reads one file, whichever kind it is.
+// certReports reads one file, whichever kind it is, or the key of a token.
 func certReports(path, password string) ([]certReport, error) {
+	if strings.HasPrefix(path, keystore.TokenScheme) {
+		return keyReports(openToken(path, "", password))
+	}
 	data, err := readFile(path, keystore.MaxFile)
 	if err != nil {
 		return nil, err
@@ -137,12 +141,17 @@ func certReports(path, password string) ([]certReport, error) {
 		}
 		return out, nil
 	}
-	key, err := keystore.Open(data, password)
+	return keyReports(keystore.Open(data, password))
+}
+
+// keyReports says what came of opening a key.
+func keyReports(key *keystore.Key, err error) ([]certReport, error) {
 	yes, no := true, false
 	var mismatch *keystore.MismatchError
 	var unsupported *keystore.UnsupportedKeyError
 	switch {
 	case err == nil:
+		defer key.Close()
 		return []certReport{{Signer: key.Certificate.Signer(), Key: &keyReport{Matches: &yes, Algorithm: key.Algorithm.Name}}}, nil
 	case errors.As(err, &mismatch) && mismatch.Certificate != nil:
 		return []certReport{{Signer: mismatch.Certificate.Signer(), Key: &keyReport{Matches: &no, Problem: err.Error()}}}, nil

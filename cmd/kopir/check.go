@@ -22,6 +22,12 @@ func runCheck(ctx context.Context, args []string, s stdio) int {
 	}
 	now := time.Now()
 	m, more := l.open(now)
+	defer m.close()
+	for _, e := range m.endings(now) {
+		if e.within > 0 {
+			m.notes = append(m.notes, e.String()+"; ask for its successor now")
+		}
+	}
 	faults = append(append(faults, more...), l.probe(ctx, m)...)
 	slices.SortStableFunc(faults, func(a, b fault) int { return a.Line - b.Line })
 	for _, n := range m.notes {

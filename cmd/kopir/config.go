@@ -72,18 +72,21 @@ type storeConfig struct {
 	Path   string `yaml:"path"`
 }
 
+// keyConfig is the key that signs: of a file, or of a token.
 type keyConfig struct {
 	P12          string        `yaml:"p12"`
 	PasswordFile string        `yaml:"password_file"`
+	PKCS11       tokenConfig   `yaml:"pkcs11"`
 	Next         nextKeyConfig `yaml:"next"`
 	Previous     []string      `yaml:"previous"` // certificates whose keys sign no more
 }
 
 // nextKeyConfig is the key that follows, and from when it signs.
 type nextKeyConfig struct {
-	P12          string `yaml:"p12"`
-	PasswordFile string `yaml:"password_file"`
-	From         string `yaml:"from"` // RFC 3339; empty: as soon as its certificate is valid
+	P12          string      `yaml:"p12"`
+	PasswordFile string      `yaml:"password_file"`
+	PKCS11       tokenConfig `yaml:"pkcs11"`
+	From         string      `yaml:"from"` // RFC 3339; empty: as soon as its certificate is valid
 }
 
 // bundleConfig is the signed trust bundle and the fingerprints of the keys
@@ -252,12 +255,7 @@ func (l *loaded) checkValues() []fault {
 	if l.Local.Path == "" {
 		bad("local.path", "is missing", "name the database file")
 	}
-	if l.Key.P12 == "" {
-		bad("key.p12", "is missing", "name the PKCS#12 file with which the bridge signs")
-	}
-	if l.Key.PasswordFile == "" {
-		bad("key.password_file", "is missing", "name a file that holds the password on its first line")
-	}
+	fs = append(fs, l.checkKeySource(l.Key.source())...)
 	if len(l.Trust) == 0 && l.TrustBundle.File == "" {
 		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder, or a trust_bundle")
 	}
@@ -269,13 +267,8 @@ func (l *loaded) checkValues() []fault {
 			bad(fmt.Sprintf("trust_bundle.keys[%d]", i), err.Error(), "`kopir trust key FILE` prints it")
 		}
 	}
-	if next := l.Key.Next; next.P12 != "" || next.PasswordFile != "" || next.From != "" {
-		if next.P12 == "" {
-			bad("key.next.p12", "is missing", "name the PKCS#12 file of the key that follows")
-		}
-		if next.PasswordFile == "" {
-			bad("key.next.password_file", "is missing", "name a file that holds the password on its first line")
-		}
+	if next := l.Key.Next; next != (nextKeyConfig{}) {
+		fs = append(fs, l.checkKeySource(next.source())...)
 		if _, err := time.Parse(time.RFC3339, next.From); next.From != "" && err != nil {
 			bad("key.next.from", fmt.Sprintf("%q is not a time", next.From), "write for example 2026-12-01T00:00:00+05:00")
 		}

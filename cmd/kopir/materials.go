@@ -51,11 +51,6 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	var fs []fault
 	fs = append(fs, l.openTrust(m)...)
 	fs = append(fs, l.openKey(m, now)...)
-	for _, e := range m.endings(now) {
-		if e.within > 0 {
-			m.notes = append(m.notes, e.String()+"; ask for its successor now")
-		}
-	}
 	fs = append(fs, l.openRevocation(m)...)
 	fs = append(fs, l.openMappings(m)...)
 	fs = append(fs, l.openOutward(m)...)
@@ -89,6 +84,13 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 		}
 	}
 	return m, fs
+}
+
+// close ends the sessions of keys on tokens.
+func (m *materials) close() {
+	for _, t := range m.turns {
+		t.Key.Close()
+	}
 }
 
 // secret reads the first line of a file that holds a secret.
@@ -162,25 +164,25 @@ func each(err error) []error {
 // openKey opens the key that signs, the one that follows, and the
 // certificates of those that went before.
 func (l *loaded) openKey(m *materials, now time.Time) []fault {
-	next := l.Key.Next
-	key, fs := l.openKeyFile("key", l.Key.P12, l.Key.PasswordFile, m)
+	first, next := l.Key.source(), l.Key.Next.source()
+	key, fs := l.openKeySource(first, m)
 	if key != nil {
 		m.turns = append(m.turns, keystore.Turn{Key: key})
 	}
-	follows, more := l.openKeyFile("key.next", next.P12, next.PasswordFile, m)
+	follows, more := l.openKeySource(next, m)
 	fs = append(fs, more...)
 	if follows != nil {
-		from, _ := time.Parse(time.RFC3339, next.From) // judged by checkValues; empty is nought
+		from, _ := time.Parse(time.RFC3339, l.Key.Next.From) // judged by checkValues; empty is nought
 		m.turns = append(m.turns, keystore.Turn{Key: follows, From: from})
 	}
 	m.keys = keystore.NewRing(m.turns...)
 	fs = append(fs, l.openPrevious(m)...)
 	signs := m.keys.Signing(now)
 	if key != nil && signs == key {
-		fs = append(fs, l.keyDates("key.p12", key, now)...)
+		fs = append(fs, l.keyDates(first.main(), key, now)...)
 	}
 	if follows != nil && (signs == follows || now.After(follows.Certificate.NotAfter)) {
-		fs = append(fs, l.keyDates("key.next.p12", follows, now)...)
+		fs = append(fs, l.keyDates(next.main(), follows, now)...)
 	}
 	if m.trust != nil {
 		for _, s := range m.keys.Standing(now) {
@@ -197,36 +199,20 @@ func (l *loaded) keyDates(name string, key *keystore.Key, now time.Time) []fault
 	case now.Before(c.NotBefore):
 		return []fault{l.at(name, fmt.Sprintf("the certificate %s is valid only from %s", c.SerialHex(), c.NotBefore.Format(time.DateOnly)), "check the clock of this machine, or use the key that is valid now")}
 	case now.After(c.NotAfter):
-		return []fault{l.at(name, fmt.Sprintf("the certificate %s expired on %s", c.SerialHex(), c.NotAfter.Format(time.DateOnly)), "get a new one from the certification authority and name its file")}
+		return []fault{l.at(name, fmt.Sprintf("the certificate %s expired on %s", c.SerialHex(), c.NotAfter.Format(time.DateOnly)), "get a new one from the certification authority and name it here")}
 	}
 	return nil
 }
 
-// openKeyFile opens one key file and judges everything but its dates.
-func (l *loaded) openKeyFile(name, p12, passwordFile string, m *materials) (*keystore.Key, []fault) {
-	if p12 == "" {
-		return nil, nil // told by checkValues where it is needed
-	}
-	var fs []fault
-	data, err := os.ReadFile(l.path(p12))
-	if err != nil {
-		fs = append(fs, l.at(name+".p12", fmt.Sprintf("%s: %s", p12, plainFileError(err)), "name the PKCS#12 file with which the bridge signs"))
-	}
-	if passwordFile == "" {
+// openKeySource opens one key and judges everything but its dates.
+func (l *loaded) openKeySource(s keySource, m *materials) (*keystore.Key, []fault) {
+	key, fs := l.openSource(s, m)
+	if key == nil {
 		return nil, fs
-	}
-	before := len(fs)
-	password := l.secret(name+".password_file", passwordFile, m, &fs)
-	if data == nil || len(fs) > before {
-		return nil, fs
-	}
-	key, err := keystore.Open(data, password)
-	if err != nil {
-		return nil, append(fs, l.keyFault(name, p12, passwordFile, err))
 	}
 	c := key.Certificate
 	if u := c.CheckUsage(); u.Outcome != verdict.Passed {
-		fs = append(fs, l.at(name+".p12", "the certificate is not for signing: "+u.Detail, "use the signing key, not the one for authentication"))
+		fs = append(fs, l.at(s.main(), "the certificate is not for signing: "+u.Detail, "use the signing key, not the one for authentication"))
 	}
 	if m.trust == nil {
 		return key, fs
@@ -234,27 +220,10 @@ func (l *loaded) openKeyFile(name, p12, passwordFile string, m *materials) (*key
 	_, checks := m.trust.Chain(c, c.NotBefore)
 	for _, k := range checks {
 		if k.Name == verdict.CheckChain && k.Outcome != verdict.Passed {
-			fs = append(fs, l.at(name+".p12", "the certificate does not lead to a configured root: "+k.Detail, "add the certificates of its authority to trust"))
+			fs = append(fs, l.at(s.main(), "the certificate does not lead to a configured root: "+k.Detail, "add the certificates of its authority to trust"))
 		}
 	}
 	return key, fs
-}
-
-func (l *loaded) keyFault(name, p12, passwordFile string, err error) fault {
-	var mismatch *keystore.MismatchError
-	var unsupported *keystore.UnsupportedKeyError
-	switch {
-	case errors.Is(err, keystore.ErrPassword):
-		return l.at(name+".password_file", "the password does not open "+p12, "write the right one on the first line of "+passwordFile)
-	case errors.Is(err, keystore.ErrNoKey):
-		return l.at(name+".p12", "there is no private key in "+p12, "name the file with the key, not the certificate alone")
-	case errors.As(err, &mismatch):
-		return l.at(name+".p12", err.Error(), "name a file in which key and certificate belong together")
-	case errors.As(err, &unsupported):
-		return l.at(name+".p12", err.Error(), "use an RSA key")
-	default:
-		return l.at(name+".p12", err.Error(), "the file is damaged or not PKCS#12: copy it afresh")
-	}
 }
 
 // openRevocation reads stored CRLs and OCSP answers, files or folders.

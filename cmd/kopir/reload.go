@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +46,7 @@ func (n *node) watch(ctx context.Context, every time.Duration) {
 
 // stamp is what the files of keys and trust look like from outside.
 func (l *loaded) stamp() string {
-	paths := append([]string{l.Key.P12, l.Key.PasswordFile, l.Key.Next.P12, l.Key.Next.PasswordFile, l.TrustBundle.File}, l.Key.Previous...)
-	paths = append(append(paths, l.Trust...), l.Known...)
+	paths := slices.Concat(l.Key.source().files(), l.Key.Next.source().files(), []string{l.TrustBundle.File}, l.Key.Previous, l.Trust, l.Known)
 	var b strings.Builder
 	for _, p := range paths {
 		if p == "" {

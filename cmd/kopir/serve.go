@@ -27,6 +27,7 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 		return exitUsage
 	}
 	m, more := l.open(time.Now())
+	defer m.close()
 	if faults = append(faults, more...); len(faults) > 0 {
 		for _, f := range faults {
 			fmt.Fprintln(s.err, f.format(file))

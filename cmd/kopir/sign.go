@@ -10,6 +10,7 @@ import (
 	"kopir/signature"
 	"kopir/signature/cms"
 	"kopir/signature/keystore"
+	"kopir/signature/nuc"
 )
 
 const signUsage = `usage: kopir sign [flags] FILE|-
@@ -24,8 +25,12 @@ are there stay as they are.
   -add FILE      cms: add a signer to this message (DER, PEM or base64) over the same
                  content; without a file after the flags if it carries its content
   -p12 FILE      key file: PKCS#12, or PEM with key and certificate
-  -pass-file F   file whose first line is the password; without it the variable
-                 KOPIR_PASS
+  -pkcs11 URI    key on a token instead (RFC 7512; binaries built with -tags hsm), as in
+                 "pkcs11:token=bridge;object=signing?module-path=/usr/lib/softhsm/libsofthsm2.so";
+                 id and slot-id name key and slot too
+  -cert FILE     with -pkcs11: its certificate; without it the one on the token
+  -pass-file F   file whose first line is the password, or the PIN; without it the
+                 variable KOPIR_PASS
   -keyinfo K     how the signature names its certificate:
                  keyidentifier (usual in messages), bst, issuerserial (the
                  receiver must know the certificate), x509data (usual in documents)
@@ -36,8 +41,8 @@ document that cannot be signed.
 
 // signFlags is what the flags say.
 type signFlags struct {
-	format, p12, passFile, word, add string
-	detached                         bool
+	format, p12, pkcs11, cert, passFile, word, add string
+	detached                                       bool
 }
 
 func runSign(_ context.Context, args []string, s stdio) int {
@@ -45,6 +50,8 @@ func runSign(_ context.Context, args []string, s stdio) int {
 	flags := flag.NewFlagSet("sign", flag.ContinueOnError)
 	flags.StringVar(&o.format, "format", "wsse", "")
 	flags.StringVar(&o.p12, "p12", "", "")
+	flags.StringVar(&o.pkcs11, "pkcs11", "", "")
+	flags.StringVar(&o.cert, "cert", "", "")
 	flags.StringVar(&o.passFile, "pass-file", "", "")
 	flags.StringVar(&o.word, "keyinfo", "", "")
 	flags.StringVar(&o.add, "add", "", "")
@@ -79,8 +86,10 @@ func signFile(o signFlags, args []string, s stdio) ([]byte, error) {
 		return nil, errors.New("sign: -keyinfo belongs to XML; a CMS message carries its certificate")
 	case o.detached && o.add != "":
 		return nil, errors.New("sign: with -add the message stays as it is, attached or detached; leave -detached out")
-	case o.p12 == "":
-		return nil, errors.New("sign: -p12 must name the key file")
+	case (o.p12 == "") == (o.pkcs11 == ""):
+		return nil, errors.New("sign: name the key, either its file by -p12 or the one on a token by -pkcs11")
+	case o.cert != "" && o.pkcs11 == "":
+		return nil, errors.New("sign: -cert belongs to -pkcs11; a key file holds its certificate")
 	case len(args) != 1 && (len(args) > 1 || o.add == ""):
 		return nil, errors.New("sign: name one file, or - for standard input")
 	}
@@ -88,6 +97,7 @@ func signFile(o signFlags, args []string, s stdio) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer key.Close()
 	var src []byte
 	if len(args) == 1 {
 		if src, err = readXML(args[0], s.in); err != nil {
@@ -120,6 +130,13 @@ func openKey(o signFlags, s stdio) (*keystore.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
+	if o.pkcs11 != "" {
+		key, err := openToken(o.pkcs11, o.cert, password)
+		if err != nil {
+			return nil, fmt.Errorf("sign: %w", err)
+		}
+		return key, nil
+	}
 	raw, err := readFile(o.p12, keystore.MaxFile)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -129,4 +146,20 @@ func openKey(o signFlags, s stdio) (*keystore.Key, error) {
 		return nil, fmt.Errorf("sign: %s", about(o.p12, err))
 	}
 	return key, nil
+}
+
+// openToken opens the key that a PKCS#11 URI names. The certificate's file may
+// be empty: the token keeps it then.
+func openToken(uri, certificate, pin string) (*keystore.Key, error) {
+	t, err := keystore.ParseTokenURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	t.PIN = pin
+	if certificate != "" {
+		if t.Certificates, err = nuc.LoadCertificates(certificate); err != nil {
+			return nil, err
+		}
+	}
+	return keystore.OpenToken(t)
 }

@@ -19,6 +19,7 @@ type Key struct {
 	Name        string               // friendly name in the file; may be empty
 
 	private algorithm.PrivateKey
+	close   func() // nil for keys in memory
 }
 
 // Private is the key itself, for algorithms other than Algorithm.
@@ -31,6 +32,15 @@ func (k *Key) Sign(digest []byte) ([]byte, error) { return k.Algorithm.Sign(k.pr
 // negative once it has.
 func (k *Key) DaysLeft(at time.Time) int {
 	return int(math.Floor(k.Certificate.NotAfter.Sub(at).Hours() / 24))
+}
+
+// Close ends the sessions with the token that keeps the key; it signs no more.
+// Of a key in memory nothing changes. A key that nobody holds any more needs no
+// Close.
+func (k *Key) Close() {
+	if k != nil && k.close != nil {
+		k.close()
+	}
 }
 
 // NewKey joins a certificate with the key of a library or a device.
@@ -49,30 +59,34 @@ var (
 	ErrNoKey    = errors.New("there is no private key in the file")
 )
 
-// MismatchError: the file's key belongs to none of its certificates.
+// MismatchError: the key of a file or token belongs to none of its certificates.
 type MismatchError struct {
-	Certificate *nuc.Certificate // the first in the file; nil if it has none
+	Certificate *nuc.Certificate // the first of them; nil if there is none
 }
 
 func (e *MismatchError) Error() string {
 	if e.Certificate == nil {
-		return "key file: there is a key, but no certificate beside it"
+		return "there is a private key, but no certificate beside it"
 	}
-	return fmt.Sprintf("key file: the private key does not belong to the certificate %s", e.Certificate.SerialHex())
+	return fmt.Sprintf("the private key does not belong to the certificate %s", e.Certificate.SerialHex())
 }
 
-// UnsupportedKeyError: the file opened, but keys of this kind cannot sign here.
+// UnsupportedKeyError: file or token opened, but keys of this kind cannot sign here.
 type UnsupportedKeyError struct {
-	OID         string           // of the key's algorithm
+	OID         string           // of the key's algorithm; empty where it has none
 	Name        string           // as people call it; empty where it is not known either
 	Certificate *nuc.Certificate // the first in the file; nil if it has none
 }
 
 func (e *UnsupportedKeyError) Error() string {
-	if e.Name == "" {
-		return fmt.Sprintf("key file: the key has the algorithm %s, which is not known here", e.OID)
+	switch {
+	case e.Name == "":
+		return fmt.Sprintf("the private key has the algorithm %s, which is not known here", e.OID)
+	case e.OID == "":
+		return fmt.Sprintf("there is a private key, but %s keys cannot sign here", e.Name)
+	default:
+		return fmt.Sprintf("there is a private key, but %s keys (%s) cannot sign here yet", e.Name, e.OID)
 	}
-	return fmt.Sprintf("key file: it opened, but %s keys (%s) cannot sign here yet", e.Name, e.OID)
 }
 
 // join finds the certificate of a key.
