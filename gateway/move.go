@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strings"
 
-	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/verdict"
 )
@@ -151,18 +150,10 @@ func (d *draft) decided(g *Ground) (*Ground, error) {
 	switch {
 	case !ok:
 		return nil, refuse(Malformed, "ground/code", "%q is no refusal of this service", code)
-	case strings.Contains(t.Ru, "{") || strings.Contains(t.Kk, "{"), g.Text == Text{} && lacksGround(d.service, code, d.channel.ID):
+	case strings.Contains(t.Ru, "{") || strings.Contains(t.Kk, "{"), g.Text == Text{} && d.service.NeedsGround(code, d.channel.ID):
 		return nil, refuse(Malformed, "ground/text", "this refusal needs its ground in words, in both languages")
 	}
 	return &Ground{Code: code, Text: text(t), Faults: g.Faults}, nil
-}
-
-// lacksGround says whether a refusal of the service has no ground of its own.
-func lacksGround(s *mappings.Service, code, channel string) bool {
-	const mark = "\x00"
-	with, _ := s.Refusal(code, channel, mappings.Text{})
-	probe, _ := s.Refusal(code, channel, mappings.Text{Ru: mark, Kk: mark})
-	return strings.Contains(probe.Ru, mark) && strings.ReplaceAll(probe.Ru, mark, "") == with.Ru
 }
 
 // official is a result with the verdict over its official's signature.

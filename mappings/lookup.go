@@ -123,6 +123,15 @@ func (s *Service) Refusal(id, channel string, ground Text) (Text, bool) {
 	return Text{}, false
 }
 
+// NeedsGround says whether a refusal has no ground of its own in a channel, so
+// that who refuses must give it in words.
+func (s *Service) NeedsGround(id, channel string) bool {
+	const mark = "\x00"
+	none, _ := s.Refusal(id, channel, Text{})
+	probe, _ := s.Refusal(id, channel, Text{Ru: mark, Kk: mark})
+	return strings.Contains(probe.Ru, mark) && strings.ReplaceAll(probe.Ru, mark, "") == none.Ru
+}
+
 // Terms is the channel whose steps' terms run for applications of this one:
 // itself, or the one that its key work names.
 func (c *Channel) Terms() *Channel {

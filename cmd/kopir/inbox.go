@@ -63,22 +63,31 @@ func (p *play) caseOf(ctx context.Context, desk, by, value, wait string) (inbox,
 	return list[0], nil
 }
 
-// change posts a move with the ETag of the version the specialist saw.
+// change posts a move with the ETag of the version the specialist saw; where a
+// registry's answer came between, he looks again.
 func (p *play) change(ctx context.Context, sc *scene, path, contentType string, body []byte) error {
 	at, query, _ := strings.Cut(path, "?")
 	u := p.bridge + "/api/v1/applications/" + url.PathEscape(sc.app.Number) + at
 	if query != "" {
 		u += "?" + query
 	}
-	if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number), &sc.app); err != nil {
-		return err
+	for {
+		if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number), &sc.app); err != nil {
+			return err
+		}
+		status, b, err := p.call(ctx, "POST", u, contentType, body, http.Header{"If-Match": {fmt.Sprintf(`"v%d"`, sc.app.Version)}})
+		switch {
+		case err != nil:
+			return err
+		case status == http.StatusPreconditionFailed:
+		case status != http.StatusOK:
+			x := problemOf(b)
+			return fmt.Errorf("%s: %d %s %s", at, status, x.Title, x.Detail)
+		default:
+			sc.app = gateway.Application{}
+			return json.Unmarshal(b, &sc.app)
+		}
 	}
-	b, err := p.send(ctx, "POST", u, contentType, body, http.Header{"If-Match": {fmt.Sprintf(`"v%d"`, sc.app.Version)}})
-	if err != nil {
-		return err
-	}
-	sc.app = gateway.Application{}
-	return json.Unmarshal(b, &sc.app)
 }
 
 // get reads the REST door.
@@ -102,14 +111,39 @@ func (p *play) fetch(ctx context.Context, address string) ([]byte, error) {
 	return p.send(ctx, "GET", address, "", nil, nil)
 }
 
-// send makes one HTTP request; the bridge gets the API key, nobody else does.
+// send makes one HTTP request and gives the body of a good answer.
 func (p *play) send(ctx context.Context, method, address, contentType string, body []byte, header http.Header) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	status, b, err := p.call(ctx, method, address, contentType, body, header)
+	if err == nil && status/100 != 2 {
+		x := problemOf(b)
+		path, _, _ := strings.Cut(address, "?")
+		err = fmt.Errorf("%s %s: %d %s %s", method, path, status, x.Title, x.Detail)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		r.Header[k] = v
+	return b, nil
+}
+
+// problem is what is read of a problem document.
+type problem struct {
+	Title, Detail, Code string
+	Faults              []struct{ Rule, Pointer, Message string }
+}
+
+// problemOf reads a problem document; of anything else it says so.
+func problemOf(b []byte) (x problem) {
+	if json.Unmarshal(b, &x) != nil || x.Title == "" {
+		x.Title = "(no problem document)"
+	}
+	return x
+}
+
+// call makes one HTTP request; the bridge gets the API key, nobody else does.
+func (p *play) call(ctx context.Context, method, address, contentType string, body []byte, header http.Header) (int, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
@@ -117,24 +151,17 @@ func (p *play) send(ctx context.Context, method, address, contentType string, bo
 	if p.stage != nil {
 		r.Header.Set("Accept-Language", p.stage.lang)
 	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
 	if strings.HasPrefix(address, p.bridge+"/api/") {
 		r.Header.Set("Authorization", "Bearer "+p.key)
 	}
 	a, err := p.client.Do(r)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer a.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(a.Body, 64<<20))
-	if err != nil {
-		return nil, err
-	}
-	if a.StatusCode/100 != 2 {
-		var problem struct{ Title, Detail string }
-		if json.Unmarshal(b, &problem) != nil || problem.Title == "" {
-			problem.Title = a.Status
-		}
-		return nil, fmt.Errorf("%s %s: %d %s %s", method, r.URL.Path, a.StatusCode, problem.Title, problem.Detail)
-	}
-	return b, nil
+	return a.StatusCode, b, err
 }

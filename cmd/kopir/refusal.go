@@ -5,23 +5,28 @@ import (
 	"fmt"
 
 	"kopir/gateway"
-	"kopir/mappings"
 )
 
 // counterExample is an application that must not get through.
 type counterExample struct {
-	key    string
-	person string
-	order  string // what the portal is told to do
+	key   string
+	order map[string]any // what the simulator is told
 }
 
-var counterExamples = []counterExample{
-	{"step-tampered", "citizen2", `{"person":"citizen2","tweaks":{"tampered":true}}`},
-	{"step-revoked", "citizen2", `{"person":"citizen2","tweaks":{"certificate":"revoked"}}`},
-	{"step-other-iin", "citizen2", `{"person":"citizen2","tweaks":{"iin":"791212300038"}}`},
+// counterExamples are those of a channel. Who signs is the applicant at the
+// portal; elsewhere somebody signs for him, whose number must be his own.
+func counterExamples(channel string) []counterExample {
+	all := []counterExample{
+		{"step-tampered", map[string]any{"person": "citizen2", "tweaks": map[string]any{"tampered": true}}},
+		{"step-revoked", map[string]any{"person": "citizen2", "tweaks": map[string]any{"certificate": "revoked"}}},
+	}
+	if channel == "portal" {
+		return append(all, counterExample{"step-other-iin", map[string]any{"person": "citizen2", "tweaks": map[string]any{"iin": "791212300038"}}})
+	}
+	return append(all, counterExample{"step-other-iin", map[string]any{"person": "citizen2", "signed_by": "citizen"}})
 }
 
-// refused: the portal learns the refusal with its ground, and neither the list
+// refused: the sender learns the refusal with its ground, and neither the list
 // nor the local database knows the application.
 func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 	var before gateway.Page
@@ -32,43 +37,23 @@ func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 	if err != nil {
 		return err
 	}
-	var sent inbox
-	if err := p.post(ctx, p.simulator+"/sim/applications", "application/json", []byte(c.order), &sent); err != nil {
-		return err
-	}
-	rejected, _ := sc.service.Status("refused")
-	err = until(ctx, func() error {
-		got, err := p.portalCase(ctx, sent.Number, "1s")
-		if err != nil {
-			return err
-		}
-		for _, n := range got.Notices {
-			if n.Code == rejected.Portal {
-				reason := n.ReasonRU
-				if p.stage.lang == mappings.Kazakh {
-					reason = n.ReasonKK
-				}
-				p.note("fact-refused", "code", n.Code, "reason", reason)
-				return nil
-			}
-		}
-		return fmt.Errorf("the portal has %d notices and the delivery is %s %s", len(got.Notices), got.Delivery, got.Fault)
-	})
+	t := &tour{p: p, set: p.materials.set, lang: p.stage.lang}
+	other := &scene{service: sc.service, channel: sc.channel}
+	reason, err := t.apply(ctx, other, c.order)
 	if err != nil {
 		return err
 	}
+	if reason == "" {
+		return fmt.Errorf("application %s came through", other.app.Number)
+	}
+	rejected, _ := sc.service.Status("refused")
+	p.note("fact-refused", "code", rejected.Code(sc.channel.ID), "reason", reason)
 	var after gateway.Page
 	if err := p.get(ctx, "/applications?limit=500", &after); err != nil {
 		return err
 	}
-	known := map[string]bool{}
-	for _, a := range before.Applications {
-		known[a.Number] = true
-	}
-	for _, a := range after.Applications {
-		if !known[a.Number] && a.State != gateway.Refused {
-			return fmt.Errorf("application %s came through", a.Number)
-		}
+	if len(after.Applications) != len(before.Applications) {
+		return fmt.Errorf("%d applications were known, and %d are", len(before.Applications), len(after.Applications))
 	}
 	now, err := p.localRows(ctx, sc.service)
 	if err == nil && now != rows {

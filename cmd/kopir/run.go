@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,6 +30,10 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 	addr := f.String("addr", "127.0.0.1:8080", "`ADDRESS` of the bridge; the simulator takes the port ten above it")
 	once := f.Bool("once", false, "end after the story; exit status 0 only if every step was seen to happen")
 	keys := f.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (systems with RSA, people with GOST)")
+	service := f.String("service", sim.DefaultService, "the `SERVICE` to watch; -list names them")
+	channel := f.String("channel", "", "its `CHANNEL`; default: the first that it opens")
+	tour := f.String("play", "", "instead of one application: all, `SERVICE` or SERVICE/CHANNEL, as kopir sim -play")
+	list := f.Bool("list", false, "list the services with their channels, and end")
 	language := f.String("lang", "", "`LANG`: ru, kk or en. Default: that of the locale")
 	f.Usage = func() {
 		usageOf(f, "[flags]", "Plays the main job before your eyes, with bridge and simulator in one process, then stays up until Ctrl+C.")
@@ -52,6 +54,20 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 		s.complain("run: -keys: %s", err)
 		return exitUsage
 	}
+	set, faults := mappings.Builtin()
+	if len(faults) > 0 {
+		s.complain("run: %s", faults[0].In(lang))
+		return exitFailed
+	}
+	if *list {
+		listOffers(s, set)
+		return exitPassed
+	}
+	sc, err := newScene(set, *service, *channel)
+	if err != nil {
+		s.complain("run: %s", err)
+		return exitUsage
+	}
 	p, err := newPlayWith(ctx, kind, *data, *addr)
 	if err != nil {
 		s.complain("%s", err)
@@ -60,7 +76,9 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 	p.stage = newStage(s, lang, p.materials.set.Texts)
 	p.start(ctx)
 	code := exitPassed
-	if !p.tell(ctx) {
+	if *tour != "" {
+		code = tourOf(ctx, s, p, p.materials.set, playing{what: *tour})
+	} else if !p.tell(ctx, sc) {
 		code = exitFailed
 	}
 	if !*once && ctx.Err() == nil {
@@ -372,29 +390,4 @@ func (p *play) invite() {
 	t.quote("curl -s '" + p.bridge + "/shep/sync?wsdl'")
 	fmt.Fprintln(t.out)
 	t.line("invite-stop")
-}
-
-// localRow reads the status code of an application where the local body would
-// read it: in its own table.
-func (p *play) localRow(ctx context.Context, s *mappings.Service, number string) (status string, err error) {
-	// Names come from the mapping, which lets plain identifiers through only.
-	q := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ?", s.Local.Status.Column, s.Local.Table, s.Local.Key)
-	err = p.askLocal(ctx, &status, q, number)
-	return status, err
-}
-
-// localRows counts the rows of a service in the local database.
-func (p *play) localRows(ctx context.Context, s *mappings.Service) (n int, err error) {
-	err = p.askLocal(ctx, &n, "SELECT COUNT(*) FROM "+s.Local.Table)
-	return n, err
-}
-
-// askLocal opens the local database as somebody else would: by its file.
-func (p *play) askLocal(ctx context.Context, into any, q string, args ...any) error {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: p.loaded.path(p.loaded.Local.Path)}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.QueryRowContext(ctx, q, args...).Scan(into)
 }

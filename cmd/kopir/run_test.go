@@ -127,7 +127,11 @@ func TestRunSeesWhatDoesNotHappen(t *testing.T) {
 				}
 			}
 			p.start(t.Context())
-			if p.tell(t.Context()) || !strings.Contains(out.String(), "✗") || !regexp.MustCompile(`✗ +\d+  `+want).MatchString(out.String()) {
+			sc, err := newScene(p.materials.set, sim.DefaultService, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.tell(t.Context(), sc) || !strings.Contains(out.String(), "✗") || !regexp.MustCompile(`✗ +\d+  `+want).MatchString(out.String()) {
 				t.Errorf("no lost step %q in\n%s", want, &out)
 			}
 		})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -29,6 +30,11 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	keys := flags.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (both authorities run; PUT /sim/keys says who uses which)")
 	dir := flags.String("mappings", "", "folder of an akimat's own service descriptions, as in the bridge's configuration: `DIR`")
 	fresh := flags.Bool("fresh-keys", false, "make new keys instead of the public test keys; other ones at every start")
+	var how playing
+	flags.StringVar(&how.what, "play", "", "drive services through their channels and print what was seen: all, `SERVICE` or SERVICE/CHANNEL; ends then, with status 1 if anything expected was not seen")
+	flags.BoolVar(&how.json, "json", false, "with -play: as JSON")
+	flags.StringVar(&how.bridge, "bridge", "", "with -play: base `URL` of a running bridge that is configured for this simulator (-addr, -data); without it a bridge is started too")
+	flags.StringVar(&how.keyFile, "api-key-file", "", "with -bridge: `FILE` with the API key of a specialist")
 	verbose := flags.Bool("v", false, "log deliveries on standard error")
 	flags.Usage = func() {
 		usageOf(flags, "[flags]",
@@ -46,6 +52,19 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	if err != nil {
 		s.complain("sim: -keys: %v", err)
 		return exitUsage
+	}
+	switch alone := how.what != "" && how.bridge == ""; {
+	case how.what == "" && (how.json || how.bridge != ""), how.bridge != "" && how.keyFile == "":
+		s.complain("sim: -json and -bridge go with -play, and -bridge needs -api-key-file")
+		return exitUsage
+	case alone && (*data != "" || *dir != "" || *async != "" || *sync != ""):
+		s.complain("sim: -play starts a bridge of its own unless -bridge names one; -data, -mappings and the doors go with -bridge")
+		return exitUsage
+	case alone:
+		return playHere(ctx, s, how, kind)
+	case how.bridge != "":
+		base := strings.TrimRight(how.bridge, "/")
+		*async, *sync, *notify = cmp.Or(*async, base+"/shep/async"), cmp.Or(*sync, base+"/shep/sync"), true
 	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -91,6 +110,13 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 			s.complain("sim: -data: %v", err)
 			return exitUsage
 		}
+	}
+	if how.what != "" {
+		set := c.Services
+		if set == nil {
+			set, _ = mappings.Builtin() // the simulator has read it without a fault
+		}
+		return playThere(ctx, s, how, simulator, c.BaseURL, listener, set)
 	}
 	announceSim(s, simulator, files)
 	return serveUntil(ctx, s, "sim", listener, simulator.Handler())

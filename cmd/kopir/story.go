@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/beevik/etree"
 
 	"kopir/gateway"
-	"kopir/gateway/sim"
 	"kopir/mappings"
 )
 
@@ -25,44 +25,92 @@ const poll = 30 * time.Millisecond
 // scene is what the story carries from step to step.
 type scene struct {
 	service *mappings.Service
-	sent    inbox // as the portal sent it
+	channel *mappings.Channel
+	ground  string // of a refusal that must follow
+	sent    inbox  // as the portal sent it
 	app     gateway.Application
 	result  []byte // signed
 	ocsp    int    // questions to the responder before
 }
 
+// newScene picks the service and the channel of a story; the first channel
+// when none is named.
+func newScene(set *mappings.Set, service, channel string) (*scene, error) {
+	s, ok := set.Service(service)
+	if !ok {
+		return nil, fmt.Errorf("there is no service %q; `kopir run -list` names them", service)
+	}
+	if channel == "" {
+		channel = s.Channels[0].ID
+	}
+	c, ok := s.Channel(channel)
+	if !ok {
+		return nil, fmt.Errorf("%s is not rendered through the channel %q; `kopir run -list` names those it opens", service, channel)
+	}
+	return &scene{service: s, channel: c}, nil
+}
+
+// step is one step of the story: the sentence that it shows, and the deed.
+type step struct {
+	key string
+	do  func(context.Context, *scene) error
+}
+
+// stepsOf is the story of a channel: what the regulation lets be seen there.
+func (p *play) stepsOf(sc *scene) []step {
+	channel, partners := sc.channel.ID, sc.partners()
+	steps := []step{{"step-ready", p.ready}, {"step-apply-" + channel, p.apply}, {"step-received", p.received}}
+	if channel == "portal" {
+		steps = append(steps, step{"step-signatures", p.signatures})
+	} else {
+		steps = append(steps, step{"step-signatures-clerk", p.signatures})
+	}
+	steps = append(steps, step{"step-revocation", p.revocationAsked}, step{"step-row", p.row})
+	for _, partner := range partners {
+		steps = append(steps, step{"step-" + partner + "-received", p.learns(partner, "received")})
+	}
+	if sc.takes() {
+		steps = append(steps, step{"step-take", p.takeIt})
+		if len(partners) > 0 {
+			steps = append(steps, step{"step-" + partners[0] + "-taken", p.learns(partners[0], "in_progress")})
+		}
+	}
+	steps = append(steps, step{"step-sign-result", p.signResult}, step{"step-decide", p.decideIt})
+	for i, partner := range partners {
+		if i == 0 {
+			steps = append(steps, step{"step-result-" + partner, p.resultArrives(partner)})
+		} else {
+			steps = append(steps, step{"step-" + partner + "-completed", p.learns(partner, "completed")})
+		}
+	}
+	return append(steps, step{"step-terms", p.terms})
+}
+
+// partners are the inboxes that learn of an application of the channel.
+func (sc *scene) partners() (all []string) {
+	for _, partner := range []string{"portal", "csc"} {
+		if len(promised(sc, partner, []string{"received"})) > 0 {
+			all = append(all, partner)
+		}
+	}
+	return all
+}
+
+// takes says whether the channel has a step that takes into work.
+func (sc *scene) takes() bool {
+	return slices.ContainsFunc(sc.channel.Terms().Steps, func(s mappings.Step) bool { return s.LeadsTo == string(gateway.InProgress) })
+}
+
 // tell plays the story and says whether every step was seen to happen.
-func (p *play) tell(ctx context.Context) bool {
+func (p *play) tell(ctx context.Context, sc *scene) bool {
 	t := p.stage
-	sc := &scene{}
-	sc.service, _ = p.materials.set.Service(sim.DefaultService) // built in, so always there
 	t.title("title")
 	t.fact("where-bridge", "address", p.bridge)
 	t.fact("where-simulator", "address", p.simulator+"/sim/")
 	t.fact("where-data", "path", p.dir)
-	t.title("story", "service", mappings.Text.In(sc.service.Title, t.lang))
-	steps := []struct {
-		key string
-		do  func(context.Context, *scene) error
-	}{
-		{"step-ready", p.ready},
-		{"step-apply", p.apply},
-		{"step-received", p.received},
-		{"step-signatures", p.signatures},
-		{"step-revocation", p.revocationAsked},
-		{"step-row", p.row},
-		{"step-portal-received", p.portalLearns("received")},
-		{"step-csc-received", p.cscLearns("received")},
-		{"step-take", p.takeIt},
-		{"step-portal-taken", p.portalLearns("in_progress")},
-		{"step-sign-result", p.signResult},
-		{"step-decide", p.decideIt},
-		{"step-result-portal", p.resultArrives},
-		{"step-csc-completed", p.cscLearns("completed")},
-		{"step-terms", p.terms},
-	}
+	t.title("story", "service", sc.service.Title.In(t.lang), "channel", sc.channel.Name.In(t.lang))
 	good := true
-	for _, s := range steps {
+	for _, s := range p.stepsOf(sc) {
 		if !p.play(ctx, s.key, func(ctx context.Context) error { return s.do(ctx, sc) }) {
 			good = false
 			break // what follows leans on it
@@ -70,7 +118,7 @@ func (p *play) tell(ctx context.Context) bool {
 	}
 	if good {
 		t.title("refusals")
-		for _, c := range counterExamples {
+		for _, c := range counterExamples(sc.channel.ID) {
 			good = p.play(ctx, c.key, func(ctx context.Context) error { return p.refused(ctx, sc, c) }) && good
 		}
 	}
@@ -110,11 +158,16 @@ func (p *play) note(key string, pairs ...any) {
 
 // until looks again and again; it gives the last reason when patience ends.
 func until(ctx context.Context, look func() error) error {
+	var last error
 	for {
 		err := look()
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil && last != nil {
+			err = last // what was missing tells more than that time was up
+		}
+		last = err
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("not seen in time: %w", err)
@@ -130,16 +183,22 @@ func (p *play) ready(ctx context.Context, _ *scene) error {
 	})
 }
 
-// apply has the citizen sign an application and the portal send it: it goes to
-// the gateway as a signed SOAP message, and the gateway pushes it to the bridge.
+// apply has an application signed and filed: at a desk it goes to the gateway
+// as a signed SOAP message, and the gateway pushes it to the bridge; in the
+// office and at the akim's it comes by REST.
 func (p *play) apply(ctx context.Context, sc *scene) error {
 	sc.ocsp = p.tap.count("POST /ca/ocsp")
-	if err := p.post(ctx, p.simulator+"/sim/applications", "application/json", []byte(`{"person":"citizen"}`), &sc.sent); err != nil {
+	t := &tour{p: p, set: p.materials.set}
+	refusal, err := t.apply(ctx, sc, map[string]any{"person": "citizen"})
+	if err == nil && refusal != "" {
+		err = fmt.Errorf("refused: %s", refusal)
+	}
+	if err != nil || sc.sent.Number == "" {
 		return err
 	}
 	p.note("fact-sent", "number", sc.sent.Number, "message", sc.sent.MessageID, "correlation", sc.sent.Correlation)
 	return until(ctx, func() error {
-		c, err := p.portalCase(ctx, sc.sent.Number, "0s")
+		c, err := p.caseOf(ctx, sc.channel.ID, "number", sc.sent.Number, "0s")
 		if err == nil && c.Delivery != "DELIVERED" {
 			err = fmt.Errorf("the gateway says %s %s", c.Delivery, c.Fault)
 		}
@@ -147,26 +206,27 @@ func (p *play) apply(ctx context.Context, sc *scene) error {
 	})
 }
 
-// received looks for the application where a local system would: in REST.
+// received looks for the application where a local system would: in the list
+// of REST.
 func (p *play) received(ctx context.Context, sc *scene) error {
 	return until(ctx, func() error {
 		var page gateway.Page
-		if err := p.get(ctx, "/applications?channel=portal", &page); err != nil {
+		if err := p.get(ctx, "/applications?channel="+sc.channel.ID+"&service="+url.QueryEscape(sc.service.ID), &page); err != nil {
 			return err
 		}
-		for _, a := range page.Applications {
-			if a.CorrelationID == sc.sent.Correlation {
-				sc.app = a
-				p.facts = p.facts[:0]
-				p.note("fact-number", "number", a.Number, "iin", a.Applicant.IIN.String(), "name", a.Applicant.Name)
-				p.due(&a)
-				if a.State == gateway.Held {
-					return fmt.Errorf("%s is held", a.Number)
-				}
-				return nil
-			}
+		i := slices.IndexFunc(page.Applications, func(a gateway.Application) bool { return a.Number == sc.app.Number })
+		if i < 0 {
+			return errors.New("the application is not in the list")
 		}
-		return errors.New("no application of this conversation in the list")
+		sc.app = page.Applications[i]
+		a := &sc.app
+		p.facts = p.facts[:0]
+		p.note("fact-number", "number", a.Number, "iin", a.Applicant.IIN.String(), "name", a.Applicant.Name)
+		p.due(a)
+		if a.State == gateway.Held {
+			return fmt.Errorf("%s is held", a.Number)
+		}
+		return nil
 	})
 }
 
@@ -177,7 +237,8 @@ func (p *play) due(a *gateway.Application) {
 	}
 }
 
-// signatures reads the two verdicts that the bridge kept as evidence.
+// signatures reads the verdicts that the bridge kept as evidence: of the
+// sending system, where there is one, and of the person.
 func (p *play) signatures(ctx context.Context, sc *scene) error {
 	var tl gateway.Timeline
 	if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number)+"/timeline", &tl); err != nil {
@@ -187,17 +248,24 @@ func (p *play) signatures(ctx context.Context, sc *scene) error {
 	for _, e := range tl.Evidence {
 		seen[e.Kind] = e.Outcome.String()
 	}
-	for _, kind := range []gateway.EvidenceKind{gateway.BySystem, gateway.ByPerson} {
+	kinds := []gateway.EvidenceKind{gateway.ByPerson}
+	if sc.sent.Number != "" {
+		kinds = append(kinds, gateway.BySystem)
+	}
+	for _, kind := range kinds {
 		if seen[kind] != totalPassed {
 			return fmt.Errorf("the verdict on the %s's signature is %q", kind, seen[kind])
 		}
 	}
-	if tl.Application.Signer.IIN == "" || tl.Application.Signer.IIN != tl.Application.Applicant.IIN {
-		return errors.New("the signer is not the applicant")
+	signer := tl.Application.Signer
+	if applies := signer.IIN == tl.Application.Applicant.IIN; signer.IIN == "" || applies != (sc.channel.ID == "portal") {
+		return errors.New("the signer is not who signs in this channel")
 	}
-	p.note("fact-system-signature", "outcome", seen[gateway.BySystem])
-	p.note("fact-person-signature", "outcome", seen[gateway.ByPerson], "name", tl.Application.Signer.Name)
-	p.note("fact-same-iin", "iin", tl.Application.Signer.IIN.String())
+	if sc.sent.Number != "" {
+		p.note("fact-system-signature", "outcome", seen[gateway.BySystem])
+	}
+	p.note("fact-person-signature", "outcome", seen[gateway.ByPerson], "name", signer.Name)
+	p.note("fact-same-iin", "iin", signer.IIN.String())
 	return nil
 }
 
@@ -234,31 +302,17 @@ func (p *play) rowIs(ctx context.Context, sc *scene, state string) error {
 	})
 }
 
-// portalLearns: the notice of a state is in the portal's inbox, and the
-// gateway's signature around it holds.
-func (p *play) portalLearns(state string) func(context.Context, *scene) error {
+// learns: the notice of a state is in a partner's inbox, and the gateway's
+// signature around it holds.
+func (p *play) learns(partner, state string) func(context.Context, *scene) error {
 	return func(ctx context.Context, sc *scene) error {
 		want, _ := sc.service.Status(state)
 		return until(ctx, func() error {
-			c, err := p.portalCase(ctx, sc.sent.Number, "1s")
+			c, err := p.caseOf(ctx, partner, "bridge_number", sc.app.Number, "1s")
 			if err != nil {
 				return err
 			}
-			return p.noticed(c, want.Portal)
-		})
-	}
-}
-
-// cscLearns is the same at the service centre.
-func (p *play) cscLearns(state string) func(context.Context, *scene) error {
-	return func(ctx context.Context, sc *scene) error {
-		want, _ := sc.service.Status(state)
-		return until(ctx, func() error {
-			c, err := p.caseOf(ctx, "csc", "bridge_number", sc.app.Number, "1s")
-			if err != nil {
-				return err
-			}
-			return p.noticed(c, want.CSC)
+			return p.noticed(c, want.Code(partner))
 		})
 	}
 }
@@ -296,6 +350,14 @@ func (p *play) takeIt(ctx context.Context, sc *scene) error {
 
 // signResult makes the result document and has the official sign it.
 func (p *play) signResult(ctx context.Context, sc *scene) error {
+	if err := p.sign(ctx, sc); err != nil {
+		return err
+	}
+	p.note("fact-signed", "bytes", len(sc.result))
+	return nil
+}
+
+func (p *play) sign(ctx context.Context, sc *scene) error {
 	doc := etree.NewDocument()
 	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 	root := doc.CreateElement("certificate")
@@ -314,7 +376,6 @@ func (p *play) signResult(ctx context.Context, sc *scene) error {
 	if !bytes.Contains(sc.result, []byte("Signature")) {
 		return errors.New("the document came back unsigned")
 	}
-	p.note("fact-signed", "bytes", len(sc.result))
 	return nil
 }
 
@@ -333,42 +394,44 @@ func (p *play) decideIt(ctx context.Context, sc *scene) error {
 	return p.rowIs(ctx, sc, "completed")
 }
 
-// resultArrives: the portal holds the very bytes that the official signed, and
-// judges the signature good.
-func (p *play) resultArrives(ctx context.Context, sc *scene) error {
-	want, _ := sc.service.Status("completed")
-	return until(ctx, func() error {
-		c, err := p.portalCase(ctx, sc.sent.Number, "1s")
-		if err != nil {
-			return err
-		}
-		if c.Result == nil || c.Status != want.Portal {
-			return fmt.Errorf("the portal shows the status %q and no result", c.Status)
-		}
-		got, err := p.fetch(ctx, p.simulator+"/sim/portal/applications/"+url.PathEscape(sc.sent.Number)+"/result")
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(got, sc.result) {
-			return errors.New("the result at the portal is not the one that was signed")
-		}
-		if c.Result.Verdict == nil || c.Result.Verdict.Outcome != totalPassed {
-			return errors.New("the portal does not confirm the official's signature")
-		}
-		p.note("fact-result", "file", c.Result.Name, "bytes", len(got), "outcome", c.Result.Verdict.Outcome)
-		return p.noticed(c, want.Portal)
-	})
+// resultArrives: the partner holds the very bytes that the official signed,
+// and judges the signature good.
+func (p *play) resultArrives(partner string) func(context.Context, *scene) error {
+	return func(ctx context.Context, sc *scene) error {
+		want, _ := sc.service.Status("completed")
+		return until(ctx, func() error {
+			c, err := p.caseOf(ctx, partner, "bridge_number", sc.app.Number, "1s")
+			if err != nil {
+				return err
+			}
+			if c.Result == nil || c.Status != want.Code(partner) {
+				return fmt.Errorf("%s shows the status %q and no result", partner, c.Status)
+			}
+			got, err := p.fetch(ctx, p.simulator+"/sim/"+partner+"/applications/"+url.PathEscape(c.Number)+"/result")
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(got, sc.result) {
+				return fmt.Errorf("the result at %s is not the one that was signed", partner)
+			}
+			if c.Result.Verdict == nil || c.Result.Verdict.Outcome != totalPassed {
+				return fmt.Errorf("%s does not confirm the official's signature", partner)
+			}
+			p.note("fact-result", "file", c.Result.Name, "bytes", len(got), "outcome", c.Result.Verdict.Outcome)
+			return p.noticed(c, want.Code(partner))
+		})
+	}
 }
 
 // terms shows each term of the regulation that ran, and whether it was kept.
 func (p *play) terms(ctx context.Context, sc *scene) error {
 	return until(ctx, func() error {
 		p.facts = nil
-		return p.termsKept(ctx, sc)
+		return p.showTerms(ctx, sc)
 	})
 }
 
-func (p *play) termsKept(ctx context.Context, sc *scene) error {
+func (p *play) showTerms(ctx context.Context, sc *scene) error {
 	var tl gateway.Timeline
 	if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number)+"/timeline", &tl); err != nil {
 		return err
@@ -376,14 +439,11 @@ func (p *play) termsKept(ctx context.Context, sc *scene) error {
 	if len(tl.Dues) == 0 {
 		return errors.New("no term ran")
 	}
+	if err := termsKept(&tl); err != nil {
+		return err
+	}
 	for _, d := range tl.Dues {
-		if d.DoneAt.IsZero() {
-			return fmt.Errorf("the term of step %d still runs", d.Step)
-		}
-		if d.DoneAt.After(d.DueAt) {
-			return fmt.Errorf("step %d was done after its term", d.Step)
-		}
-		p.note("fact-term", "step", d.Step, "does", p.does(sc.service, d), "due", p.stage.when(d.DueAt), "done", p.stage.when(d.DoneAt))
+		p.note("fact-term", "step", d.Step, "does", p.does(sc.channel, d), "due", p.stage.when(d.DueAt), "done", p.stage.when(d.DoneAt))
 	}
 	for _, d := range tl.Deliveries {
 		if d.State != gateway.Done {
@@ -395,15 +455,14 @@ func (p *play) termsKept(ctx context.Context, sc *scene) error {
 }
 
 // does is the action of a term in the words of the regulation.
-func (p *play) does(s *mappings.Service, d gateway.Due) string {
-	if c, ok := s.Channel(string(gateway.Portal)); ok {
-		if step, ok := c.Terms().Step(d.Step); ok {
-			text := []rune(step.Action.In(p.stage.lang))
-			if len(text) > 70 {
-				text = append(text[:69], '…')
-			}
-			return string(text)
-		}
+func (p *play) does(c *mappings.Channel, d gateway.Due) string {
+	step, ok := c.Terms().Step(d.Step)
+	if !ok {
+		return d.Does
 	}
-	return d.Does
+	text := []rune(step.Action.In(p.stage.lang))
+	if len(text) > 70 {
+		text = append(text[:69], '…')
+	}
+	return string(text)
 }

@@ -43,8 +43,8 @@ func (s *Sim) compose(service *mappings.Service, channel, number string, sub *Su
 	if !ok {
 		return nil, fmt.Errorf("there is no person %q", sub.SignedBy)
 	}
-	at := signer // at the desk, also where the applicant himself signs
-	if desk := clerks[channel]; desk != "" && sub.SignedBy == sub.Person {
+	at := signer // at the desk, also where a citizen signs there
+	if desk := clerks[channel]; desk != "" && signer.Kind == "person" {
 		at, _ = s.Person(desk)
 	}
 	known := map[string]string{
