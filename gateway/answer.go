@@ -113,9 +113,9 @@ func (b *Bridge) faultOf(m *inbound, err error) (*soap.Fault, []byte, faultRow) 
 
 // sentence is what people read, in both languages, and why.
 func (b *Bridge) sentence(e *Error) string {
-	t := b.o.Services.Texts.Text("error." + string(e.Code))
+	t := b.set().Texts.Text("error." + string(e.Code))
 	if e.Reason != verdict.None {
-		r := b.o.Services.Texts.Text("reason." + string(e.Reason))
+		r := b.set().Texts.Text("reason." + string(e.Reason))
 		t.Ru, t.Kk = t.Ru+": "+r.Ru, t.Kk+": "+r.Kk
 	}
 	return t.Ru + " / " + t.Kk
@@ -142,4 +142,4 @@ func text(t mappings.Text) Text { return Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
 func (t Text) mapped() mappings.Text { return mappings.Text{Ru: t.RU, Kk: t.KK, En: t.EN} }
 
 // zone is that of all dates that go out.
-func (b *Bridge) zone() *time.Location { return b.o.Services.Calendar.Zone() }
+func (b *Bridge) zone() *time.Location { return b.set().Calendar.Zone() }

@@ -33,7 +33,7 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 	if limit <= 0 {
 		limit = defaultAmount
 	}
-	s, ok := b.o.Services.ByGateway(r.ServiceID)
+	s, ok := b.set().ByGateway(r.ServiceID)
 	if !ok || !m.partner.mayUse(r.ServiceID) {
 		return refuse(UnknownService, "serviceId", "this service is not offered here to this sender")
 	}
@@ -48,7 +48,11 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 		if err != nil {
 			return err
 		}
-		data, err := carried(s, d.Partner, body)
+		edition, ok := b.set().Edition(d.Service, d.Edition)
+		if !ok {
+			edition = s
+		}
+		data, err := carried(edition, d.Partner, body)
 		if err != nil {
 			return err
 		}

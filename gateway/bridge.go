@@ -149,7 +149,7 @@ type LocalDB interface {
 	// Write puts the row of an application into the table of its service; a
 	// row that is there already stays one row.
 	Write(ctx context.Context, row LocalRow) error
-	// Changes gives rows whose status changed after the cursor, oldest first,
+	// Changes gives rows of the table of a description, by its name, whose status changed after the cursor, oldest first,
 	// and the cursor for the next call. The empty cursor is the beginning.
 	Changes(ctx context.Context, service, cursor string, limit int) ([]LocalChange, string, error)
 }
@@ -158,6 +158,7 @@ type LocalDB interface {
 // without, only the status of one that is there.
 type LocalRow struct {
 	Service string     `json:"service"`
+	Edition string     `json:"edition,omitempty"`
 	Number  string     `json:"number"`
 	State   State      `json:"state"`
 	At      time.Time  `json:"at"`

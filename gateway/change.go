@@ -162,7 +162,7 @@ func (d *draft) tell(route Route, partner string, n *mappings.Notice, line, corr
 			out.MessageType = string(soap.TypeResponse)
 		}
 	}
-	out.Partner, out.Service = partner, d.service.ID
+	out.Partner, out.Service, out.Edition = partner, d.service.ID, d.service.Edition
 	if partner == d.channel.ID {
 		out.Receiver = d.broughtBy()
 	}
@@ -208,7 +208,7 @@ func refusedOnly(line string) bool { return strings.HasPrefix(line, refusedPrefi
 
 // local puts the row, or its new status, on the way to the local database.
 func (d *draft) local(fresh bool) {
-	row := LocalRow{Service: d.service.ID, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
+	row := LocalRow{Service: d.service.ID, Edition: d.service.Edition, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
 	if fresh {
 		row.Fields, row.Groups, row.Files = d.app.Fields, d.app.Groups, d.files
 		row.System = map[string]string{
@@ -225,7 +225,7 @@ func (d *draft) job(route Route, v any) {
 		panic(err) // strings and numbers only
 	}
 	out := d.delivery(route, d.app.Number, body)
-	out.Service = d.service.ID
+	out.Service, out.Edition = d.service.ID, d.service.Edition
 	d.change.Deliveries = append(d.change.Deliveries, out)
 }
 
@@ -257,9 +257,9 @@ func (b *Bridge) amend(ctx context.Context, number string, version int64, do fun
 		if version != 0 && app.Version != version {
 			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again"}
 		}
-		s, ok := b.o.Services.Service(app.Service)
-		if !ok {
-			return nil, &Error{Code: UnknownService, Field: "service", Say: "the description of this application's service is not loaded"}
+		s, err := b.described(app)
+		if err != nil {
+			return nil, err
 		}
 		d := b.draft(s, app.Channel, b.now().UTC())
 		if d.dues, err = b.o.Store.Dues(ctx, number); err != nil {

@@ -32,7 +32,7 @@ func (d *draft) clock(start time.Time) error {
 		d.put(due)
 	}
 	if running && open == nil {
-		end, warn, err := d.b.o.Services.Due(d.channel.Running(string(d.app.State)), d.app.Office, start)
+		end, warn, err := d.b.set().Due(d.channel.Running(string(d.app.State)), d.app.Office, start)
 		if err != nil {
 			return &Error{Code: Internal, Say: "the term of the step cannot be counted: the calendar lacks the year", Cause: err}
 		}
@@ -79,16 +79,16 @@ func (d *draft) extend(days int) error {
 	if !ok {
 		return refuse(MoveNotAllowed, "days", "no term is running that could be extended")
 	}
-	hours, _ := d.b.o.Services.Hours(due.Actor, d.app.Office)
+	hours, _ := d.b.set().Hours(due.Actor, d.app.Office)
 	more := mappings.Term{N: days, Unit: mappings.WorkingDays}
-	end, err := d.b.o.Services.Calendar.Add(due.DueAt, more, hours)
+	end, err := d.b.set().Calendar.Add(due.DueAt, more, hours)
 	if err != nil {
 		return &Error{Code: Internal, Say: "the extension cannot be counted: the calendar lacks the year", Cause: err}
 	}
 	due.DueAt, due.WarnedAt, due.OverdueAt, due.WarnAt = end.UTC(), time.Time{}, time.Time{}, time.Time{}
 	due.Extended++
 	if step, ok := d.channel.Terms().Step(due.Step); ok && !step.WarnBefore.IsZero() {
-		if warn, err := d.b.o.Services.Calendar.Before(end, step.WarnBefore, hours); err == nil && warn.After(d.at) {
+		if warn, err := d.b.set().Calendar.Before(end, step.WarnBefore, hours); err == nil && warn.After(d.at) {
 			due.WarnAt = warn.UTC()
 		}
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 
 	"go.uber.org/zap"
 
@@ -32,9 +31,9 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 	if err != nil {
 		return err
 	}
-	s, ok := b.o.Services.Service(app.Service)
-	if !ok {
-		return errors.New("the description of its service is not loaded")
+	s, err := b.described(app)
+	if err != nil {
+		return err
 	}
 	p, err := b.again(s, app.Channel, h.Since, h.Document, app.MessageID)
 	if err != nil {

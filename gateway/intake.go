@@ -173,7 +173,7 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 // reason of the verdict as its one fault.
 func (j *judgement) unconfirmed(b *Bridge, p *paper, reason verdict.Reason) {
 	g := b.ground(p, "eds-not-confirmed")
-	g.Faults = []FieldFault{{Path: "/" + p.service.Request.Data.Root.Name, Rule: string(reason), Text: text(b.o.Services.Texts.Text("reason." + string(reason)))}}
+	g.Faults = []FieldFault{{Path: "/" + p.service.Request.Data.Root.Name, Rule: string(reason), Text: text(b.set().Texts.Text("reason." + string(reason)))}}
 	j.ground, j.reason = g, reason
 }
 
@@ -181,7 +181,7 @@ func (j *judgement) unconfirmed(b *Bridge, p *paper, reason verdict.Reason) {
 func (b *Bridge) ground(p *paper, id string) *Ground {
 	t, ok := p.service.Refusal(id, string(p.channel), mappings.Text{})
 	if !ok {
-		t = b.o.Services.Texts.Text("error." + string(ServiceRefused))
+		t = b.set().Texts.Text("error." + string(ServiceRefused))
 	}
 	return &Ground{Code: id, Text: text(t)}
 }
@@ -208,7 +208,7 @@ func (g *Ground) whole() Text {
 
 // serviceFor finds the service that a message is for.
 func (b *Bridge) serviceFor(m *inbound, serviceID string) (*mappings.Service, error) {
-	s, ok := b.o.Services.ByGateway(serviceID)
+	s, ok := b.set().Offered(serviceID, m.at)
 	if ok {
 		_, ok = s.Channel(string(m.partner.Channel))
 	}
@@ -331,6 +331,11 @@ func (b *Bridge) evidence(kind EvidenceKind, at time.Time, v *signature.Verdict)
 // commitIntake writes it. When the same message was written meanwhile by
 // another hand, that one's answer counts.
 func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
+	b.switching.RLock()
+	defer b.switching.RUnlock()
+	if err := b.stillThere(d); err != nil {
+		return nil, err
+	}
 	c := d.done()
 	err := b.o.Store.Commit(ctx, c)
 	if errors.Is(err, ErrDuplicate) {

@@ -244,7 +244,7 @@ func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Applic
 	if sub.Channel != Office && sub.Channel != Akim {
 		return nil, refuse(Malformed, "channel", "%s or %s: what partners bring comes through their doors", Office, Akim)
 	}
-	s, ok := b.o.Services.Service(sub.Service)
+	s, ok := b.set().InForce(sub.Service, at)
 	if ok {
 		_, ok = s.Channel(string(sub.Channel))
 	}

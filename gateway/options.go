@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,7 @@ type Options struct {
 	Store    Store
 	Verifier *signature.Verifier
 	Key      keystore.Source // with which the bridge signs its answers and notices
-	Services *mappings.Set
+	Services *mappings.Set   // to begin with, see Bridge.Use
 	Partners []Partner
 	// Gateway are the organisations whose systems sign what the gateway itself
 	// says of messages of ours.
@@ -51,10 +52,14 @@ type Bridge struct {
 	partners partners
 	numbers  numbers
 	wake     map[Route]chan struct{}
-	sending  atomic.Int64 // messages on their way to a partner, not settled yet
-	log      *zap.Logger
-	now      func() time.Time
-	newID    func() string
+
+	services  atomic.Pointer[mappings.Set]
+	switching sync.RWMutex  // held against Use while an intake is written
+	renewed   chan struct{} // other descriptions are in use
+	sending   atomic.Int64  // messages on their way to a partner, not settled yet
+	log       *zap.Logger
+	now       func() time.Time
+	newID     func() string
 }
 
 var _ Doors = (*Bridge)(nil)
@@ -75,16 +80,16 @@ func New(o Options) (*Bridge, error) {
 	need(o.Sender != nil, "a sender is needed")
 	need(len(o.Partners) > 0, "no partner is named, so every message would be refused")
 	if o.Services != nil {
-		for _, s := range o.Services.Services() {
-			need(o.Local != nil, fmt.Sprintf("service %s writes into a local database, and none is given", s.ID))
-		}
+		faults = append(faults, o.serves(o.Services))
 	}
 	known, err := newPartners(o.Partners, o.Gateway)
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, wake: map[Route]chan struct{}{}}
+	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, wake: map[Route]chan struct{}{}, renewed: make(chan struct{}, 1)}
+	b.services.Store(o.Services)
+	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
 		b.log = zap.NewNop()
 	}
@@ -99,4 +104,15 @@ func New(o Options) (*Bridge, error) {
 	}
 	b.numbers.store = o.Store
 	return b, nil
+}
+
+// serves says what descriptions need that is not there.
+func (o *Options) serves(set *mappings.Set) error {
+	var faults []error
+	for _, s := range set.Services() {
+		if o.Local == nil {
+			faults = append(faults, fmt.Errorf("gateway: service %s writes into a local database, and none is given", s.ID))
+		}
+	}
+	return errors.Join(faults...)
 }

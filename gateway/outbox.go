@@ -139,9 +139,9 @@ func (b *Bridge) send(ctx context.Context, d *Delivery) error {
 // inner is the document of a delivery that a partner fetches, signed by itself
 // where the partner wants it so. What is pushed is signed by the Sender.
 func (b *Bridge) inner(d *Delivery) ([]byte, error) {
-	s, ok := b.o.Services.Service(d.Service)
+	s, ok := b.set().Edition(d.Service, d.Edition)
 	if !ok {
-		return nil, &SendError{Permanent: true, Err: fmt.Errorf("the description of service %s is not loaded", d.Service)}
+		return nil, &SendError{Permanent: true, Err: fmt.Errorf("the description of service %s, edition %q, is not loaded", d.Service, d.Edition)}
 	}
 	if shape, ok := s.Shape(d.Partner); !ok || shape.Data.Signed != "inner" {
 		return d.Body, nil

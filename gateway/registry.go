@@ -119,7 +119,7 @@ type registryJob struct {
 // specialist, so that nobody takes it for checked.
 func (d *draft) ask() {
 	tell := func(key string, registry string) {
-		t := d.b.o.Services.Texts.Text(key).FillText("registry", d.b.registryName(registry))
+		t := d.b.set().Texts.Text(key).FillText("registry", d.b.registryName(registry))
 		d.event(Event{Kind: EventNote, Actor: Actor{Name: "bridge"}, Text: text(t), Detail: strings.TrimPrefix(key, "registry.") + ": " + registry})
 	}
 	for i := range d.service.Registries {
@@ -140,7 +140,7 @@ func (d *draft) ask() {
 
 // registryName is the registry's short name.
 func (b *Bridge) registryName(id string) mappings.Text {
-	if a, ok := b.o.Services.Actor(id); ok && !a.Short.IsZero() {
+	if a, ok := b.set().Actor(id); ok && !a.Short.IsZero() {
 		return a.Short
 	}
 	return mappings.Text{Ru: id, Kk: id, En: id}
@@ -184,9 +184,9 @@ func (b *Bridge) askRegistry(ctx context.Context, d *Delivery) (func(*draft) err
 
 // use is what the application's service asks of the registry.
 func (b *Bridge) use(app *Application, registry string) (*mappings.RegistryUse, error) {
-	s, ok := b.o.Services.Service(app.Service)
-	if !ok {
-		return nil, fmt.Errorf("the description of service %s is not loaded", app.Service)
+	s, err := b.described(app)
+	if err != nil {
+		return nil, err
 	}
 	use, ok := s.Registry(registry, string(app.Channel))
 	if !ok {
@@ -255,7 +255,7 @@ func (d *draft) keep(f *Finding, kept *RegistryAnswer) error {
 
 // tellAnswer writes into the history what came, without its content.
 func (d *draft) tellAnswer(kept *RegistryAnswer, labels mappings.Text, again bool) {
-	texts := d.b.o.Services.Texts
+	texts := d.b.set().Texts
 	fill := func(key string) mappings.Text {
 		return texts.Text("registry."+key, "at", kept.At.In(d.b.zone()).Format("02.01.2006 15:04")).FillText("registry", d.b.registryName(kept.Registry)).
 			FillText("fields", labels).FillText("reason", texts.Text("registry."+kept.Reason))
@@ -279,7 +279,7 @@ func (d *draft) tellAnswer(kept *RegistryAnswer, labels mappings.Text, again boo
 func (d *draft) registryGround(use *mappings.RegistryUse, kept *RegistryAnswer) (*Ground, error) {
 	code, ground := use.NoData, mappings.Text{}
 	var faults []FieldFault
-	reason := d.b.o.Services.Texts.Text("registry." + kept.Reason)
+	reason := d.b.set().Texts.Text("registry." + kept.Reason)
 	switch {
 	case kept.Standing == Invalid:
 		code = use.Invalid
@@ -364,7 +364,7 @@ func (b *Bridge) Registries(ctx context.Context, number string, who Actor) ([]Re
 	if len(all) == 0 {
 		return all, nil
 	}
-	noted := Event{Application: number, At: b.now().UTC(), Kind: EventNote, Actor: who, Text: text(b.o.Services.Texts.Text("registry.read")), Detail: "registry data read"}
+	noted := Event{Application: number, At: b.now().UTC(), Kind: EventNote, Actor: who, Text: text(b.set().Texts.Text("registry.read")), Detail: "registry data read"}
 	if err := b.o.Store.Commit(ctx, Change{Events: []Event{noted}}); err != nil {
 		return nil, tryLater(err) // what cannot be noted is not shown
 	}

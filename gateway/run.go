@@ -51,14 +51,7 @@ func (b *Bridge) lead(ctx context.Context) {
 		})
 	})
 	if b.o.Local != nil {
-		for _, s := range b.o.Services.Services() {
-			wg.Go(func() {
-				b.loop(ctx, "watch "+s.ID, nil, func() (time.Duration, error) {
-					_, err := b.watch(ctx, s.ID)
-					return watchPause, err
-				})
-			})
-		}
+		wg.Go(func() { b.watchAll(ctx) })
 	}
 	wg.Wait()
 }

@@ -57,6 +57,9 @@ type Store interface {
 	Lead(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Resign(ctx context.Context, name string) error
 
+	// Running tells the editions of services that applications still need.
+	Running(ctx context.Context) ([]RunningEdition, error)
+
 	// Mark and SetMark keep where a reader of something outside has come to.
 	Mark(ctx context.Context, name string) (string, error)
 	SetMark(ctx context.Context, name, value string) error
@@ -171,6 +174,7 @@ type Delivery struct {
 	Seq         int64         `json:"seq"` // order within application and route; set by the store
 	State       DeliveryState `json:"state"`
 	Service     string        `json:"service,omitempty"` // our id of it
+	Edition     string        `json:"edition,omitempty"` // under which it was made
 	Partner     string        `json:"partner,omitempty"` // whose notice it is: portal, csc
 	// Receiver is the sender id of the partner that brought the application;
 	// empty: the route's own partner is told.

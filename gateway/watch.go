@@ -2,19 +2,44 @@ package gateway
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
 
 const watchBatch = 200
 
+// watchAll follows the tables of all descriptions, each on its own, also of
+// those that come later. It returns when ctx ends and all have settled.
+func (b *Bridge) watchAll(ctx context.Context) {
+	var wg sync.WaitGroup
+	started := map[string]bool{}
+	b.loop(ctx, "watch", b.renewed, func() (time.Duration, error) {
+		for _, s := range b.set().Watched() {
+			name := s.Name()
+			if started[name] {
+				continue
+			}
+			started[name] = true
+			wg.Go(func() {
+				b.loop(ctx, "watch "+name, nil, func() (time.Duration, error) {
+					_, err := b.watch(ctx, name)
+					return watchPause, err
+				})
+			})
+		}
+		return time.Minute, nil
+	})
+	wg.Wait()
+}
+
 // watch reads the status changes that a local system made, and carries them
 // on. What the table of moves does not allow is told to the log and passed
 // over: the local system is asked for nothing.
 func (b *Bridge) watch(ctx context.Context, service string) (int, error) {
-	s, ok := b.o.Services.Service(service)
-	if !ok || s.Local.Status.Changed == "" {
-		return 0, nil
+	if _, ok := b.set().Service(service); !ok {
+		return 0, nil // taken away since
 	}
 	mark := "watch/" + service
 	from, err := b.o.Store.Mark(ctx, mark)
@@ -45,16 +70,12 @@ func (b *Bridge) watch(ctx context.Context, service string) (int, error) {
 
 // follow makes one change of the local database ours.
 func (b *Bridge) follow(ctx context.Context, c LocalChange) error {
-	s, ok := b.o.Services.Service(c.Service)
-	if !ok {
-		return refuse(UnknownService, "service", "the description of the service is not loaded")
-	}
-	row, ok := s.StatusByLocal(c.Code)
-	if !ok {
-		return refuse(Malformed, "status", "the code is not in the table of statuses")
-	}
 	who := Actor{Name: "local"}
 	_, err := b.amend(ctx, c.Number, 0, func(d *draft) error {
+		row, ok := d.service.StatusByLocal(c.Code) // of the edition it was filed under
+		if !ok {
+			return refuse(Malformed, "status", "the code is not in the table of statuses")
+		}
 		to := State(row.State)
 		if d.app.State == to {
 			return nil

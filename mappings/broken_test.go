@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,9 @@ func TestBroken(t *testing.T) {
 	// Every code that has a text has a file; the rest needs a disk or a database.
 	elsewhere := map[string]string{
 		"no-folder": "TestLoadDir", "unreadable": "an unreadable disk", "missing-file": "a layer without the built-in files", "file-ending": "TestLoadDir",
-		"too-big": "TestTooBig", "no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema", "shape-lacks": "TestShapeFaults",
+		"too-big": "TestTooBig", "too-many-lines": "TestTooBig", "more-faults": "TestTooBig", "no-yaml": "TestLoadDir",
+		"edition-file": "TestBrokenEditions", "edition-taken": "TestBrokenEditions", "editions-overlap": "TestBrokenEditions", "editions-gap": "TestBrokenEditions",
+		"no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema", "shape-lacks": "TestShapeFaults",
 	}
 	texts := faultTexts()
 	for _, key := range texts.Keys() {
@@ -117,6 +120,34 @@ func TestBroken(t *testing.T) {
 	for code := range seen {
 		if !texts.Has("fault." + code) {
 			t.Errorf("the fault %s has no text", code)
+		}
+	}
+}
+
+// TestOtherEncodings: what editors and other systems write is either read or
+// named.
+func TestOtherEncodings(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(mappingData, "good", "smallest.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(src)
+	for name, c := range map[string]struct{ src, want string }{
+		"byte order mark": {"\ufeff" + good, ""},
+		"CRLF":            {strings.ReplaceAll(good, "\n", "\r\n"), ""},
+		"windows-1251":    {"service: smallest\ntitle: {ru: \xcf\xf0\xe8}\n", "not-utf8"},
+		"UTF-16":          {"\xff\xfes\x00e\x00", "not-utf8"},
+		"UTF-16 unmarked": {"s\x00e\x00r\x00", "control-character"},
+		"an alias bomb":   {"service: &a [x, x]\nedition: &b [*a, *a]\nact: [*b, *b]\n", "not-plain"},
+		"a scalar":        {"smallest", "not-a-description"},
+		"nothing":         {"\n# nothing\n", "empty"},
+		"many dashes":     {strings.Repeat("- ", 20000) + "a", "too-deep"},
+		"two documents":   {good + "---\n" + good, "two-documents"},
+		"twice a key":     {good + "service: smallest\n", "repeated-key"},
+	} {
+		faults := loadOne(t, "smallest.yaml", []byte(c.src))
+		if c.want == "" && len(faults) > 0 || c.want != "" && !slices.ContainsFunc(faults, func(f Fault) bool { return f.Code == c.want && f.Line > 0 && f.Column > 0 }) {
+			t.Errorf("%s: %v, want %q", name, faults, c.want)
 		}
 	}
 }
@@ -150,9 +181,18 @@ func TestSmallestService(t *testing.T) {
 }
 
 func TestTooBig(t *testing.T) {
-	faults := loadOne(t, "big.yaml", []byte(strings.Repeat("# comment\n", maxFileBytes/10+1)))
-	if len(faults) != 1 || faults[0].Code != "too-big" || hasHole(faults[0].In(Russian)) {
-		t.Errorf("%v", faults)
+	for want, src := range map[string]string{
+		"too-big":        strings.Repeat("# a comment of a line of a file that is too big by any measure of mine\n# "+strings.Repeat("x", 1000)+"\n", 1000),
+		"too-many-lines": strings.Repeat("k: v\n", maxFileLines+1),
+	} {
+		faults := loadOne(t, "big.yaml", []byte(src))
+		if len(faults) != 1 || faults[0].Code != want || hasHole(faults[0].In(Russian)) || strings.Contains(faults[0].In(Russian), "{") {
+			t.Errorf("%s: %v", want, faults)
+		}
+	}
+	faults := loadOne(t, "big.yaml", []byte(strings.Repeat("k: v\n", 200)))
+	if len(faults) != maxFileFaults+1 || !slices.ContainsFunc(faults, func(f Fault) bool { return f.Code == "more-faults" && strings.Contains(f.In(Kazakh), "100") }) {
+		t.Errorf("of 200 faults %d are told", len(faults))
 	}
 }
 
@@ -176,6 +216,9 @@ func TestLoadDir(t *testing.T) {
 		t.Errorf("%v %v", set, faults)
 	}
 	dir := t.TempDir()
+	if _, faults := LoadDir(dir); len(faults) != 1 || faults[0].Code != "no-yaml" || !strings.Contains(faults[0].In(Russian), dir) {
+		t.Errorf("a folder without descriptions: %v", faults)
+	}
 	src, err := os.ReadFile(filepath.Join(mappingData, "good", "smallest.yaml"))
 	if err != nil {
 		t.Fatal(err)

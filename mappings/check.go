@@ -2,7 +2,6 @@ package mappings
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,14 +34,9 @@ func (k *checker) fault(where, code string, args ...any) {
 // checkService judges one description that has been read without a fault.
 func (s *Set) checkService(v *Service, name string) []Fault {
 	k := &checker{set: s, s: v}
-	if want := strings.TrimSuffix(path.Base(name), ".yaml"); v.ID != want {
-		k.fault("service", "file-name", "value", v.ID, "want", want)
-	}
+	k.editionFile(name)
 	k.oneOf("form", v.Form, "paper", "partly_automated", "fully_automated")
 	k.name("service", v.ID)
-	if v.InForce != nil && !v.InForce.To.IsZero() && v.InForce.To.String() < v.InForce.From.String() {
-		k.fault("in_force.to", "dates-order")
-	}
 	if _, ok := s.codes[CodesOfOffices+":"+v.Provider.Offices]; !ok {
 		k.fault("provider.offices", "unknown-name", "what", "kind of office", "value", v.Provider.Offices)
 	}
@@ -61,8 +55,9 @@ func (s *Set) checkService(v *Service, name string) []Fault {
 
 // checkTogether judges what only several descriptions can get wrong.
 func (s *Set) checkTogether() []Fault {
-	var faults []Fault
-	byID, byTable, byNumber := map[string]string{}, map[string]string{}, map[string]string{}
+	faults := s.linkEditions()
+	// Editions of one service share its ids, its numbers and its tables.
+	byID, byTable, byNumber := map[string]*Service{}, map[string]*Service{}, map[string]*Service{}
 	for _, v := range s.services {
 		k := &checker{set: s, s: v}
 		for i, id := range slices.Concat([]string{v.Gateway.ServiceID}, v.Gateway.Aliases) {
@@ -70,23 +65,23 @@ func (s *Set) checkTogether() []Fault {
 			if i > 0 {
 				where = fmt.Sprintf("gateway.aliases[%d]", i-1)
 			}
-			if other, ok := byID[id]; ok && id != "" {
-				k.fault(where, "gateway-id-taken", "value", id, "other", other)
+			if other, ok := byID[id]; ok && id != "" && (other == v || other.ID != v.ID) {
+				k.fault(where, "gateway-id-taken", "value", id, "other", other.file)
 			}
-			byID[id] = v.file
+			byID[id] = v
 		}
 		if n := v.Numbering.Format; n != "" {
-			if other, ok := byNumber[n]; ok {
-				k.fault("numbering.format", "number-taken", "value", n, "other", other)
+			if other, ok := byNumber[n]; ok && other.ID != v.ID {
+				k.fault("numbering.format", "number-taken", "value", n, "other", other.file)
 			}
-			byNumber[n] = v.file
+			byNumber[n] = v
 		}
 		for _, t := range v.tables() {
 			name := strings.ToLower(t[1])
-			if other, ok := byTable[name]; ok && other != v.file {
-				k.fault(t[0], "table-taken", "value", t[1], "other", other)
+			if other, ok := byTable[name]; ok && other.ID != v.ID {
+				k.fault(t[0], "table-taken", "value", t[1], "other", other.file)
 			}
-			byTable[name] = v.file
+			byTable[name] = v
 		}
 		faults = append(faults, k.faults...)
 	}

@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -17,8 +18,10 @@ import (
 
 // Limits of one description file. The largest real one is a tenth of it.
 const (
-	maxFileBytes = 1 << 20
-	maxNesting   = 32
+	maxFileBytes  = 1 << 20
+	maxFileLines  = 5000 // the library takes time with the square of the keys
+	maxNesting    = 32
+	maxFileFaults = 100 // told of one file; whoever mends those sees the others
 )
 
 // place is where a node stands in its file.
@@ -48,8 +51,17 @@ func (d *decoder) whole(src []byte, v reflect.Value) {
 		d.fault(place{1, 1}, "too-big", "", "bytes", len(src), "limit", maxFileBytes)
 		return
 	}
+	if n := bytes.Count(src, []byte{'\n'}); n > maxFileLines {
+		d.fault(place{1, 1}, "too-many-lines", "", "lines", n, "limit", maxFileLines)
+		return
+	}
 	if !utf8.Valid(src) {
 		d.fault(place{1, 1}, "not-utf8", "")
+		return
+	}
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // some editors write it
+	if i := bytes.IndexFunc(src, isControl); i >= 0 {
+		d.fault(placeOf(src, i), "control-character", "", "value", fmt.Sprintf("U+%04X", src[i]))
 		return
 	}
 	if at, deep := tooDeep(src); deep {
@@ -63,6 +75,10 @@ func (d *decoder) whole(src []byte, v reflect.Value) {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) {
 			at, message = tokenPlace(syntax.Token), syntax.Message
+		}
+		if tab, ok := indentedByTab(src, at.line); ok {
+			d.fault(tab, "tab", "")
+			return
 		}
 		d.fault(at, "syntax", "", "detail", strings.TrimSpace(firstLine(message)))
 		return
@@ -82,12 +98,43 @@ func (d *decoder) whole(src []byte, v reflect.Value) {
 		d.fault(place{1, 1}, "empty", "")
 		return
 	}
-	d.value(body, v, "")
+	switch body.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		d.value(body, v, "")
+	default:
+		d.fault(nodePlace(body), "not-a-description", "")
+	}
+}
+
+// isControl finds what no text file holds. Line breaks and tabs are looked at
+// by the parser.
+func isControl(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }
+
+// placeOf gives line and column of a byte.
+func placeOf(src []byte, i int) place {
+	start := bytes.LastIndexByte(src[:i], '\n') + 1
+	return place{1 + bytes.Count(src[:i], []byte{'\n'}), 1 + utf8.RuneCount(src[start:i])}
+}
+
+// indentedByTab finds the tab by which a line, or the one before it, is indented.
+func indentedByTab(src []byte, line int) (place, bool) {
+	lines := bytes.Split(src, []byte{'\n'})
+	for n := max(1, line-1); n <= min(line, len(lines)); n++ {
+		text := lines[n-1]
+		indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+		if i := bytes.IndexByte(indent, '\t'); i >= 0 {
+			return place{n, i + 1}, true
+		}
+	}
+	return place{}, false
 }
 
 // tooDeep finds brackets nested deeper than any description needs: the library
 // takes time with the square of the depth.
 func tooDeep(src []byte) (place, bool) {
+	if i := bytes.Index(src, bytes.Repeat([]byte("- "), maxNesting)); i >= 0 {
+		return placeOf(src, i), true
+	}
 	depth, line, start := 0, 1, 0
 	quote, last := byte(0), byte(' ')
 	for i, c := range src {
@@ -130,6 +177,12 @@ func parseYAML(src []byte) (f *ast.File, err error) {
 }
 
 func (d *decoder) fault(at place, code, path string, args ...any) {
+	switch n := len(d.faults); {
+	case n == maxFileFaults:
+		code, path, args = "more-faults", "", []any{"limit", maxFileFaults}
+	case n > maxFileFaults:
+		return
+	}
 	d.faults = append(d.faults, Fault{File: d.file, Line: at.line, Column: at.column, Code: code, Path: path, args: args})
 }
 

@@ -24,9 +24,11 @@
 // testdata/mappings/good/example.yaml is a small one with every key explained.
 // The keys of a file, in its order:
 //
-//	service       the id; equals the file name
+//	service       the id; equals the file name, up to an @
 //	edition       of the legal act; an application keeps the one it was filed under
-//	in_force      from, to: days of filing for which the edition applies
+//	in_force      from, to: days of filing for which the edition applies; a
+//	              further edition is SERVICE@FROM.yaml beside the first, which
+//	              ends the day before unless it names its own end
 //	act           title, number, date, source
 //	gateway       service_id and aliases: the serviceId of the envelope
 //	title         in ru, kk and, where wanted, en; like every text

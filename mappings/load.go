@@ -42,7 +42,13 @@ func LoadDir(dir string) (*Set, []Fault) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, []Fault{{File: dir, Code: "no-folder", Path: dir}}
 	}
-	return load(layer{fsys: builtin}, layer{fsys: os.DirFS(dir), name: dir})
+	own := layer{fsys: os.DirFS(dir), name: dir}
+	set, faults := load(layer{fsys: builtin}, own)
+	// A folder misspelt must not pass for one in order.
+	if files, unread := collect([]layer{own}); len(files) == 0 && len(unread) == 0 {
+		faults = append(faults, Fault{File: dir, Line: 1, Column: 1, Code: "no-yaml", Path: dir})
+	}
+	return set, faults
 }
 
 // Load reads the built-in descriptions and over them those of fsys.
@@ -200,7 +206,8 @@ func readTexts(files []source) (*Texts, []Fault) {
 	return t, faults
 }
 
-// Services lists the services by file name.
+// Services lists all descriptions by file name: of a service with several
+// editions, all of them.
 func (s *Set) Services() []*Service { return slices.Clone(s.services) }
 
 // Only gives the set with these services and no others, for a bridge that does
@@ -216,21 +223,24 @@ func (s *Set) Only(ids []string) (only *Set, unknown []string) {
 	return &some, unknown
 }
 
-// Service finds a service by its id.
-func (s *Set) Service(id string) (*Service, bool) {
+// Service finds a description by its name; the bare id of a service means its
+// first edition. What belongs to an application asks Edition, and what comes in
+// InForce or Offered.
+func (s *Set) Service(name string) (*Service, bool) {
 	for _, v := range s.services {
-		if v.ID == id {
+		if v.Name() == name {
 			return v, true
 		}
 	}
-	return nil, false
+	return s.Edition(name, "")
 }
 
-// ByGateway finds the service that a serviceId of an envelope names.
+// ByGateway finds the service that a serviceId of an envelope names, in its
+// first edition.
 func (s *Set) ByGateway(serviceID string) (*Service, bool) {
 	for _, v := range s.services {
-		if v.Gateway.ServiceID == serviceID || slices.Contains(v.Gateway.Aliases, serviceID) {
-			return v, true
+		if v.answers(serviceID) {
+			return s.Edition(v.ID, "")
 		}
 	}
 	return nil, false

@@ -12,6 +12,9 @@ import (
 func (s *Set) CheckStories(stories fs.FS) []Fault {
 	var faults []Fault
 	for _, v := range s.services {
+		if first, _ := s.Edition(v.ID, ""); first != v {
+			continue // stories are those of a service
+		}
 		have := map[string]bool{}
 		cases, _ := fs.Glob(stories, v.ID+"/*/in.xml")
 		for _, c := range cases {

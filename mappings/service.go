@@ -30,12 +30,7 @@ type Service struct {
 	codes  map[string]*CodeList
 	texts  *Texts
 	plan   *plan // compiled request, see read.go
-}
-
-// InForce bounds the dates of filing for which this edition applies.
-type InForce struct {
-	From Date `yaml:"from,required"`
-	To   Date `yaml:"to"`
+	until  Date  // last day in force, see edition.go
 }
 
 // Act names the legal act behind the edition.

@@ -49,7 +49,7 @@ func runCheck(ctx context.Context, args []string, s stdio) int {
 	}
 	fmt.Fprintf(s.out, "trust     %d roots, %d authorities, %d known certificates\n", len(m.trust.Roots()), len(m.trust.Authorities()), len(m.known))
 	for _, v := range m.set.Services() {
-		fmt.Fprintf(s.out, "service   %s (%s)\n", v.ID, v.Edition)
+		fmt.Fprintf(s.out, "service   %s (%s)\n", v.Name(), v.Edition)
 	}
 	fmt.Fprintf(s.out, "senders   %d\n", len(l.Senders))
 	fmt.Fprintf(s.out, "api keys  %d\n", len(l.APIKeys))

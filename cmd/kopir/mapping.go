@@ -23,7 +23,7 @@ type mappingVerb struct {
 }
 
 var mappingVerbs = []mappingVerb{
-	{"list", "", "the services: id, gateway id, channels, title", (*mappingRun).list},
+	{"list", "", "the services: name, gateway id, channels, edition, days in force, title", (*mappingRun).list},
 	{"check", "", "every fault of the descriptions, with its place and what to do", (*mappingRun).check},
 	{"show", "SERVICE", "one service as tables: fields, statuses, steps and terms", (*mappingRun).show},
 	{"test", "SERVICE FILE|-", "what a document becomes: row, attachments and faults, as JSON", (*mappingRun).test},
@@ -187,12 +187,24 @@ func (m *mappingRun) list() int {
 		for _, c := range s.Channels {
 			channels = append(channels, c.ID)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Gateway.ServiceID, strings.Join(channels, ","), s.Title.In(m.lang))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Name(), s.Gateway.ServiceID, strings.Join(channels, ","), s.Edition, inForce(s), s.Title.In(m.lang))
 	}
 	if err := w.Flush(); err != nil {
 		return exitUsage
 	}
 	return exitPassed
+}
+
+// inForce writes the days of filing of an edition: 2026-01-01…2026-12-31, open
+// where there is no end.
+func inForce(s *mappings.Service) string {
+	day := func(d mappings.Date) string {
+		if d.IsZero() {
+			return ""
+		}
+		return d.String()
+	}
+	return day(s.From()) + "…" + day(s.Until())
 }
 
 // service finds the service that the first argument names.

@@ -30,7 +30,7 @@ func (m *mappingRun) show() int {
 
 	row(in(s.Title))
 	row()
-	row(m.say("edition"), s.Edition)
+	row(m.say("edition"), s.Edition, inForce(s))
 	if s.Act != nil {
 		row(m.say("act"), fmt.Sprintf("%s (%s, %s)", in(s.Act.Title), s.Act.Number, s.Act.Date))
 	}

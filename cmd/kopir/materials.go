@@ -31,6 +31,7 @@ type materials struct {
 	lists           []*revocation.CRL      // stored ones
 	answers         []*revocation.Response // of OCSP, stored ones
 	set             *mappings.Set
+	described       string // what their folder looked like before it was read
 	gatewayPassword string
 	storeDSN        string                  // empty with SQLite
 	gatewayCA       *x509.CertPool          // nil: the machine's
@@ -279,6 +280,7 @@ func (l *loaded) openMappings(m *materials) []fault {
 	if l.Mappings != "" {
 		dir = l.path(l.Mappings)
 	}
+	m.described = l.mappingsStamp()
 	set, faults := mappings.LoadDir(dir)
 	var fs []fault
 	if len(faults) == 0 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,8 @@ type node struct {
 	local      *mio.DB
 	revocation *revocation.Checker
 	bridge     *gateway.Bridge
+	sender     *client.Sender
+	services   atomic.Pointer[mappings.Set] // as they are now
 	pollers    []*client.Poller
 	server     *server.Server
 }
@@ -103,7 +106,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
-	out, err := client.NewSender(client.SenderOptions{
+	n.sender, err = client.NewSender(client.SenderOptions{
 		Outlets: l.outlets(async, rest), REST: rest, Services: m.set,
 		SignDocument: func(document []byte) ([]byte, error) {
 			return signature.SignEnveloped(document, m.keys.Signing(time.Now()), signature.SignOptions{})
@@ -114,7 +117,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
-		Sender:     out,
+		Sender:     n.sender,
 		Local:      n.local,
 		Registries: registries,
 		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,
@@ -122,6 +125,10 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
+	if err := n.bridge.Use(ctx, m.set); err != nil {
+		return n, fmt.Errorf("mappings: %w", err)
+	}
+	n.services.Store(m.set)
 	n.pollers = n.newPollers(async)
 	n.server, err = n.newServer(m)
 	return n, err
@@ -152,7 +159,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 		}
 	}
 	return server.New(server.Options{
-		Doors: n.bridge, Services: func() []server.Service { return serviceList(m.set) }, Texts: m.set.Texts,
+		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) }, Texts: m.set.Texts,
 		Keys: keys, Replays: n.store, Log: n.log, Clock: time.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
@@ -289,11 +296,11 @@ func (l *loaded) polled() []gateway.Route {
 	return out
 }
 
-// serviceList shows the descriptions as the REST door tells them.
-func serviceList(set *mappings.Set) []server.Service {
+// serviceList shows the services in force as the REST door tells them.
+func serviceList(set *mappings.Set, at time.Time) []server.Service {
 	text := func(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
 	var out []server.Service
-	for _, s := range set.Services() {
+	for _, s := range set.Offers(at) {
 		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: text(s.Title),
 			Channels: []string{}, Statuses: []server.Status{}, Refusals: []server.Refusal{}}
 		for _, c := range s.Channels {

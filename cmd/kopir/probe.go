@@ -13,7 +13,9 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"kopir/gateway"
 	"kopir/gateway/mio"
+	"kopir/gateway/store"
 	"kopir/mappings"
 )
 
@@ -33,6 +35,7 @@ func (l *loaded) probe(ctx context.Context, m *materials) []fault {
 		ln.Close()
 	}
 	fs = append(fs, l.probeSchema(ctx, m)...)
+	fs = append(fs, l.probeEditions(ctx, m)...)
 	return append(fs, l.probeOutward(ctx, m)...)
 }
 
@@ -52,6 +55,31 @@ func (l *loaded) probeSchema(ctx context.Context, m *materials) []fault {
 	var fs []fault
 	for _, f := range faults {
 		fs = append(fs, l.at("local.path", fmt.Sprintf("%s: %s", l.Local.Path, f.Message(mappings.English)), f.Remedy(mappings.English)+" ("+f.File+")"))
+	}
+	return fs
+}
+
+// probeEditions asks whether the descriptions have the editions that running
+// applications need.
+func (l *loaded) probeEditions(ctx context.Context, m *materials) []fault {
+	if m.set == nil || l.Store.Path == "" || l.Store.Driver != "sqlite" {
+		return nil
+	}
+	if _, err := os.Stat(l.path(l.Store.Path)); err != nil {
+		return nil // serve makes it
+	}
+	r, err := store.ReadSQLite(ctx, l.path(l.Store.Path))
+	if err != nil {
+		return nil // probeSQLite has told
+	}
+	defer r.Close()
+	running, err := r.Running(ctx)
+	if err != nil {
+		return nil // of an older version, which serve brings up to date
+	}
+	var fs []fault
+	for _, e := range each(gateway.Missing(m.set, running)) {
+		fs = append(fs, l.at("mappings", e.Error(), ""))
 	}
 	return fs
 }

@@ -18,14 +18,14 @@ import (
 // watchEvery is how often the files of keys and trust are looked at.
 const watchEvery = 10 * time.Second
 
-// watch takes over keys and trust whenever one of their files changes or hup
-// says so, and mentions once a day what ends soon. It ends with ctx.
+// watch takes over keys, trust and service descriptions whenever one of their
+// files changes or hup says so, and mentions once a day what ends soon. It ends with ctx.
 func (n *node) watch(ctx context.Context, every time.Duration) {
 	tick, day := time.NewTicker(every), time.NewTicker(24*time.Hour)
 	defer tick.Stop()
 	defer day.Stop()
 	n.mention(time.Now())
-	seen := n.l.stamp()
+	seen, described := n.l.stamp(), n.m.described
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,12 +33,17 @@ func (n *node) watch(ctx context.Context, every time.Duration) {
 		case <-day.C:
 			n.mention(time.Now())
 		case <-n.hup:
-			seen = n.l.stamp()
+			seen, described = n.l.stamp(), n.l.mappingsStamp()
 			n.reload()
+			n.reloadMappings(ctx)
 		case <-tick.C:
 			if now := n.l.stamp(); now != seen {
 				seen = now
 				n.reload()
+			}
+			if now := n.l.mappingsStamp(); now != described {
+				described = now
+				n.reloadMappings(ctx)
 			}
 		}
 	}
@@ -47,6 +52,11 @@ func (n *node) watch(ctx context.Context, every time.Duration) {
 // stamp is what the files of keys and trust look like from outside.
 func (l *loaded) stamp() string {
 	paths := slices.Concat(l.Key.source().files(), l.Key.Next.source().files(), []string{l.TrustBundle.File}, l.Key.Previous, l.Trust, l.Known)
+	return l.stampOf(paths)
+}
+
+// stampOf is what files, and those in folders, look like from outside.
+func (l *loaded) stampOf(paths []string) string {
 	var b strings.Builder
 	for _, p := range paths {
 		if p == "" {

@@ -80,7 +80,7 @@ func (s *Sender) sendREST(ctx context.Context, to *REST, d gateway.Delivery) (ga
 
 // noticeJSON says in JSON what the document of the delivery says in XML.
 func (s *Sender) noticeJSON(d gateway.Delivery) ([]byte, error) {
-	service, ok := s.o.Services.Service(d.Service)
+	service, ok := s.services.Load().Edition(d.Service, d.Edition)
 	if !ok {
 		return nil, fmt.Errorf("client: no description of the service %q", d.Service)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
@@ -13,7 +14,10 @@ import (
 // Sender sends the bridge's notices to portal and service centres through an
 // asynchronous channel. The service's description says how the notice is
 // carried and whether it is signed by itself.
-type Sender struct{ o SenderOptions }
+type Sender struct {
+	o        SenderOptions
+	services atomic.Pointer[mappings.Set]
+}
 
 // SenderOptions is what a Sender is made of; Outlets and Services are required.
 type SenderOptions struct {
@@ -21,7 +25,7 @@ type SenderOptions struct {
 	Outlets map[gateway.Route]Outlet
 	// REST are the partners that are told in JSON, by sender id.
 	REST map[string]*REST
-	// Services are the descriptions.
+	// Services are the descriptions to begin with, see Sender.Use.
 	Services *mappings.Set
 	// SignDocument signs a notice by itself (enveloped); required when a
 	// service's partner expects that.
@@ -57,8 +61,13 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return &Sender{o}, nil
+	s := &Sender{o: o}
+	s.services.Store(o.Services)
+	return s, nil
 }
+
+// Use takes over other descriptions.
+func (s *Sender) Use(set *mappings.Set) { s.services.Store(set) }
 
 // Outlet is the way to a partner.
 type Outlet struct {
@@ -153,9 +162,9 @@ func (s *Sender) ask(ctx context.Context, channel *Async, d gateway.Delivery) (r
 
 // shape is how the service describes the notice.
 func (s *Sender) shape(d gateway.Delivery) (*mappings.Shape, error) {
-	service, ok := s.o.Services.Service(d.Service)
+	service, ok := s.services.Load().Edition(d.Service, d.Edition)
 	if !ok {
-		return nil, fmt.Errorf("client: no description of the service %q", d.Service)
+		return nil, fmt.Errorf("client: no description of the service %q, edition %q", d.Service, d.Edition)
 	}
 	shape, ok := service.Shape(d.Partner)
 	if !ok {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -64,9 +65,9 @@ var sqlite = dialect{
 
 // DB is a gateway.LocalDB.
 type DB struct {
-	d   dialect
-	db  *sql.DB
-	set *mappings.Set
+	d        dialect
+	db       *sql.DB
+	services atomic.Pointer[mappings.Set]
 }
 
 var _ gateway.LocalDB = (*DB)(nil)
@@ -80,15 +81,30 @@ func OpenSQLite(ctx context.Context, path string, set *mappings.Set) (*DB, error
 	if err != nil {
 		return nil, fmt.Errorf("mio: open %s: %w", path, err)
 	}
-	m := &DB{d: sqlite, db: db, set: set}
-	if err = m.create(ctx); err == nil {
-		err = m.Check(ctx)
-	}
-	if err != nil {
+	m := &DB{d: sqlite, db: db}
+	if err := m.Use(ctx, set); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// set is the descriptions as they are now.
+func (m *DB) set() *mappings.Set { return m.services.Load() }
+
+// Use takes over descriptions: tables that are missing are made, and what is
+// there must fit, or nothing changes but for the new tables.
+func (m *DB) Use(ctx context.Context, set *mappings.Set) error {
+	next := &DB{d: m.d, db: m.db}
+	next.services.Store(set)
+	if err := next.create(ctx); err != nil {
+		return err
+	}
+	if err := next.Check(ctx); err != nil {
+		return err
+	}
+	m.services.Store(set)
+	return nil
 }
 
 // Close closes the database.
@@ -160,9 +176,9 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000"
 
 // Write puts a row into the table of its service, or a new status on it.
 func (m *DB) Write(ctx context.Context, row gateway.LocalRow) error {
-	s, ok := m.set.Service(row.Service)
+	s, ok := m.set().Edition(row.Service, row.Edition)
 	if !ok {
-		return &gateway.SendError{Permanent: true, Err: fmt.Errorf("mio: the description of %s is not loaded", row.Service)}
+		return &gateway.SendError{Permanent: true, Err: fmt.Errorf("mio: the description of %s, edition %q, is not loaded", row.Service, row.Edition)}
 	}
 	status, ok := s.Status(string(row.State))
 	if !ok {

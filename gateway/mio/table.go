@@ -52,7 +52,7 @@ func tables(s *mappings.Service) map[string][]column {
 
 // Check says every table and column of the descriptions that is not there.
 func (m *DB) Check(ctx context.Context) error {
-	found, err := m.set.CheckSchema(m.live(ctx))
+	found, err := m.set().CheckSchema(m.live(ctx))
 	if err != nil {
 		return fmt.Errorf("mio: %w", err)
 	}
@@ -79,7 +79,7 @@ func InspectSQLite(ctx context.Context, path string, set *mappings.Set) ([]mappi
 		return nil, fmt.Errorf("mio: open %s: %w", path, err)
 	}
 	defer db.Close()
-	live := (&DB{d: sqlite, db: db, set: set}).live(ctx)
+	live := (&DB{d: sqlite, db: db}).live(ctx)
 	made := map[string][]string{}
 	for _, s := range set.Services() {
 		for table, columns := range tables(s) {
@@ -105,33 +105,42 @@ func (m *DB) create(ctx context.Context) error {
 		return fmt.Errorf("mio: %w", err)
 	}
 	defer tx.Rollback()
-	for _, s := range m.set.Services() {
+	// Editions of a service share tables: those get the columns of all.
+	all := map[string][]column{}
+	for _, s := range m.set().Services() {
 		for table, columns := range tables(s) {
-			name, err := m.name(table)
+			for _, c := range columns {
+				if !slices.ContainsFunc(all[table], func(have column) bool { return strings.EqualFold(have.name, c.name) }) {
+					all[table] = append(all[table], c)
+				}
+			}
+		}
+	}
+	for table, columns := range all {
+		name, err := m.name(table)
+		if err != nil {
+			return err
+		}
+		var parts []string
+		for _, c := range columns {
+			q, err := m.name(c.name)
 			if err != nil {
 				return err
 			}
-			var parts []string
-			for _, c := range columns {
-				q, err := m.name(c.name)
-				if err != nil {
-					return err
-				}
-				kind := "TEXT"
-				if t, ok := m.d.types[c.kind]; ok {
-					kind = t
-				}
-				if c.kind == "blob" {
-					kind = "BLOB"
-				}
-				if c.key {
-					kind += " NOT NULL PRIMARY KEY"
-				}
-				parts = append(parts, q+" "+kind)
+			kind := "TEXT"
+			if t, ok := m.d.types[c.kind]; ok {
+				kind = t
 			}
-			if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+strings.Join(parts, ", ")+")"); err != nil {
-				return fmt.Errorf("mio: make %s: %w", table, err)
+			if c.kind == "blob" {
+				kind = "BLOB"
 			}
+			if c.key {
+				kind += " NOT NULL PRIMARY KEY"
+			}
+			parts = append(parts, q+" "+kind)
+		}
+		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+strings.Join(parts, ", ")+")"); err != nil {
+			return fmt.Errorf("mio: make %s: %w", table, err)
 		}
 	}
 	if err := tx.Commit(); err != nil {

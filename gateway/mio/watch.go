@@ -19,11 +19,11 @@ type place struct {
 	Key string `json:"key"`
 }
 
-// Changes gives rows whose time of change lies after the cursor, oldest first.
+// Changes gives rows of the table of a description, by its name, whose time of change lies after the cursor, oldest first.
 // Rows without a time of change are not seen. A local system may write the
 // time in any notation of ISO 8601; it must not set it back.
 func (m *DB) Changes(ctx context.Context, service, cursor string, limit int) ([]gateway.LocalChange, string, error) {
-	s, ok := m.set.Service(service)
+	s, ok := m.set().Service(service)
 	if !ok || s.Local.Status.Changed == "" {
 		return nil, cursor, nil
 	}

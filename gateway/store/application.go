@@ -19,9 +19,9 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		return err
 	}
 	if a.Version == 1 {
-		n, err := t.exec(`INSERT INTO applications (number, service, channel, office, state, iin, bin, received_at, overdue, version, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
-			a.Number, a.Service, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
+		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, version, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+			a.Number, a.Service, a.Edition, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
 			micros(a.ReceivedAt), flag(a.Overdue), a.Version, body)
 		if err != nil {
 			return fmt.Errorf("store: application: %w", err)

@@ -54,6 +54,7 @@ var suite = []struct {
 	{"due times ripen", ripen},
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
+	{"editions that are needed", runningEditions},
 	{"writes survive a reopening", reopen},
 }
 

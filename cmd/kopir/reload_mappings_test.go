@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kopir/gateway"
+)
+
+// TestReloadMappings: a running bridge takes over descriptions when their
+// files change; what is broken, or would take an edition from a running
+// application, changes nothing and is told.
+func TestReloadMappings(t *testing.T) {
+	s := newSite(t)
+	at := func(name string) string { return filepath.Join(s.dir, name) }
+	good := string(readAll(t, "../../testdata/mappings/good/smallest.yaml"))
+	s.write("mappings/smallest.yaml", []byte(good))
+	s.edit("# mappings: mappings", "mappings: mappings")
+	s.edit("services: [almaty-unemployed-certificate]", "services: [almaty-unemployed-certificate, smallest]")
+	s.edit(`ocsp: ["`, `# ocsp: ["`)
+	s.edit(`  delta: ["`, `  # delta: ["`)
+	l, faults := loadConfig(at("kopir.yaml"))
+	if len(faults) > 0 {
+		t.Fatal(faults[0].format("kopir.yaml"))
+	}
+	m, faults := l.open(time.Now())
+	if len(faults) > 0 {
+		t.Fatal(faults[0].format("kopir.yaml"))
+	}
+	var book noteBook
+	log, err := newLog(l, &book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := newNode(t.Context(), l, m, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.run(ctx, listener) }()
+	var watching sync.WaitGroup
+	watching.Go(func() { n.watch(ctx, 20*time.Millisecond) })
+	defer func() {
+		stop()
+		watching.Wait()
+		if err := cleanEnd(<-done); err != nil {
+			t.Error(err)
+		}
+	}()
+	defer func() {
+		if t.Failed() {
+			t.Log(book.String())
+		}
+	}()
+	has := func(name string) bool { _, ok := n.services.Load().Service(name); return ok }
+
+	second := strings.NewReplacer("edition: \"2026-1\"", "edition: \"2030-1\"\nin_force: {from: 2030-01-01}").Replace(good)
+	if second == good {
+		t.Fatal("the edition of smallest.yaml is not where it was")
+	}
+	s.write("mappings/smallest@2030-01-01.yaml", []byte(second))
+	waitFor(t, "the second edition", func() bool { return has("smallest@2030-01-01") })
+	waitFor(t, "its line", func() bool { return strings.Contains(book.String(), `"new":["smallest@2030-01-01 (2030-1)"]`) })
+
+	s.write("mappings/smallest@2030-01-01.yaml", []byte(strings.Replace(second, "form: paper", "form: clay", 1)))
+	waitFor(t, "the fault", func() bool { return strings.Contains(book.String(), "form: clay is not possible here") })
+	if !has("smallest@2030-01-01") {
+		t.Error("a broken file took an edition away")
+	}
+
+	app := &gateway.Application{Number: "S-1", Service: "smallest", Edition: "2030-1", Channel: gateway.Office, State: gateway.Received, ReceivedAt: time.Now(), Version: 1}
+	if err := n.store.Commit(t.Context(), gateway.Change{Application: app}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(at("mappings/smallest@2030-01-01.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the refusal", func() bool {
+		return strings.Contains(book.String(), `1 applications of smallest were filed under the edition \"2030-1\"`)
+	})
+	if !has("smallest@2030-01-01") {
+		t.Error("an edition that is needed was taken away")
+	}
+	// Nor does `kopir check` let a start without it pass.
+	if errs := must(t, exitFailed, "check", "-config", at("kopir.yaml")); !strings.Contains(errs, `filed under the edition "2030-1"`) {
+		t.Error(errs)
+	}
+	s.write("mappings/smallest@2030-01-01.yaml", []byte(second))
+	waitFor(t, "the last exchange", func() bool { return strings.Count(book.String(), "service descriptions reloaded") >= 2 })
+}
