@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"kopir/mappings"
 )
 
 // Door is the address to which a message was sent.
@@ -149,9 +151,18 @@ type LocalDB interface {
 	// Write puts the row of an application into the table of its service; a
 	// row that is there already stays one row.
 	Write(ctx context.Context, row LocalRow) error
-	// Changes gives rows of the table of a description, by its name, whose status changed after the cursor, oldest first,
-	// and the cursor for the next call. The empty cursor is the beginning.
-	Changes(ctx context.Context, service, cursor string, limit int) ([]LocalChange, string, error)
+	// Changed names applications of the table of a description, by its name, whose
+	// mark of change lies after the cursor,
+	// oldest first, and gives the cursor for the next call; the empty cursor is the
+	// beginning. It makes news travel faster and need not know all of them.
+	Changed(ctx context.Context, service, cursor string, limit int) ([]string, string, error)
+	// Statuses gives what the rows of these applications say now.
+	Statuses(ctx context.Context, service string, numbers []string) ([]LocalStatus, error)
+	// Codes reads a code list that the body keeps in a table.
+	Codes(ctx context.Context, service, list string) ([]mappings.Code, error)
+	// Listen calls wake when the database says that something changed, until ctx
+	// ends; it returns at once where a database does not say so.
+	Listen(ctx context.Context, wake func())
 }
 
 // LocalRow is what goes into the local database. With Fields it is a new row;
@@ -171,10 +182,9 @@ type LocalRow struct {
 	Files  []Document        `json:"files,omitempty"`
 }
 
-// LocalChange is a status that the local system set. Code is its own code; the
+// LocalStatus is the status of a row. Code is the local system's own; the
 // mapping says which state it means.
-type LocalChange struct {
-	Service, Number, Code string
-	At                    time.Time
-	Reason                Text
+type LocalStatus struct {
+	Number, Code string
+	Reason       Text
 }

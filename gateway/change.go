@@ -211,9 +211,11 @@ func (d *draft) local(fresh bool) {
 	row := LocalRow{Service: d.service.ID, Edition: d.service.Edition, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
 	if fresh {
 		row.Fields, row.Groups, row.Files = d.app.Fields, d.app.Groups, d.files
+		a := d.app
 		row.System = map[string]string{
-			"channel": string(d.app.Channel), "received_at": d.app.ReceivedAt.In(d.b.zone()).Format(time.RFC3339), "edition": d.app.Edition,
-			"gateway_message_id": d.app.MessageID, "sender": d.app.Sender, "office_id": d.app.Office, "lang": d.value("language"),
+			"channel": string(a.Channel), "received_at": a.ReceivedAt.In(d.b.zone()).Format(time.RFC3339), "edition": a.Edition,
+			"sender": a.Sender, "message_id": a.MessageID, "correlation_id": a.CorrelationID,
+			"signer_iin": string(a.Signer.IIN), "signer_name": a.Signer.Name, "office_id": a.Office, "language": d.value("language"),
 		}
 	}
 	d.job(ToLocal, row)

@@ -26,7 +26,7 @@
 //
 // A message that the bridge fetched instead of having it pushed walks the same
 // steps: fetch.go. The operations by which partners fetch messages and speak
-// about them are in async.go; what a local system sets in its own database is followed in watch.go;
+// about them are in async.go; what a local system sets in its own database is followed in watch.go, its code lists are kept by codes.go;
 // errors become typed faults by one table in answer.go; run.go holds the loops.
 //
 // An answer that could not be had (is the certificate revoked?) holds the

@@ -7,8 +7,9 @@ import "context"
 func (b *Bridge) Tick(ctx context.Context) (int, error)  { return b.tick(ctx) }
 func (b *Bridge) Reask(ctx context.Context) (int, error) { return b.reask(ctx) }
 func (b *Bridge) Watch(ctx context.Context, service string) (int, error) {
-	return b.watch(ctx, service)
+	return b.watchers.of(b, service).watch(ctx)
 }
+func (b *Bridge) RefreshCodes(ctx context.Context) error            { return b.refreshCodes(ctx) }
 func (b *Bridge) Deliver(ctx context.Context, r Route) (int, error) { return b.deliver(ctx, r) }
 
 var (

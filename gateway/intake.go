@@ -115,6 +115,9 @@ func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
 	if err != nil || j.ground != nil || j.held != verdict.None {
 		return j, err
 	}
+	if err := b.codes(ctx, p.service); err != nil {
+		return nil, err
+	}
 	j.reading = p.service.Read(root, string(p.channel), p.at)
 	field := p.service.SignerField(string(p.channel))
 	if j.reading.Row.Text(field) != "" {

@@ -60,6 +60,7 @@ type Bridge struct {
 	log       *zap.Logger
 	now       func() time.Time
 	newID     func() string
+	watchers  watchers
 }
 
 var _ Doors = (*Bridge)(nil)

@@ -67,10 +67,13 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	switch {
 	case failed == nil:
 		d.State, d.DoneAt, d.Error, d.Unsure = Done, at, "", false
-	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUp:
+	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUpOn(d.Route):
 		d.State, d.Error = Dead, failed.Error()
 	default:
 		pause := retryAfter(d.Tries, d.ID)
+		if d.Route == ToLocal {
+			pause = min(pause, maxLocalRetry)
+		}
 		if d.Route.Asks() {
 			pause = min(pause, maxAsk) // the step's term is minutes, and it runs
 		}
@@ -165,10 +168,15 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 // stir wakes the routes that a change has put something on.
 func (b *Bridge) stir(c Change) {
 	for _, d := range c.Deliveries {
-		select {
-		case b.wake[d.Route] <- struct{}{}:
-		default:
-		}
+		rouse(b.wake[d.Route])
+	}
+}
+
+// rouse wakes a loop; one that is awake already needs no second call.
+func rouse(loop chan struct{}) {
+	select {
+	case loop <- struct{}{}:
+	default:
 	}
 }
 

@@ -14,6 +14,11 @@ const (
 	maxAsk     = 15 * time.Minute   // revocation services come back within hours
 	sendLease  = 5 * time.Minute    // longer than any send may take
 	sendBudget = 90 * time.Second   // for one send
+
+	// The local database is the body's own: it may be down over holidays, and its
+	// rows should be there soon after.
+	maxLocalRetry = time.Minute
+	giveUpLocal   = 30 * 24 * time.Hour
 )
 
 // retryAfter is the pause after the tries-th failure: its fourth power in
@@ -29,6 +34,13 @@ func retryAfter(tries int, id string) time.Duration {
 	h.Write([]byte{byte(tries)})
 	jitter := time.Duration(h.Sum32()%2001) - 1000 // -1000 … 1000 ‰ of a tenth
 	return d + d/10*jitter/1000
+}
+
+func giveUpOn(r Route) time.Duration {
+	if r == ToLocal {
+		return giveUpLocal
+	}
+	return giveUp
 }
 
 // askAfter is the pause before the next question about a held application.

@@ -14,8 +14,13 @@ const (
 	deliverPause = 5 * time.Second
 	watchPause   = 2 * time.Second
 	tickPause    = 5 * time.Second
+	codesPause   = 10 * time.Minute
 	faultPause   = 5 * time.Second // after an error of our own
 )
+
+// faultsTold is how often the same error of a loop comes before it is told
+// again: about every ten minutes.
+const faultsTold = 120
 
 // Run keeps everything going that no caller waits for: deliveries, each route
 // on its own so that a slow one holds up nobody else; and, in one of the
@@ -30,6 +35,11 @@ func (b *Bridge) Run(ctx context.Context) {
 				b.loop(ctx, "deliver "+string(r), b.wake[r], func() (time.Duration, error) { return b.deliverAll(ctx, r) })
 			})
 		}
+	}
+	if b.o.Local != nil {
+		wg.Go(func() {
+			b.loop(ctx, "code lists", nil, func() (time.Duration, error) { return codesPause, b.refreshCodes(ctx) })
+		})
 	}
 	wg.Go(func() { b.WhileLeading(ctx, "loops", b.lead) })
 	wg.Wait()
@@ -52,6 +62,7 @@ func (b *Bridge) lead(ctx context.Context) {
 	})
 	if b.o.Local != nil {
 		wg.Go(func() { b.watchAll(ctx) })
+		wg.Go(func() { b.o.Local.Listen(ctx, b.watchers.rouse) })
 	}
 	wg.Wait()
 }
@@ -78,6 +89,7 @@ func (b *Bridge) deliverAll(ctx context.Context, r Route) (time.Duration, error)
 func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do func() (time.Duration, error)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	told, times := "", 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,9 +101,15 @@ func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			b.log.Error("loop", zap.String("loop", name), zap.Error(err))
-			pause = faultPause
+		switch {
+		case err != nil:
+			if times++; err.Error() != told || times%faultsTold == 0 {
+				b.log.Error("loop", zap.String("loop", name), zap.Int("times", times), zap.Error(err))
+			}
+			told, pause = err.Error(), faultPause
+		case told != "":
+			b.log.Info("loop goes on", zap.String("loop", name), zap.Int("times_failed", times))
+			told, times = "", 0
 		}
 		timer.Reset(pause)
 	}

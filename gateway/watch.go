@@ -2,13 +2,51 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"kopir/mappings"
 )
 
 const watchBatch = 200
+
+// openStates are those in which an application has a row whose status may
+// still change.
+var openStates = []State{Received, InProgress, Extended}
+
+// watchers are those of all descriptions, by name.
+type watchers struct {
+	mu sync.Mutex
+	by map[string]*watcher
+}
+
+func (all *watchers) of(b *Bridge, name string) *watcher {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	w := all.by[name]
+	if w == nil {
+		w = &watcher{b: b, name: name, wake: make(chan struct{}, 1), told: map[string]string{}}
+		if all.by == nil {
+			all.by = map[string]*watcher{}
+		}
+		all.by[name] = w
+	}
+	return w
+}
+
+// rouse lets everything be looked at now.
+func (all *watchers) rouse() {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for _, w := range all.by {
+		rouse(w.wake)
+	}
+}
 
 // watchAll follows the tables of all descriptions, each on its own, also of
 // those that come later. It returns when ctx ends and all have settled.
@@ -22,9 +60,10 @@ func (b *Bridge) watchAll(ctx context.Context) {
 				continue
 			}
 			started[name] = true
+			w := b.watchers.of(b, name)
 			wg.Go(func() {
-				b.loop(ctx, "watch "+name, nil, func() (time.Duration, error) {
-					_, err := b.watch(ctx, name)
+				b.loop(ctx, "watch "+name, w.wake, func() (time.Duration, error) {
+					_, err := w.watch(ctx)
 					return watchPause, err
 				})
 			})
@@ -34,56 +73,189 @@ func (b *Bridge) watchAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// watch reads the status changes that a local system made, and carries them
-// on. What the table of moves does not allow is told to the log and passed
-// over: the local system is asked for nothing.
-func (b *Bridge) watch(ctx context.Context, service string) (int, error) {
-	if _, ok := b.set().Service(service); !ok {
+// watcher compares the statuses in one table with ours. It keeps what it need
+// not do again; what it knows may be lost.
+type watcher struct {
+	b      *Bridge
+	name   string // of the description that has the table
+	wake   chan struct{}
+	cursor string // of the open applications: where the round has come to
+	// Statuses that were not taken over, by number: told once, and not tried
+	// again while neither side changes. Of this round, and of the one before.
+	told, before map[string]string
+}
+
+// watch looks at the rows that the local system marked as changed, and at the
+// next of all open applications: so a status is seen also where it was set
+// without a mark, with one of the past, or was committed late. It gives how many
+// statuses differed from ours.
+func (w *watcher) watch(ctx context.Context) (int, error) {
+	b := w.b
+	s, ok := b.set().Service(w.name)
+	if !ok {
 		return 0, nil // taken away since
 	}
-	mark := "watch/" + service
+	mark := "watch/" + w.name
 	from, err := b.o.Store.Mark(ctx, mark)
 	if err != nil {
 		return 0, err
 	}
-	changes, next, err := b.o.Local.Changes(ctx, service, from, watchBatch)
+	changed, next, err := b.o.Local.Changed(ctx, w.name, from, watchBatch)
 	if err != nil {
 		return 0, err
 	}
-	for _, c := range changes {
-		err := b.follow(ctx, c)
-		switch {
-		case err == nil:
-		case CodeOf(err) == TryLater || ctx.Err() != nil:
-			return 0, err // read again from the same mark
-		default:
-			b.log.Warn("status of the local database not taken over", zap.String("application", c.Number), zap.String("local_code", c.Code), zap.Error(err))
-		}
+	page, err := b.o.Store.Applications(ctx, Filter{Service: s.ID, States: openStates}, w.cursor, watchBatch)
+	if err != nil {
+		return 0, err
+	}
+	apps, err := w.candidates(ctx, s, page.Applications, changed)
+	if err != nil {
+		return 0, err
+	}
+	n, err := w.compare(ctx, apps)
+	if err != nil {
+		return n, err
 	}
 	if next != from {
 		if err := b.o.Store.SetMark(ctx, mark, next); err != nil {
-			return 0, err
+			return n, err
 		}
 	}
-	return len(changes), nil
+	if w.cursor = page.Next; w.cursor == "" {
+		w.before, w.told = w.told, map[string]string{}
+	}
+	return n, nil
 }
 
-// follow makes one change of the local database ours.
-func (b *Bridge) follow(ctx context.Context, c LocalChange) error {
+// candidate is an application with the description under which it was filed.
+type candidate struct {
+	Application
+	s *mappings.Service
+}
+
+// candidates are the applications of the round and of the changed rows whose
+// edition keeps its statuses in this table. Rows that are none of ours are the
+// local system's own business.
+func (w *watcher) candidates(ctx context.Context, table *mappings.Service, open []Application, changed []string) ([]candidate, error) {
+	var all []candidate
+	add := func(app Application) {
+		if s, err := w.b.described(&app); err == nil && app.State != Held && s.SharesStatus(table) {
+			all = append(all, candidate{app, s})
+		}
+	}
+	for _, app := range open {
+		add(app)
+	}
+	for _, number := range changed {
+		if slices.ContainsFunc(open, func(a Application) bool { return a.Number == number }) {
+			continue
+		}
+		app, err := w.b.o.Store.Application(ctx, number)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, err
+		case app.Service == table.ID:
+			add(*app)
+		}
+	}
+	return all, nil
+}
+
+// compare takes over the statuses that differ from ours.
+func (w *watcher) compare(ctx context.Context, apps []candidate) (int, error) {
+	rows, err := w.rows(ctx, apps)
+	if err != nil {
+		return 0, err
+	}
+	var differ []candidate
+	for _, app := range apps {
+		if row, ok := rows[app.Number]; ok && w.differs(&app, row) {
+			// What we have not written there yet says nothing of what they did.
+			waiting, err := w.b.o.Store.Deliveries(ctx, DeliveryFilter{Application: app.Number, Route: ToLocal, States: []DeliveryState{Queued, Dead}}, "", 1)
+			if err != nil {
+				return 0, err
+			}
+			if len(waiting.Deliveries) == 0 {
+				differ = append(differ, app)
+			}
+		}
+	}
+	// Read once more, now that nothing of ours is under way: with the version
+	// that was read before, nothing can have come between.
+	if rows, err = w.rows(ctx, differ); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, app := range differ {
+		row, ok := rows[app.Number]
+		if !ok || !w.differs(&app, row) {
+			continue
+		}
+		err := w.b.follow(ctx, app.Version, row)
+		switch {
+		case err == nil:
+			n++
+		case CodeOf(err) == StaleVersion: // seen again in the next round, as it is then
+		case CodeOf(err) == TryLater || ctx.Err() != nil:
+			return n, err
+		default:
+			n++
+			w.told[app.Number] = refusal(&app, row)
+			w.b.log.Warn("status of the local database not taken over", zap.String("application", app.Number), zap.String("local_code", row.Code), zap.Error(err))
+		}
+	}
+	return n, nil
+}
+
+// refusal is a status that was not taken over, on an application as it was.
+func refusal(app *candidate, row LocalStatus) string {
+	return strconv.FormatInt(app.Version, 10) + " " + row.Code
+}
+
+// differs says whether a row's status is worth asking about.
+func (w *watcher) differs(app *candidate, row LocalStatus) bool {
+	if ours, ok := app.s.Status(string(app.State)); ok && ours.Local == row.Code {
+		return false
+	}
+	if known := refusal(app, row); w.told[app.Number] == known || w.before[app.Number] == known {
+		w.told[app.Number] = known
+		return false
+	}
+	return true
+}
+
+func (w *watcher) rows(ctx context.Context, apps []candidate) (map[string]LocalStatus, error) {
+	rows := map[string]LocalStatus{}
+	for some := range slices.Chunk(apps, watchBatch) {
+		var numbers []string
+		for _, a := range some {
+			numbers = append(numbers, a.Number)
+		}
+		all, err := w.b.o.Local.Statuses(ctx, w.name, numbers)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			rows[r.Number] = r
+		}
+	}
+	return rows, nil
+}
+
+// follow makes one status of the local database ours.
+func (b *Bridge) follow(ctx context.Context, version int64, row LocalStatus) error {
 	who := Actor{Name: "local"}
-	_, err := b.amend(ctx, c.Number, 0, func(d *draft) error {
-		row, ok := d.service.StatusByLocal(c.Code) // of the edition it was filed under
+	_, err := b.amend(ctx, row.Number, version, func(d *draft) error {
+		status, ok := d.service.StatusByLocal(row.Code) // of the edition it was filed under
 		if !ok {
 			return refuse(Malformed, "status", "the code is not in the table of statuses")
 		}
-		to := State(row.State)
-		if d.app.State == to {
-			return nil
-		}
+		to := State(status.State)
 		d.quiet = true
 		switch to {
 		case Refused:
-			g, err := d.decided(&Ground{Text: c.Reason})
+			g, err := d.decided(&Ground{Text: row.Reason})
 			if err != nil {
 				return err
 			}

@@ -103,6 +103,8 @@ func TestBroken(t *testing.T) {
 		"too-big": "TestTooBig", "too-many-lines": "TestTooBig", "more-faults": "TestTooBig", "no-yaml": "TestLoadDir",
 		"edition-file": "TestBrokenEditions", "edition-taken": "TestBrokenEditions", "editions-overlap": "TestBrokenEditions", "editions-gap": "TestBrokenEditions",
 		"no-story": "TestStories", "no-table": "TestSchema", "no-column": "TestSchema", "shape-lacks": "TestShapeFaults",
+		"column-type": "TestSchemaFits", "column-short": "TestSchemaFits", "column-letters": "TestSchemaFits", "column-not-null": "TestSchemaFits",
+		"column-unfilled": "TestSchemaFits", "key-not-unique": "TestSchemaFits", "no-rollback": "TestSchemaFits", "no-right": "TestSchemaFits",
 	}
 	texts := faultTexts()
 	for _, key := range texts.Keys() {
@@ -269,36 +271,6 @@ func TestStories(t *testing.T) {
 	// The services in the binary have theirs.
 	for _, f := range set.CheckStories(os.DirFS("../testdata/stories")) {
 		t.Error(f.Error())
-	}
-}
-
-func TestSchema(t *testing.T) {
-	set := builtinSet(t)
-	s := certificate(t)
-	columns := []string{}
-	for _, c := range s.localColumns() {
-		if c[1] != "address" {
-			columns = append(columns, strings.ToUpper(c[1]))
-		}
-	}
-	all, err := set.CheckSchema(func(table string) ([]string, bool, error) { return columns, table == s.Local.Table, nil })
-	var faults []Fault
-	for _, f := range all {
-		if f.File == s.file {
-			faults = append(faults, f)
-		} else if f.Code != "no-table" {
-			t.Errorf("%v", f)
-		}
-	}
-	if err != nil || len(faults) != 2 {
-		t.Fatalf("%v %v", faults, err)
-	}
-	got := faults[0].Code + " " + faults[1].Code
-	if got != "no-column no-table" || !strings.Contains(faults[0].Error(), "no column address") || faults[0].Line == 1 {
-		t.Errorf("%v", faults)
-	}
-	if _, err := set.CheckSchema(func(string) ([]string, bool, error) { return nil, false, os.ErrPermission }); err == nil {
-		t.Error("a database that does not answer was judged")
 	}
 }
 

@@ -178,8 +178,8 @@ func (k *checker) data(where string, d Data) {
 
 func (k *checker) fields() {
 	r := &k.s.Request
-	names, columns := map[string]bool{}, map[string]bool{strings.ToLower(k.s.Local.Key): true}
-	k.fieldList("request.fields", r.Fields, columns)
+	names := map[string]bool{}
+	k.fieldList("request.fields", r.Fields, k.s.Local.keyColumns())
 	for _, f := range r.Fields {
 		names[f.Name] = true
 	}
@@ -200,9 +200,9 @@ func (k *checker) fields() {
 	k.signer("request.signer", r.Signer, "")
 }
 
-// fieldList checks the fields of a document or a group, whose table has the
-// columns that are given already.
-func (k *checker) fieldList(list string, fields []Field, columns map[string]bool) {
+// fieldList checks the fields of a document or a group. taken are the columns
+// that each table has already, by entity; those of the fields join them.
+func (k *checker) fieldList(list string, fields []Field, taken map[string]columnSet) {
 	names, paths := map[string]bool{}, map[string]bool{}
 	for i := range fields {
 		f := &fields[i]
@@ -212,7 +212,11 @@ func (k *checker) fieldList(list string, fields []Field, columns map[string]bool
 		k.path(at+".path", f.Path, k.s.Request.Data)
 		k.repeated(paths, at+".path", "path", f.Path)
 		k.identifier(at+".column", f.Column, false)
-		k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
+		if columns, ok := taken[f.Entity]; ok {
+			k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
+		} else {
+			k.fault(at+".entity", "unknown-name", "what", "entity", "value", f.Entity)
+		}
 		k.channelNames(at+".channels", f.Channels)
 		k.fieldRules(at, f)
 	}
@@ -242,6 +246,9 @@ func (k *checker) fieldRules(at string, f *Field) {
 		if _, ok := k.s.CodeList(f.Codes); !ok {
 			k.fault(at+".codes", "unknown-name", "what", "code list", "value", f.Codes)
 		}
+	}
+	if (f.Yes != "" || f.No != "") && (f.Type != "bool" || f.Yes == f.No || f.Yes == "" || f.No == "") {
+		k.fault(at+".yes", "words-and-type")
 	}
 	if f.MinLen < 0 || f.MaxLen < 0 || f.MaxLen > 0 && f.MinLen > f.MaxLen {
 		k.fault(at+".max_len", "bad-bounds")
@@ -317,46 +324,4 @@ func (k *checker) attachments() {
 	if len(k.s.Request.Attachments) > 0 && k.s.Local.Files == nil {
 		k.fault("local", "no-files-table")
 	}
-}
-
-// systemValues are what local.system may put into columns.
-var systemValues = []string{"channel", "received_at", "edition", "sender", "message_id", "correlation_id", "signer_iin", "signer_name"}
-
-func (k *checker) local() {
-	l := &k.s.Local
-	k.identifier("local.table", l.Table, true)
-	k.identifier("local.key", l.Key, false)
-	columns := map[string]bool{strings.ToLower(l.Key): true}
-	for _, f := range k.s.Request.Fields {
-		columns[strings.ToLower(f.Column)] = true
-	}
-	column := func(where, name string) {
-		if name == "" {
-			return
-		}
-		k.identifier(where, name, false)
-		k.repeated(columns, where, "column", strings.ToLower(name))
-	}
-	column("local.status.column", l.Status.Column)
-	column("local.status.changed", l.Status.Changed)
-	column("local.status.reason", l.Status.Reason)
-	for i, v := range l.System {
-		at := fmt.Sprintf("local.system[%d]", i)
-		k.oneOf(at+".value", v.Value, systemValues...)
-		column(at+".column", v.Column)
-	}
-	if l.Files == nil {
-		return
-	}
-	k.identifier("local.files.table", l.Files.Table, true)
-	own := map[string]bool{}
-	for _, c := range [][2]string{{"key", l.Files.Key}, {"kind", l.Files.Kind}, {"name", l.Files.Name}, {"type", l.Files.Type}, {"sha256", l.Files.SHA256}, {"content", l.Files.Content}} {
-		k.identifier("local.files."+c[0], c[1], false)
-		k.repeated(own, "local.files."+c[0], "column", strings.ToLower(c[1]))
-	}
-}
-
-// containsFold compares as databases compare names that need no quotes.
-func containsFold(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(v string) bool { return strings.EqualFold(v, name) })
 }

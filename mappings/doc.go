@@ -35,7 +35,7 @@
 //	provider      name, and the kind of offices that a residence leads to
 //	form          paper, partly_automated, fully_automated
 //	request       the document that is filed, see below
-//	local         the akimat's own table: table, key, status, system, files
+//	local         the akimat's own tables, see below
 //	numbering     format ({year}, {seq}), digits, owner, linked
 //	statuses      state | local code | portal code | csc code | name | text
 //	results       what ends the service, positive and negative
@@ -72,6 +72,18 @@
 //
 // An attachment is an element with the children name, type, sha256 (both
 // optional) and content (base64). Its type is told from its first bytes.
+//
+// # Tables that are there already
+//
+// local names the table (or a view that takes rows), its key, which gets the
+// application's number, and the columns of the status. What an akimat's own
+// tables want beside that: constants for columns that must not be empty; id, the
+// column that the database numbers by itself, and key_is: id at the groups and
+// files whose rows are keyed by it; lookups, where a column has the id of a row
+// of another table instead of the code; entities, rows that applications share,
+// such as a person, found by a key and made when they are missing (the fields
+// with this entity go there); yes and no, the words for true and false. codes
+// are code lists that the akimat keeps in tables: a field names one in its codes.
 //
 // # Steps and terms
 //

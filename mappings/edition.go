@@ -86,14 +86,17 @@ func (s *Set) Offers(at time.Time) []*Service {
 func (s *Set) Watched() []*Service {
 	var all []*Service
 	for _, v := range s.services {
-		same := func(w *Service) bool {
-			return strings.EqualFold(w.Local.Table, v.Local.Table) && w.Local.Key == v.Local.Key && w.Local.Status == v.Local.Status
-		}
-		if v.Local.Status.Changed != "" && !slices.ContainsFunc(all, same) {
+		if !slices.ContainsFunc(all, v.SharesStatus) {
 			all = append(all, v)
 		}
 	}
 	return all
+}
+
+// SharesStatus says whether another description keeps its statuses in the same
+// columns of the same table.
+func (s *Service) SharesStatus(o *Service) bool {
+	return strings.EqualFold(s.Local.Table, o.Local.Table) && s.Local.Key == o.Local.Key && s.Local.Status == o.Local.Status
 }
 
 // linkEditions ends each edition where the next begins, and finds days that

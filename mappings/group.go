@@ -20,7 +20,8 @@ type Group struct {
 	MinCount int      `yaml:"min_count"`
 	MaxCount int      `yaml:"max_count,required"`
 	Table    string   `yaml:"table,required"`
-	Key      string   `yaml:"key,required"`    // application number
+	Key      string   `yaml:"key,required"`    // application number, or what key_is says
+	KeyIs    string   `yaml:"key_is"`          // number, id (of the row of local.table)
 	Number   string   `yaml:"number,required"` // the row's number in the application
 	Fields   []Field  `yaml:"fields,required"` // paths from below the repeated element
 }
@@ -137,13 +138,14 @@ func (k *checker) groups() {
 		k.identifier(at+".table", g.Table, true)
 		k.repeated(tables, at+".table", "table", strings.ToLower(g.Table))
 		k.identifier(at+".key", g.Key, false)
+		k.keyIs(at, g.KeyIs)
 		k.identifier(at+".number", g.Number, false)
 		if g.MinCount < 0 || g.MaxCount < 1 || g.MinCount > g.MaxCount {
 			k.fault(at+".max_count", "bad-bounds")
 		}
 		own := map[string]bool{strings.ToLower(g.Key): true}
 		k.repeated(own, at+".number", "column", strings.ToLower(g.Number))
-		k.fieldList(at+".fields", g.Fields, own)
+		k.fieldList(at+".fields", g.Fields, map[string]columnSet{"": own})
 		for j, f := range g.Fields {
 			if len(f.Channels) > 0 { // the group has them
 				k.fault(fmt.Sprintf("%s.fields[%d].channels", at, j), "unknown-key", "key", "channels", "known", at+".channels")

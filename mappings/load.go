@@ -108,6 +108,7 @@ func (s *Set) readService(f source) (*Service, []Fault) {
 	var faults []Fault
 	// A description that does not read cannot be judged further.
 	if v.places, faults = decode(f.shown, f.data, v); len(faults) == 0 {
+		v.live = newLiveCodes(&v.Local)
 		for i := range v.Channels {
 			if c := &v.Channels[i]; c.Work != "" {
 				c.work, _ = v.Channel(c.Work)

@@ -47,6 +47,7 @@ type compiled struct {
 	rules    []namedRule
 	pattern  *regexp.Regexp
 	codes    map[string]struct{}
+	live     *liveCodes // instead of codes: a list of the local database
 	min, max any
 }
 
@@ -121,7 +122,9 @@ func compileFields(s *Service, fields []Field) []*compiled {
 		if f.Max != "" {
 			c.max, _ = c.kind.read(c, f.Max)
 		}
-		if list, ok := s.CodeList(f.Codes); ok {
+		if c.live = s.live[f.Codes]; c.live != nil {
+			// asked when a document is read
+		} else if list, ok := s.CodeList(f.Codes); ok {
 			c.codes = map[string]struct{}{}
 			for _, code := range list.Codes {
 				c.codes[code.Value] = struct{}{}
@@ -146,8 +149,12 @@ func birthPairs(fields []*compiled) (pairs [][2]int) {
 }
 
 // CodeList finds the list behind a field's codes key; offices means the
-// offices of the service's own kind.
+// offices of the service's own kind. A list of the local database is as it was
+// read last.
 func (s *Service) CodeList(name string) (*CodeList, bool) {
+	if live, ok := s.live[name]; ok {
+		return live.list(), true
+	}
 	if name == CodesOfOffices {
 		name += ":" + s.Provider.Offices
 	}

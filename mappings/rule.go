@@ -265,7 +265,11 @@ func readDate(_ *compiled, text string) (any, string) {
 }
 
 func readCode(f *compiled, text string) (any, string) {
-	if _, ok := f.codes[text]; !ok {
+	_, ok := f.codes[text]
+	if f.live != nil {
+		ok = f.live.has(text)
+	}
+	if !ok {
 		if f.Codes == CodesOfOffices {
 			return nil, "residence" // no office of the provider serves it
 		}

@@ -28,6 +28,7 @@ type Service struct {
 	file   string
 	places map[string]place // path in the description -> line and column
 	codes  map[string]*CodeList
+	live   map[string]*liveCodes // the lists of local.codes
 	texts  *Texts
 	plan   *plan // compiled request, see read.go
 	until  Date  // last day in force, see edition.go
@@ -102,7 +103,10 @@ type Field struct {
 	Codes    string   `yaml:"codes"`   // name of a code list; offices for the directory of offices
 	Min      string   `yaml:"min"`     // smallest number or date
 	Max      string   `yaml:"max"`
-	Rules    []string `yaml:"rules"` // further named rules, see rule.go
+	Rules    []string `yaml:"rules"`  // further named rules, see rule.go
+	Entity   string   `yaml:"entity"` // of local.entities, whose table has the column; the service's own when empty
+	Yes      string   `yaml:"yes"`    // what the column has for true, of a type bool that it keeps as words
+	No       string   `yaml:"no"`
 }
 
 // In says whether the field belongs to a channel.
@@ -124,40 +128,6 @@ type AttachmentKind struct {
 	Types    []string `yaml:"types,required"` // media types, told from the first bytes, not from the claim
 	MaxSize  Size     `yaml:"max_size,required"`
 	MaxCount int      `yaml:"max_count"` // 1 when not given
-}
-
-// Local is the akimat's own table.
-type Local struct {
-	Table  string        `yaml:"table,required"`
-	Key    string        `yaml:"key,required"` // unique: a repeated message makes no second row
-	Status LocalStatus   `yaml:"status,required"`
-	System []SystemValue `yaml:"system"` // values that the bridge knows and the document does not
-	Files  *LocalFiles   `yaml:"files"`
-}
-
-// LocalStatus names the columns that carry the state, both ways.
-type LocalStatus struct {
-	Column  string `yaml:"column,required"`
-	Changed string `yaml:"changed"` // time of the last change
-	Reason  string `yaml:"reason"`  // ground of a refusal, for people
-}
-
-// SystemValue puts a value of the bridge into a column: channel, received_at,
-// edition, gateway_message_id, sender, office_id, lang.
-type SystemValue struct {
-	Value  string `yaml:"value,required"`
-	Column string `yaml:"column,required"`
-}
-
-// LocalFiles is the table of enclosed documents.
-type LocalFiles struct {
-	Table   string `yaml:"table,required"`
-	Key     string `yaml:"key,required"` // application number
-	Kind    string `yaml:"kind,required"`
-	Name    string `yaml:"name,required"`
-	Type    string `yaml:"type,required"`
-	SHA256  string `yaml:"sha256,required"`
-	Content string `yaml:"content,required"`
 }
 
 // Numbering says what an application number looks like and who else numbers.

@@ -48,7 +48,7 @@ func (l *loaded) probeSchema(ctx context.Context, m *materials) []fault {
 	if _, err := os.Stat(l.path(l.Local.Path)); err != nil {
 		return nil // serve makes it
 	}
-	faults, err := mio.InspectSQLite(ctx, l.path(l.Local.Path), m.set)
+	faults, err := mio.Inspect(ctx, mio.Options{Driver: "sqlite", Path: l.path(l.Local.Path)}, m.set)
 	if err != nil {
 		return nil // probeSQLite has told
 	}

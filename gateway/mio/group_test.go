@@ -29,7 +29,7 @@ func TestGroupsWrittenOnce(t *testing.T) {
 		"SELECT amount || application_no FROM social_assistance_income":                   "85000.50TA-1",
 		"SELECT count(*) FROM social_assistance_family WHERE typeof(member_no)='integer'": "2",
 	} {
-		if got := m.one(t, q); got != want {
+		if got := m.ask(t, q); got != want {
 			t.Errorf("%s: %s, want %s", q, got, want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestGroupsWrittenOnce(t *testing.T) {
 		if err := m.Write(t.Context(), bad); !errors.As(err, &e) || !e.Permanent {
 			t.Errorf("an unknown %s: %v", what, err)
 		}
-		if got := m.one(t, "SELECT (SELECT count(*) FROM social_assistance WHERE application_no = 'TA-2') + (SELECT count(*) FROM social_assistance_family WHERE application_no = 'TA-2')"); got != "0" {
+		if got := m.ask(t, "SELECT (SELECT count(*) FROM social_assistance WHERE application_no = 'TA-2') + (SELECT count(*) FROM social_assistance_family WHERE application_no = 'TA-2')"); got != "0" {
 			t.Errorf("an unknown %s left %s rows behind", what, got)
 		}
 	}

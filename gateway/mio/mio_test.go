@@ -47,7 +47,7 @@ func row(number string) gateway.LocalRow {
 	}
 }
 
-func (m *DB) one(t *testing.T, q string, args ...any) string {
+func (m *DB) ask(t *testing.T, q string, args ...any) string {
 	t.Helper()
 	var v string
 	if err := m.db.QueryRowContext(t.Context(), q, args...).Scan(&v); err != nil {
@@ -81,13 +81,13 @@ func TestWrittenOnce(t *testing.T) {
 		"SELECT typeof(consent) || consent FROM unemployed_certificate": "integer1",
 		"SELECT typeof(content) FROM unemployed_certificate_file":       "blob",
 	} {
-		if got := m.one(t, q); got != want {
+		if got := m.ask(t, q); got != want {
 			t.Errorf("%s: %s, want %s", q, got, want)
 		}
 	}
 	other := row("UC-2")
 	write(t, m, other)
-	if got := m.one(t, "SELECT surname FROM unemployed_certificate WHERE application_no = 'UC-2'"); got != other.Fields[1].Value {
+	if got := m.ask(t, "SELECT surname FROM unemployed_certificate WHERE application_no = 'UC-2'"); got != other.Fields[1].Value {
 		t.Errorf("a value was changed on its way: %s", got)
 	}
 }
@@ -99,13 +99,13 @@ func TestStatus(t *testing.T) {
 	status := func(s gateway.State) gateway.LocalRow {
 		return gateway.LocalRow{Service: service, Number: "UC-1", State: s, At: at.Add(time.Minute), Reason: gateway.Text{RU: "нет данных"}}
 	}
-	code := func() string { return m.one(t, "SELECT status_code FROM unemployed_certificate") }
+	code := func() string { return m.ask(t, "SELECT status_code FROM unemployed_certificate") }
 	write(t, m, status(gateway.InProgress))
 	if code() != "20" {
 		t.Errorf("status %s", code())
 	}
 	write(t, m, status(gateway.Refused))
-	if code() != "40" || m.one(t, "SELECT status_reason FROM unemployed_certificate") != "нет данных" {
+	if code() != "40" || m.ask(t, "SELECT status_reason FROM unemployed_certificate") != "нет данных" {
 		t.Errorf("status %s", code())
 	}
 	write(t, m, status(gateway.InProgress))
@@ -130,9 +130,10 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// Changes come once each, in their order, whatever notation of time the local
-// system writes, also when many share one moment.
-func TestChanges(t *testing.T) {
+// Marks lead to the changed rows once each, in their order, whatever notation
+// of time the local system writes, also when many share one moment. The status
+// itself is asked for, marked or not.
+func TestChanged(t *testing.T) {
 	m := open(t)
 	numbers := []string{"UC-1", "UC-2", "UC-3", "UC-4", "UC-5"}
 	for _, n := range numbers {
@@ -145,16 +146,13 @@ func TestChanges(t *testing.T) {
 		}
 	}
 	cursor := ""
-	read := func(limit int) (got []string) {
+	read := func(limit int) []string {
 		t.Helper()
-		changes, next, err := m.Changes(t.Context(), service, cursor, limit)
+		got, next, err := m.Changed(t.Context(), service, cursor, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cursor = next
-		for _, c := range changes {
-			got = append(got, c.Number+" "+c.Code)
-		}
 		return got
 	}
 	var all []string
@@ -165,21 +163,33 @@ func TestChanges(t *testing.T) {
 		}
 		all = append(all, got...)
 	}
-	if want := []string{"UC-1 10", "UC-2 10", "UC-3 10", "UC-4 10", "UC-5 10"}; !slices.Equal(all, want) {
+	if !slices.Equal(all, numbers) {
 		t.Errorf("five of one moment: %v", all)
 	}
 	set("UC-2", "20", "2026-11-25T09:30:00+05:00") // 04:30 in UTC
 	set("UC-1", "30", "2026-11-25 04:45:00")
 	set("UC-3", "99", "2026-11-25T04:15:00.5Z")
 	set("UC-4", "20", "yesterday")
-	if got, want := read(10), []string{"UC-3 99", "UC-2 20", "UC-1 30"}; !slices.Equal(got, want) {
+	if got, want := read(10), []string{"UC-3", "UC-2", "UC-1"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if got := read(10); got != nil {
 		t.Errorf("came twice: %v", got)
 	}
-	if _, _, err := m.Changes(t.Context(), service, "{", 1); err == nil {
+	if _, _, err := m.Changed(t.Context(), service, "{", 1); err == nil {
 		t.Error("a broken mark was taken")
+	}
+	now, err := m.Statuses(t.Context(), service, append(numbers, "UC-9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, s := range now {
+		codes = append(codes, s.Number+" "+s.Code)
+	}
+	slices.Sort(codes)
+	if want := []string{"UC-1 30", "UC-2 20", "UC-3 99", "UC-4 20", "UC-5 10"}; !slices.Equal(codes, want) {
+		t.Errorf("%v, want %v", codes, want)
 	}
 }
 
@@ -203,13 +213,16 @@ func TestCheck(t *testing.T) {
 func TestNames(t *testing.T) {
 	m := open(t)
 	for _, good := range []string{"a", "mio.table_1", "_x"} {
-		if q, err := m.name(good); err != nil || !strings.Contains(q, `"`) {
-			t.Errorf("%s: %s, %v", good, q, err)
+		if _, _, err := split(good); err != nil {
+			t.Errorf("%s: %v", good, err)
 		}
 	}
 	for _, bad := range []string{"", "a b", `a"`, "a;", "a.b.c", ".a", "1a", "а", "a--", strings.Repeat("a", 64)} {
-		if q, err := m.name(bad); err == nil {
-			t.Errorf("%q became %s", bad, q)
+		if _, err := m.table(t.Context(), bad); err == nil || classOf(err) != Other {
+			t.Errorf("%q was looked up: %v", bad, err)
 		}
+	}
+	if got := sqlserver.quote("a]b"); got != "[a]]b]" {
+		t.Errorf("a bracket in a name of the catalog: %s", got)
 	}
 }

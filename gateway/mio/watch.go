@@ -4,25 +4,26 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"kopir/gateway"
+	"kopir/mappings"
 )
 
-// place is where a reader has come to: the last row's time of change, as the
-// database compares it, and its key. Rows that changed at one moment are told
-// apart by their keys.
+// place is where a reader of marks has come to: the last row's time of change,
+// as the database compares it, and its key. Rows that changed at one moment are
+// told apart by their keys.
 type place struct {
 	At  string `json:"at"`
 	Key string `json:"key"`
 }
 
-// Changes gives rows of the table of a description, by its name, whose time of change lies after the cursor, oldest first.
-// Rows without a time of change are not seen. A local system may write the
-// time in any notation of ISO 8601; it must not set it back.
-func (m *DB) Changes(ctx context.Context, service, cursor string, limit int) ([]gateway.LocalChange, string, error) {
+// Changed names the applications whose time of change lies after the cursor,
+// oldest first. It is a hint: a row whose time was not set, was set back, or was
+// committed late is not among them.
+func (m *DB) Changed(ctx context.Context, service, cursor string, limit int) ([]string, string, error) {
 	s, ok := m.set().Service(service)
 	if !ok || s.Local.Status.Changed == "" {
 		return nil, cursor, nil
@@ -33,48 +34,114 @@ func (m *DB) Changes(ctx context.Context, service, cursor string, limit int) ([]
 			return nil, "", fmt.Errorf("mio: the mark of %s does not read: %w", service, err)
 		}
 	}
-	l := s.Local
-	table, e1 := m.name(l.Table)
-	key, e2 := m.name(l.Key)
-	column, e3 := m.name(l.Status.Column)
-	changed, e4 := m.name(l.Status.Changed)
-	if err := errors.Join(e1, e2, e3, e4); err != nil {
+	l := &s.Local
+	t, err := m.table(ctx, l.Table)
+	if err != nil {
 		return nil, "", err
 	}
-	reason := "''"
-	if l.Status.Reason != "" {
-		var err error
-		if reason, err = m.name(l.Status.Reason); err != nil {
-			return nil, "", err
-		}
-	}
-	at := m.d.moment(changed)
-	rows, err := m.db.QueryContext(ctx, "SELECT "+key+", "+column+", "+reason+", "+at+" FROM "+table+
-		" WHERE "+at+" > ? OR "+at+" = ? AND "+key+" > ? ORDER BY "+at+", "+key+" LIMIT ?", from.At, from.At, from.Key, limit)
+	columns, err := t.columns(l.Key, l.Status.Changed)
 	if err != nil {
-		return nil, "", fmt.Errorf("mio: watch %s: %w", l.Table, err)
+		return nil, "", err
 	}
-	defer rows.Close()
-	var all []gateway.LocalChange
-	for rows.Next() {
-		var code, why sql.NullString
-		var number, moment string
-		if err := rows.Scan(&number, &code, &why, &moment); err != nil {
-			return nil, "", fmt.Errorf("mio: watch %s: %w", l.Table, err)
+	key, mark := columns[0], columns[1]
+	var numbers []string
+	err = m.each(ctx, m.db, m.d.after(t, key, mark, &from, limit), l.Table, func(scan func(...any) error) error {
+		var number sql.NullString
+		var at any
+		if err := scan(&number, &at); err != nil {
+			return err
 		}
-		c := gateway.LocalChange{Service: service, Number: number, Code: code.String, Reason: gateway.Text{RU: why.String, KK: why.String}}
-		if t, err := time.Parse("2006-01-02 15:04:05.000", moment); err == nil {
-			c.At = t
-		}
-		all = append(all, c)
-		from = place{moment, number}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("mio: watch %s: %w", l.Table, err)
-	}
-	if len(all) == 0 {
-		return nil, cursor, nil
+		from = place{m.d.read(mark, at), number.String}
+		numbers = append(numbers, unpad(number))
+		return nil
+	})
+	if err != nil || len(numbers) == 0 {
+		return nil, cursor, m.seen(err)
 	}
 	next, err := json.Marshal(from)
-	return all, string(next), err
+	return numbers, string(next), err
+}
+
+// read is a time as it came, in the notation in which it is compared again.
+func (d *Dialect) read(c *mappings.Column, v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		format := d.datetime
+		if c.Kind == mappings.InstantKind {
+			v, format = v.UTC(), d.instant
+		}
+		if c.Type != "datetime" { // which takes no more than three digits
+			format = strings.Replace(format, ".000", ".000000", 1)
+		}
+		return v.Format(format)
+	case []byte:
+		return string(v)
+	case string:
+		return v
+	}
+	return fmt.Sprint(v)
+}
+
+// seen lets the catalog be read again where something was missing.
+func (m *DB) seen(err error) error {
+	if classOf(err) == Missing {
+		m.forget()
+	}
+	return err
+}
+
+// Statuses gives the status of rows as they are now; numbers without a row are
+// left out.
+func (m *DB) Statuses(ctx context.Context, service string, numbers []string) ([]gateway.LocalStatus, error) {
+	s, ok := m.set().Service(service)
+	if !ok || len(numbers) == 0 {
+		return nil, nil
+	}
+	all, err := m.statuses(ctx, s, numbers)
+	return all, m.seen(err)
+}
+
+func (m *DB) statuses(ctx context.Context, s *mappings.Service, numbers []string) ([]gateway.LocalStatus, error) {
+	l := &s.Local
+	t, err := m.table(ctx, l.Table)
+	if err != nil {
+		return nil, err
+	}
+	var keys []cell
+	for _, n := range numbers {
+		key, err := m.cell(t, l.Key, datum{kind: "code", text: n})
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	columns, err := t.columns(l.Key, l.Status.Column, l.Status.Reason)
+	if err != nil {
+		return nil, err
+	}
+	var all []gateway.LocalStatus
+	err = m.each(ctx, m.db, m.d.selectAny(t, columns, keys), l.Table, func(scan func(...any) error) error {
+		var number, code, why sql.NullString
+		into := []any{&number, &code, &why}
+		if err := scan(into[:len(columns)]...); err != nil {
+			return err
+		}
+		reason := unpad(why)
+		all = append(all, gateway.LocalStatus{Number: unpad(number), Code: unpad(code), Reason: gateway.Text{RU: reason, KK: reason}})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	codes := map[string]string{} // by what the column has
+	for i := range all {
+		raw := all[i].Code
+		if _, ok := codes[raw]; !ok {
+			if codes[raw], err = m.localCode(ctx, m.db, l, raw); err != nil {
+				return nil, err
+			}
+		}
+		all[i].Code = codes[raw]
+	}
+	return all, nil
 }

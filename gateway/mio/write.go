@@ -1,0 +1,414 @@
+package mio
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"kopir/gateway"
+	"kopir/mappings"
+)
+
+// writer is one application on its way into the tables of its service, within
+// one transaction.
+type writer struct {
+	m   *DB
+	tx  *sql.Tx
+	s   *mappings.Service
+	row gateway.LocalRow
+	// code is the local code of the row's state.
+	code string
+	ids  map[string]string // of entities by their names; of the row itself by ""
+}
+
+// Write puts a row into the tables of its service, or a new status on it. What
+// is there already stays: only the key is asked for, and a duplicate key means
+// that another try of ours was faster.
+func (m *DB) Write(ctx context.Context, row gateway.LocalRow) error {
+	s, ok := m.set().Edition(row.Service, row.Edition)
+	if !ok {
+		return permanent(fmt.Errorf("mio: the description of %s, edition %q, is not loaded", row.Service, row.Edition))
+	}
+	status, ok := s.Status(string(row.State))
+	if !ok {
+		return permanent(fmt.Errorf("mio: %s has no local code for %s", s.ID, row.State))
+	}
+	for again := false; ; again = true {
+		err := m.transact(ctx, &writer{m: m, s: s, row: row, code: status.Local})
+		switch class := classOf(err); {
+		case class == Duplicate && !again:
+			continue
+		case class == Duplicate, class == Refused:
+			return permanent(err) // not of the key: another value that must be unique
+		case class == Missing:
+			m.forget()
+		}
+		return err
+	}
+}
+
+func permanent(err error) error { return &gateway.SendError{Permanent: true, Err: err} }
+
+// writeSteps bounds a transaction by the budget of so many statements.
+const writeSteps = 4
+
+func (m *DB) transact(ctx context.Context, w *writer) error {
+	ctx, cancel := context.WithTimeout(ctx, writeSteps*m.budget)
+	defer cancel()
+	tx, err := m.db.BeginTx(ctx, nil)
+	if err != nil {
+		return m.d.fault("reach", "", err)
+	}
+	defer tx.Rollback()
+	w.tx, w.ids = tx, map[string]string{}
+	if len(w.row.Fields) > 0 {
+		err = w.insert(ctx)
+	} else {
+		err = w.update(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return m.d.fault("commit", w.s.Local.Table, tx.Commit())
+}
+
+// cells are the values of a new row of a table.
+type cells struct {
+	w      *writer
+	t      *table
+	entity string
+	list   []cell
+	err    error
+}
+
+func (w *writer) cells(ctx context.Context, table, entity string) *cells {
+	t, err := w.m.table(ctx, table)
+	return &cells{w: w, t: t, entity: entity, err: err}
+}
+
+// add puts a value into a column; an empty name is a column that the mapping
+// leaves out.
+func (c *cells) add(ctx context.Context, column string, v datum) {
+	if column == "" || c.err != nil {
+		return
+	}
+	if l, ok := c.w.s.Local.Lookup(c.entity, column); ok {
+		v.text, c.err = c.w.m.translate(ctx, c.w.tx, l.Table, l.Code, l.ID, v.text)
+		v.kind = "any"
+	}
+	if c.err != nil {
+		return
+	}
+	var one cell
+	if one, c.err = c.w.m.cell(c.t, column, v); c.err == nil {
+		c.list = append(c.list, one)
+	}
+}
+
+// cell binds a value to a column of a table.
+func (m *DB) cell(t *table, column string, v datum) (cell, error) {
+	c, err := t.column(column)
+	if err != nil {
+		return cell{}, err
+	}
+	value, err := m.d.bind(c, v, m.zone)
+	if err != nil {
+		return cell{}, permanent(fmt.Errorf("mio: %s: %w", t.Name, err))
+	}
+	return cell{c, value}, nil
+}
+
+// put makes the row.
+func (c *cells) put(ctx context.Context) error {
+	if c.err != nil {
+		return c.err
+	}
+	return c.w.m.exec(ctx, c.w.tx, c.w.m.d.insert(c.t, c.list), c.t.Name)
+}
+
+// constants are those of the mapping for this table.
+func (c *cells) constants(ctx context.Context) {
+	for _, k := range c.w.s.Local.Constants {
+		if k.Entity == c.entity {
+			c.add(ctx, k.Column, datum{kind: "any", text: k.Value})
+		}
+	}
+}
+
+func (c *cells) field(ctx context.Context, field *mappings.Field, known bool, f gateway.Field) {
+	if !known && c.err == nil {
+		c.err = permanent(fmt.Errorf("mio: %s has no field %s any more", c.w.s.ID, f.Name))
+	}
+	if c.err == nil {
+		c.add(ctx, f.Column, datum{kind: field.Type, text: f.Value, yes: field.Yes, no: field.No})
+	}
+}
+
+// insert makes the row with everything that belongs to it, or nothing where it
+// is there already.
+func (w *writer) insert(ctx context.Context) error {
+	l := &w.s.Local
+	main := w.cells(ctx, l.Table, "")
+	if main.err != nil {
+		return main.err
+	}
+	key, err := w.m.cell(main.t, l.Key, datum{kind: "code", text: w.row.Number})
+	if err != nil {
+		return err
+	}
+	if _, there, err := w.m.one(ctx, w.tx, main.t, l.Key, key); err != nil || there {
+		return err // with its children and files
+	}
+	for i := range l.Entities {
+		if err := w.entity(ctx, &l.Entities[i]); err != nil {
+			return err
+		}
+	}
+	main.add(ctx, l.Key, datum{kind: "code", text: w.row.Number})
+	for _, f := range w.row.Fields {
+		if field, ok := w.s.Field(f.Name); !ok || field.Entity == "" {
+			main.field(ctx, field, ok, f)
+		}
+	}
+	for _, e := range l.Entities {
+		if id, ok := w.ids[e.Name]; ok {
+			main.add(ctx, e.Column, datum{kind: "any", text: id})
+		}
+	}
+	w.system(ctx, main)
+	main.constants(ctx)
+	main.add(ctx, l.Status.Column, datum{kind: "code", text: w.code})
+	main.add(ctx, l.Status.Changed, moment(w.row.At))
+	if err := main.put(ctx); err != nil {
+		return err
+	}
+	if l.ID != "" {
+		if w.ids[""], _, err = w.m.one(ctx, w.tx, main.t, l.ID, key); err != nil {
+			return err
+		}
+	}
+	if err := w.groups(ctx); err != nil {
+		return err
+	}
+	return w.files(ctx)
+}
+
+// system puts what the bridge knows beside the document.
+func (w *writer) system(ctx context.Context, c *cells) {
+	for _, v := range w.s.Local.System {
+		text := w.row.System[v.Value]
+		if text == "" {
+			continue
+		}
+		d := datum{kind: "string", text: text}
+		if at, err := time.Parse(time.RFC3339, text); err == nil && v.Value == "received_at" {
+			d.kind, d.at = "time", at
+		}
+		c.add(ctx, v.Column, d)
+	}
+}
+
+// entity finds the row that applications share, or makes it. Without a value
+// for its key there is none.
+func (w *writer) entity(ctx context.Context, e *mappings.Entity) error {
+	c := w.cells(ctx, e.Table, e.Name)
+	var key *gateway.Field
+	var kind string
+	for i := range w.row.Fields {
+		f := &w.row.Fields[i]
+		field, ok := w.s.Field(f.Name)
+		if !ok || field.Entity != e.Name {
+			continue
+		}
+		c.field(ctx, field, ok, *f)
+		if strings.EqualFold(f.Column, e.Key) {
+			key, kind = f, field.Type
+		}
+	}
+	if key == nil || c.err != nil {
+		return c.err
+	}
+	by, err := w.m.cell(c.t, e.Key, datum{kind: kind, text: key.Value})
+	if err != nil {
+		return err
+	}
+	for made := false; ; made = true {
+		id, there, err := w.m.one(ctx, w.tx, c.t, e.ID, by)
+		switch {
+		case err != nil:
+			return err
+		case there:
+			w.ids[e.Name] = id
+			return nil
+		case made:
+			return &Fault{Op: "find what was written into", Table: c.t.Name}
+		}
+		c.constants(ctx)
+		if err := c.put(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// owner is the key of a child row.
+func (w *writer) owner(keyIs string) datum {
+	if mappings.KeyedByID(keyIs) {
+		return datum{kind: "any", text: w.ids[""]}
+	}
+	return datum{kind: "code", text: w.row.Number}
+}
+
+// groups writes what repeats in the document into the tables of the groups.
+func (w *writer) groups(ctx context.Context) error {
+	for _, r := range w.row.Groups {
+		g, ok := w.s.Group(r.Group)
+		if !ok {
+			return permanent(fmt.Errorf("mio: %s has no group %s any more", w.s.ID, r.Group))
+		}
+		c := w.cells(ctx, g.Table, noLookups)
+		c.add(ctx, g.Key, w.owner(g.KeyIs))
+		c.add(ctx, g.Number, datum{kind: "number", text: fmt.Sprint(r.Number)})
+		for _, f := range r.Fields {
+			field, ok := g.Field(f.Name)
+			c.field(ctx, field, ok, f)
+		}
+		if err := c.put(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noLookups is the name of no entity: columns of child tables are not
+// translated.
+const noLookups = "/"
+
+func (w *writer) files(ctx context.Context) error {
+	l := w.s.Local.Files
+	if l == nil {
+		return nil
+	}
+	for _, f := range w.row.Files {
+		c := w.cells(ctx, l.Table, noLookups)
+		c.add(ctx, l.Key, w.owner(l.KeyIs))
+		for _, v := range [][2]string{{l.Kind, f.Kind}, {l.Name, f.Name}, {l.Type, f.MediaType}, {l.SHA256, f.SHA256}} {
+			c.add(ctx, v[0], datum{kind: "string", text: v[1]})
+		}
+		c.add(ctx, l.Content, datum{kind: "bytes", bytes: f.Content})
+		if err := c.put(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxRaces bounds how often a status is set anew because the local system
+// changed it meanwhile.
+const maxRaces = 3
+
+// update sets the status of the row that is there. It is compared again
+// afterwards: a trigger or a view may have let it fall.
+func (w *writer) update(ctx context.Context) error {
+	l := &w.s.Local
+	for try := 0; ; try++ {
+		c := w.cells(ctx, l.Table, "")
+		if c.err != nil {
+			return c.err
+		}
+		key, err := w.m.cell(c.t, l.Key, datum{kind: "code", text: w.row.Number})
+		if err != nil {
+			return err
+		}
+		raw, there, err := w.m.one(ctx, w.tx, c.t, l.Status.Column, key)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return fmt.Errorf("mio: %s has no row %s: was it deleted?", l.Table, w.row.Number)
+		}
+		now, err := w.m.localCode(ctx, w.tx, l, raw)
+		if err != nil || now == w.code {
+			return err
+		}
+		if s, ok := w.s.StatusByLocal(now); ok && gateway.State(s.State).Final() && !w.row.State.Final() {
+			return nil // the local system was faster and has ended it
+		}
+		if try == maxRaces {
+			return &Fault{Op: "set the status in", Table: c.t.Name, Class: Other, Cause: errors.New("the table does not keep it")}
+		}
+		if err := w.set(ctx, c, key, raw); err != nil {
+			return err
+		}
+	}
+}
+
+// set writes the status where it is still as it was read.
+func (w *writer) set(ctx context.Context, c *cells, key cell, was string) error {
+	l := &w.s.Local
+	c.add(ctx, l.Status.Column, datum{kind: "code", text: w.code})
+	c.add(ctx, l.Status.Changed, moment(w.row.At))
+	if w.row.State == gateway.Refused {
+		c.add(ctx, l.Status.Reason, datum{kind: "string", text: w.row.Reason.RU})
+	}
+	if c.err != nil {
+		return c.err
+	}
+	where := []cell{key}
+	if was != "" {
+		still, err := w.m.cell(c.t, l.Status.Column, datum{kind: "any", text: was})
+		if err != nil {
+			return err
+		}
+		where = append(where, still)
+	}
+	return w.m.exec(ctx, w.tx, w.m.d.update(c.t, c.list, where), c.t.Name)
+}
+
+// one reads a column of the row with a key, as text without padding.
+func (m *DB) one(ctx context.Context, in asker, t *table, column string, key cell) (text string, there bool, err error) {
+	c, err := t.column(column)
+	if err != nil {
+		return "", false, err
+	}
+	err = m.each(ctx, in, m.d.selectBy(t, []*mappings.Column{c}, key), t.Name, func(scan func(...any) error) error {
+		var v sql.NullString
+		there = true
+		err := scan(&v)
+		text = unpad(v)
+		return err
+	})
+	return text, there, err
+}
+
+// unpad is text as it was before a CHAR column padded it.
+func unpad(v sql.NullString) string { return strings.TrimRight(v.String, " ") }
+
+// translate gives the value of one column in the row of a table that has
+// another in a second column: the id of a code, or the code of an id.
+func (m *DB) translate(ctx context.Context, in asker, name, from, to, value string) (string, error) {
+	t, err := m.table(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	key, err := m.cell(t, from, datum{kind: "any", text: value})
+	if err != nil {
+		return "", err
+	}
+	text, there, err := m.one(ctx, in, t, to, key)
+	if err == nil && !there {
+		err = fmt.Errorf("mio: %s has no row with this %s: add it there", t.Name, from)
+	}
+	return text, err
+}
+
+// localCode is the code of a status as the mapping writes it.
+func (m *DB) localCode(ctx context.Context, in asker, l *mappings.Local, raw string) (string, error) {
+	by, ok := l.Lookup("", l.Status.Column)
+	if !ok || raw == "" {
+		return raw, nil
+	}
+	return m.translate(ctx, in, by.Table, by.ID, by.Code, raw)
+}
