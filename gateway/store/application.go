@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"kopir/gateway"
 )
@@ -18,6 +19,7 @@ func (t *tx) putApplication(a *gateway.Application) error {
 	if err != nil {
 		return err
 	}
+	t.part(journalApplication, a.Number, string(a.State), []byte(body))
 	if a.Version == 1 {
 		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, version, body)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
@@ -53,6 +55,7 @@ func (t *tx) insertResult(number string, d *gateway.Document) error {
 		number, body, blob(d.Content), blob(d.Signature)); err != nil {
 		return fmt.Errorf("store: result: %w", err)
 	}
+	t.part(journalResult, number, d.MediaType, []byte(body), blob(d.Content), blob(d.Signature))
 	return nil
 }
 
@@ -163,6 +166,7 @@ func (t *tx) insertEvent(e *gateway.Event) error {
 	if _, err := t.exec(`INSERT INTO events (application, seq, body) VALUES (?, ?, ?)`, kept.Application, kept.Seq, body); err != nil {
 		return fmt.Errorf("store: event: %w", err)
 	}
+	t.part(journalEvent, eventID(kept.Application, kept.Seq), strings.TrimSpace(string(kept.Kind)+" "+string(kept.To)), []byte(body))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"kopir/gateway"
+	"kopir/gateway/journal"
 )
 
 // Commit writes a Change whole or not at all.
@@ -13,6 +14,11 @@ func (s *Store) Commit(ctx context.Context, c gateway.Change) error {
 }
 
 func (t *tx) apply(c *gateway.Change) error {
+	if owner := ownerOf(c); owner != "" {
+		if err := t.recordAs(journal.Change, owner, ""); err != nil {
+			return err
+		}
+	}
 	if c.Message != nil {
 		if err := t.insertMessage(c.Message); err != nil {
 			return err

@@ -56,6 +56,8 @@ var suite = []struct {
 	{"idempotency keys", replays},
 	{"editions that are needed", runningEditions},
 	{"writes survive a reopening", reopen},
+	{"the journal tells what was written", journalTells},
+	{"what was changed behind the bridge is found", behind},
 }
 
 func openTemp(t *testing.T) *Store { return openAt(t, filepath.Join(t.TempDir(), "a b?c#.db")) }
@@ -77,7 +79,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "leaders"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "leaders", "journal", "journal_head", "journal_keys", "checkpoints"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // dialect is all that differs between the two databases: how placeholders are
-// written and three words.
+// written and four words.
 type dialect struct {
 	driver string
 	goose  goose.Dialect
@@ -16,6 +16,7 @@ type dialect struct {
 	// skip ends a selection of rows that another node may be working on.
 	skip   string
 	now    string // microseconds since 1970 by the database's clock
+	lock   string // ends a selection of a row that must not change before the commit
 	dollar bool   // placeholders are $1, $2
 	shared bool   // several bridges may work on one database
 }
@@ -23,13 +24,13 @@ type dialect struct {
 var (
 	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED",
-		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", dollar: true, shared: true}
+		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", lock: "FOR UPDATE", dollar: true, shared: true}
 )
 
-// text rewrites the one SQL text for the database: {skip}, {now} and the
+// text rewrites the one SQL text for the database: {skip}, {lock}, {now} and the
 // placeholders. No literal of ours holds a question mark.
 func (d dialect) text(q string) string {
-	q = strings.NewReplacer("{skip}", d.skip, "{now}", d.now).Replace(q)
+	q = strings.NewReplacer("{skip}", d.skip, "{now}", d.now, "{lock}", d.lock).Replace(q)
 	if !d.dollar {
 		return q
 	}

@@ -32,6 +32,7 @@ func (t *tx) putDue(d *gateway.Due) error {
 		d.Application, d.Step, micros(d.StartedAt), micros(d.DueAt), tellAt(d), body); err != nil {
 		return fmt.Errorf("store: due: %w", err)
 	}
+	t.part(journalDue, dueID(d.Application, int64(d.Step), micros(d.StartedAt)), "", []byte(body))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"kopir/gateway"
 )
@@ -17,6 +18,11 @@ func (t *tx) insertMessage(m *gateway.Message) error {
 	if n == 0 {
 		return fmt.Errorf("store: message: %w", gateway.ErrDuplicate)
 	}
+	note := m.Operation
+	if m.Code != "" {
+		note += " " + string(m.Code)
+	}
+	t.part(journalMessage, m.ID, note, messageContent(m)...)
 	return nil
 }
 
@@ -40,6 +46,7 @@ func (t *tx) insertEvidence(e *gateway.Evidence) error {
 	if err != nil {
 		return fmt.Errorf("store: evidence: %w", err)
 	}
+	t.part(journalVerdict, string(e.Kind), strings.TrimSpace(e.Outcome.String()+" "+string(e.Reason)), evidenceContent(e)...)
 	return nil
 }
 

@@ -33,6 +33,8 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 			kept.Service, kept.PeerMessageID, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer)); err != nil {
 			return fmt.Errorf("store: delivery: %w", err)
 		}
+		t.part(journalPayload, kept.ID, string(kept.Route), blob(kept.Body))
+		t.part(journalDelivery, kept.ID, string(kept.State), []byte(body), blob(kept.Sent), blob(kept.Answer))
 		return nil
 	}
 	body, err := toJSON(d)
@@ -47,6 +49,7 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 	if n == 0 {
 		return fmt.Errorf("store: delivery %s: %w", d.ID, gateway.ErrLease)
 	}
+	t.part(journalDelivery, d.ID, string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
 	return nil
 }
 

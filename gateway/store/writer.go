@@ -32,9 +32,11 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by text, prepared on conn
 
-	process    string // of this one among those on a shared database
-	commits    int64  // how many of its transactions were committed
-	committing func() // for tests: called before each commit
+	process    string            // of this one among those on a shared database
+	commits    int64             // how many of its transactions were committed
+	keys       map[string][]byte // of owners in the journal; holds nothing that was not written
+	records    []recording       // of the transaction under way
+	committing func()            // for tests: called before each commit
 }
 
 type job struct {
@@ -46,14 +48,15 @@ type job struct {
 
 // tx is what a job writes through.
 type tx struct {
-	ctx context.Context
-	w   *writer
+	ctx    context.Context
+	w      *writer
+	record recording // what the journal keeps of it
 }
 
 var errClosed = errors.New("store: closed")
 
 func newWriter(d dialect, db *sql.DB) *writer {
-	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), committing: func() {}}
+	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), keys: map[string][]byte{}, committing: func() {}}
 	go w.run()
 	return w
 }
@@ -120,6 +123,7 @@ func (w *writer) run() {
 // wrong for each.
 func (w *writer) commit(group []*job) {
 	fail := func(err error) {
+		clear(w.keys)
 		for _, j := range group {
 			if j.err == nil {
 				j.err = err
@@ -136,12 +140,18 @@ func (w *writer) commit(group []*job) {
 		fail(fmt.Errorf("store: begin: %w", err))
 		return
 	}
+	w.records = w.records[:0]
 	for _, j := range group {
 		if err := w.one(j); err != nil {
 			w.abandon(ctx)
 			fail(err)
 			return
 		}
+	}
+	if err := w.chain(&tx{ctx: ctx, w: w}); err != nil {
+		w.abandon(ctx)
+		fail(err)
+		return
 	}
 	if err := w.count(ctx); err != nil {
 		w.drop() // the next connection writes the process down again
@@ -170,9 +180,14 @@ func (w *writer) one(j *job) error {
 		return fmt.Errorf("store: savepoint: %w", err)
 	}
 	for try := 1; ; try++ {
-		if j.err = j.do(&tx{ctx: j.ctx, w: w}); j.err == nil {
+		t := &tx{ctx: j.ctx, w: w}
+		if j.err = j.do(t); j.err == nil {
+			if len(t.record.parts) > 0 {
+				w.records = append(w.records, t.record)
+			}
 			break
 		}
+		clear(w.keys)
 		if err := w.exec(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
 			return fmt.Errorf("store: rollback to savepoint: %w", err)
 		}

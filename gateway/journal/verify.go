@@ -1,0 +1,77 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Fault is the first thing in a journal that is not as it was written.
+type Fault struct {
+	Seq  int64 // of the record at which it shows
+	What string
+}
+
+// Error says which record, and what is wrong with it.
+func (f *Fault) Error() string { return fmt.Sprintf("record %d: %s", f.Seq, f.What) }
+
+// Chain verifies records in their order. The zero value awaits record 1.
+type Chain struct {
+	Seq  int64 // of the last record that held
+	Head Hash  // its hash
+	// Sealed is the last record under a checkpoint that held, and SealedAt the
+	// time that the checkpoint proves.
+	Sealed   int64
+	SealedAt time.Time
+}
+
+// Add verifies the next record: the bytes of its body and the hash that was
+// kept with them.
+func (c *Chain) Add(body []byte, kept Hash) error {
+	next := c.Seq + 1
+	seq, prev, ok := link(body)
+	switch {
+	case Sum(body) != kept:
+		return &Fault{next, "its content is not what its hash was made of"}
+	case !ok:
+		return &Fault{next, "it does not read"}
+	case seq != next:
+		return &Fault{next, fmt.Sprintf("the record in its place has the number %d", seq)}
+	case prev != c.Head:
+		return &Fault{next, "it does not follow the record before it"}
+	}
+	c.Seq, c.Head = next, kept
+	return nil
+}
+
+// Mark is what a checkpoint signs.
+type Mark struct {
+	Seq  int64     `json:"seq"`
+	Hash Hash      `json:"hash"`
+	At   time.Time `json:"at"`
+}
+
+// Judge verifies the signature of a checkpoint and gives what was signed, and
+// the time that its stamp proves; without a stamp the time that the signer
+// claims. Trust is the caller's.
+type Judge func(signed []byte) (content []byte, at time.Time, err error)
+
+// Seal verifies a checkpoint over the record that was added last.
+func (c *Chain) Seal(signed []byte, judge Judge) error {
+	content, at, err := judge(signed)
+	if err != nil {
+		return &Fault{c.Seq, fmt.Sprintf("its checkpoint is not to be believed: %v", err)}
+	}
+	var m Mark
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return &Fault{c.Seq, fmt.Sprintf("its checkpoint does not read: %v", err)}
+	}
+	if m.Seq != c.Seq || m.Hash != c.Head {
+		return &Fault{c.Seq, fmt.Sprintf("its checkpoint was made over record %d with the hash %s", m.Seq, m.Hash)}
+	}
+	c.Sealed, c.SealedAt = c.Seq, at
+	return nil
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"kopir/gateway"
+	"kopir/gateway/journal"
+)
+
+// recording is what the journal keeps of one write: it goes with it or not at all.
+type recording struct {
+	kind  journal.Kind
+	owner string
+	who   string
+	key   []byte // the owner's
+	parts []journal.Part
+}
+
+// part notes one thing that the write puts down. content is what an audit finds
+// again in its row.
+func (t *tx) part(what, id, note string, content ...[]byte) {
+	p := journal.Part{What: what, ID: id, Note: note}
+	if len(content) > 0 {
+		p.Digest = journal.Digest(t.record.key, content...)
+	}
+	t.record.parts = append(t.record.parts, p)
+}
+
+// recordAs begins the record of a write that is about an application, or about
+// a message that became none.
+func (t *tx) recordAs(kind journal.Kind, owner, who string) error {
+	key, err := t.w.ownerKey(t, owner)
+	t.record = recording{kind: kind, owner: owner, who: who, key: key}
+	return err
+}
+
+// ownerOf is under whose key a change is recorded.
+func ownerOf(c *gateway.Change) string {
+	switch {
+	case c.Application != nil:
+		return c.Application.Number
+	case len(c.Deliveries) > 0:
+		return c.Deliveries[0].Application
+	case len(c.Events) > 0:
+		return c.Events[0].Application
+	case len(c.Dues) > 0:
+		return c.Dues[0].Application
+	case len(c.Evidence) > 0 && c.Evidence[0].Application != "":
+		return c.Evidence[0].Application
+	case c.Message != nil && c.Message.Application != "":
+		return c.Message.Application
+	case c.Message != nil:
+		return "message/" + c.Message.ID
+	}
+	return ""
+}
+
+// maxKeys bounds the keys that are kept at hand.
+const maxKeys = 4096
+
+// ownerKey gives the key of an owner, a new one to a new owner.
+func (w *writer) ownerKey(t *tx, owner string) ([]byte, error) {
+	if key, ok := w.keys[owner]; ok {
+		return key, nil
+	}
+	if _, err := t.exec(`INSERT INTO journal_keys (owner, secret) VALUES (?, ?) ON CONFLICT (owner) DO NOTHING`, owner, journal.NewKey()); err != nil {
+		return nil, fmt.Errorf("store: journal key: %w", err)
+	}
+	row, err := t.row(`SELECT secret FROM journal_keys WHERE owner = ?`, owner)
+	var key []byte
+	if err == nil {
+		err = row.Scan(&key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: journal key: %w", err)
+	}
+	if len(w.keys) >= maxKeys {
+		clear(w.keys)
+	}
+	w.keys[owner] = key
+	return key, nil
+}
+
+// chain appends the records of a group. It comes last in the transaction: who
+// holds the head waits for nothing more but the flush.
+func (w *writer) chain(t *tx) error {
+	if len(w.records) == 0 {
+		return nil
+	}
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	seq, prev, err := t.head()
+	if err != nil {
+		return fmt.Errorf("store: journal: %w", err)
+	}
+	for _, r := range w.records {
+		seq++
+		rec := journal.Record{Seq: seq, Prev: prev, At: at, Kind: r.kind, Owner: r.owner, Who: r.who, Parts: r.parts}
+		body, err := rec.Body()
+		if err != nil {
+			return err
+		}
+		prev = journal.Sum(body)
+		if _, err := t.exec(`INSERT INTO journal (seq, owner, hash, body) VALUES (?, ?, ?, ?)`, seq, r.owner, prev[:], string(body)); err != nil {
+			return fmt.Errorf("store: journal: %w", err)
+		}
+	}
+	if _, err := t.exec(`UPDATE journal_head SET seq = ?, hash = ? WHERE id = 1`, seq, prev[:]); err != nil {
+		return fmt.Errorf("store: journal: %w", err)
+	}
+	return nil
+}
+
+// head locks the end of the chain and gives it.
+func (t *tx) head() (seq int64, h journal.Hash, err error) {
+	row, err := t.row(`SELECT seq, hash FROM journal_head WHERE id = 1 {lock}`)
+	if err != nil {
+		return 0, h, err
+	}
+	var kept []byte
+	err = row.Scan(&seq, &kept)
+	if errors.Is(err, sql.ErrNoRows) {
+		if _, err := t.exec(`INSERT INTO journal_head (id, seq, hash) VALUES (1, 0, ?) ON CONFLICT (id) DO NOTHING`, h[:]); err != nil {
+			return 0, h, err
+		}
+		return t.head()
+	}
+	if err == nil && copy(h[:], kept) != len(h) {
+		err = errors.New("the head is damaged")
+	}
+	return seq, h, err
+}
+
+// Note records what is no Change: an access, a configuration.
+func (s *Store) Note(ctx context.Context, kind journal.Kind, owner, who string, parts ...journal.Part) error {
+	return s.writer.write(ctx, func(t *tx) error {
+		if err := t.recordAs(kind, owner, who); err != nil {
+			return err
+		}
+		t.record.parts = parts
+		return nil
+	})
+}
+
+// Head is the end of the chain: its last record's number and hash.
+func (s *Store) Head(ctx context.Context) (seq int64, h journal.Hash, err error) {
+	var kept []byte
+	err = s.row(ctx, `SELECT seq, hash FROM journal_head WHERE id = 1`).Scan(&seq, &kept)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, h, nil
+	}
+	if err != nil {
+		return 0, h, fmt.Errorf("store: journal: %w", err)
+	}
+	copy(h[:], kept)
+	return seq, h, nil
+}
+
+// Checkpoint keeps a signature over one record.
+func (s *Store) Checkpoint(ctx context.Context, m journal.Mark, signed []byte) error {
+	return s.writer.write(ctx, func(t *tx) error {
+		if _, err := t.exec(`INSERT INTO checkpoints (seq, at, signed) VALUES (?, ?, ?) ON CONFLICT (seq) DO NOTHING`, m.Seq, micros(m.At), signed); err != nil {
+			return fmt.Errorf("store: checkpoint: %w", err)
+		}
+		return nil
+	})
+}
+
+// LastCheckpoint is the number of the last record under a checkpoint, and when
+// that was made; nought without one.
+func (s *Store) LastCheckpoint(ctx context.Context) (seq int64, at time.Time, err error) {
+	var us int64
+	err = s.row(ctx, `SELECT seq, at FROM checkpoints ORDER BY seq DESC LIMIT 1`).Scan(&seq, &us)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, time.Time{}, nil
+	}
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("store: checkpoint: %w", err)
+	}
+	return seq, moment(us), nil
+}
+
+// Link is one record as it is kept, with the checkpoint over it if there is one.
+type Link struct {
+	Seq        int64
+	Hash       journal.Hash
+	Body       []byte
+	Checkpoint []byte
+}
+
+// linkPage is how many records are read at once.
+const linkPage = 1000
+
+// Journal gives the records after one, in their order, of one owner or, when
+// that is empty, of all.
+func (s *Store) Journal(ctx context.Context, after int64, owner string, each func(Link) error) error {
+	q := `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.seq > ? ORDER BY j.seq LIMIT ?`
+	args := func() []any { return []any{after, linkPage} }
+	if owner != "" {
+		q = `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.seq > ? AND j.owner = ? ORDER BY j.seq LIMIT ?`
+		args = func() []any { return []any{after, owner, linkPage} }
+	}
+	for {
+		page, err := s.links(ctx, q, args()...)
+		if err != nil {
+			return err
+		}
+		for _, l := range page {
+			if err := each(l); err != nil {
+				return err
+			}
+			after = l.Seq
+		}
+		if len(page) < linkPage {
+			return nil
+		}
+	}
+}
+
+func (s *Store) links(ctx context.Context, q string, args ...any) (page []Link, err error) {
+	rows, err := s.query(ctx, q, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: journal: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var l Link
+		var h []byte
+		if err := rows.Scan(&l.Seq, &h, &l.Body, &l.Checkpoint); err != nil {
+			return nil, fmt.Errorf("store: journal: %w", err)
+		}
+		copy(l.Hash[:], h)
+		page = append(page, l)
+	}
+	return page, rows.Err()
+}
