@@ -50,8 +50,9 @@ type config struct {
 	// Mappings is a folder of service descriptions; empty means the built-in ones.
 	Mappings string `yaml:"mappings"`
 	// Services are the ids of those that this bridge offers; empty: all.
-	Services []string `yaml:"services"`
-	APIKeys  []apiKey `yaml:"api_keys"`
+	Services []string      `yaml:"services"`
+	APIKeys  []apiKey      `yaml:"api_keys"`
+	Journal  journalConfig `yaml:"journal"`
 	Log      struct {
 		Level  string `yaml:"level"`
 		Format string `yaml:"format"`
@@ -157,6 +158,7 @@ func defaultConfig() config {
 		Concurrent:  256,
 	}
 	c.Store.Driver, c.Local.Driver = "sqlite", "sqlite"
+	c.Journal.Checkpoint = duration(defaultCheckpoint)
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
 	c.Gateway.Timeout = duration(30 * time.Second)
@@ -243,12 +245,15 @@ func (l *loaded) checkValues() []fault {
 		key string
 		d   duration
 	}{{"limits.read_timeout", l.Limits.ReadTimeout}, {"limits.request_timeout", l.Limits.Request}, {"limits.drain_timeout", l.Limits.Drain},
-		{"revocation.timeout", l.Revocation.Timeout}, {"revocation.refresh", l.Revocation.Refresh}, {"gateway.timeout", l.Gateway.Timeout}} {
+		{"revocation.timeout", l.Revocation.Timeout}, {"revocation.refresh", l.Revocation.Refresh}, {"gateway.timeout", l.Gateway.Timeout}, {"journal.checkpoint", l.Journal.Checkpoint}} {
 		if k.d <= 0 {
 			bad(k.key, "must be longer than nothing", "leave the key out for its default")
 		}
 	}
 	fs = append(fs, l.checkStore()...)
+	if l.Journal.TSA != "" {
+		l.checkURL(&fs, "journal.tsa", l.Journal.TSA)
+	}
 	if l.Local.Driver != "sqlite" {
 		bad("local.driver", fmt.Sprintf("unknown database %q", l.Local.Driver), "known: sqlite")
 	}

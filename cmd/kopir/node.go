@@ -20,6 +20,7 @@ import (
 	"kopir/gateway/client"
 	"kopir/gateway/mio"
 	"kopir/gateway/server"
+	"kopir/gateway/signer"
 	"kopir/gateway/soap"
 	"kopir/gateway/store"
 	"kopir/mappings"
@@ -36,6 +37,7 @@ type node struct {
 	log        *zap.Logger
 	lock       *os.File // of the store
 	store      *store.Store
+	stamper    *signer.Authority // of the journal; nil without one
 	local      *mio.DB
 	revocation *revocation.Checker
 	bridge     *gateway.Bridge
@@ -81,6 +83,9 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	if err := l.keepBundle(m); err != nil {
 		return n, fmt.Errorf("trust_bundle.kept: %w", err)
+	}
+	if n.stamper, err = l.stamper(); err != nil {
+		return n, fmt.Errorf("journal.tsa: %w", err)
 	}
 	n.revocation = l.checker(m)
 	verifier := &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
@@ -129,6 +134,9 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, fmt.Errorf("mappings: %w", err)
 	}
 	n.services.Store(m.set)
+	if err := n.noteConfiguration(ctx); err != nil {
+		return n, fmt.Errorf("%s: %w", l.storeName(), err)
+	}
 	n.pollers = n.newPollers(async)
 	n.server, err = n.newServer(m)
 	return n, err
@@ -160,7 +168,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	}
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) }, Texts: m.set.Texts,
-		Keys: keys, Replays: n.store, Log: n.log, Clock: time.Now,
+		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: time.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
@@ -192,6 +200,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	var others sync.WaitGroup
 	others.Go(func() { n.refresh(loops) })
 	others.Go(func() { n.watch(loops, watchEvery) })
+	others.Go(func() { n.seal(loops) })
 	for _, p := range n.pollers {
 		others.Go(func() { n.bridge.WhileLeading(loops, "poll "+p.ServiceID, func(ctx context.Context) { p.Run(ctx) }) })
 	}

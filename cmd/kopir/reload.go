@@ -107,6 +107,9 @@ func (n *node) reload() {
 	}
 	n.revocation.Use(n.l.sources(n.m))
 	signing := n.m.keys.Signing(now)
+	if err := n.noteConfiguration(context.Background()); err != nil {
+		n.log.Error("journal", zap.Error(err))
+	}
 	n.log.Info("keys and trust reloaded", zap.String("signing", signing.Certificate.SerialHex()), zap.Int("key_days_left", signing.DaysLeft(now)),
 		zap.Int("roots", len(n.m.trust.Roots())), zap.Int("authorities", len(n.m.trust.Authorities())))
 	n.mention(now)

@@ -44,6 +44,9 @@ func (n *node) reloadMappings(ctx context.Context) {
 		return
 	}
 	n.services.Store(m.set)
+	if err := n.noteConfiguration(ctx); err != nil {
+		n.log.Error("journal", zap.Error(err))
+	}
 	n.log.Info("service descriptions reloaded", zap.Int("descriptions", len(m.set.Services())), zap.Strings("new", editionsOnly(m.set, before)), zap.Strings("gone", editionsOnly(before, m.set)))
 }
 

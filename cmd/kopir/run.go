@@ -309,6 +309,7 @@ senders:
   - {id: {{.Portal.Sender}}, channel: portal, status_service: {{index .Portal.Services 0}}, bins: ["{{.Portal.BIN}}", "{{.Gateway.BIN}}"]}
   - {id: {{.CSC.Sender}}, channel: csc, status_service: {{index .CSC.Services 0}}, bins: ["{{.CSC.BIN}}", "{{.Gateway.BIN}}"]}
 officials: ["{{.Bridge.BIN}}"]
+journal: {tsa: "{{(index .A.Authorities 0).Stamps}}"}
 api_keys:
   - {name: specialist, role: specialist, sha256: {{.Hash}}}
   - {name: administrator, role: admin, sha256: {{.AdminHash}}}

@@ -18,6 +18,12 @@ func runVersion(_ context.Context, args []string, s stdio) int {
 		s.complain("version takes no arguments")
 		return exitUsage
 	}
+	fmt.Fprintf(s.out, "kopir %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitPassed
+}
+
+// buildVersion is the module version, and the revision if it is known.
+func buildVersion() string {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
@@ -29,6 +35,5 @@ func runVersion(_ context.Context, args []string, s stdio) int {
 			}
 		}
 	}
-	fmt.Fprintf(s.out, "kopir %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return exitPassed
+	return version + revision
 }

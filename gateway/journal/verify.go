@@ -24,6 +24,8 @@ type Chain struct {
 	// time that the checkpoint proves.
 	Sealed   int64
 	SealedAt time.Time
+	// Stamped: that time is proven by a time stamp, and not the signer's word.
+	Stamped bool
 }
 
 // Add verifies the next record: the bytes of its body and the hash that was
@@ -53,13 +55,12 @@ type Mark struct {
 }
 
 // Judge verifies the signature of a checkpoint and gives what was signed, and
-// the time that its stamp proves; without a stamp the time that the signer
-// claims. Trust is the caller's.
-type Judge func(signed []byte) (content []byte, at time.Time, err error)
+// the time that its stamp proves; zero without a stamp. Trust is the caller's.
+type Judge func(signed []byte) (content []byte, stamp time.Time, err error)
 
 // Seal verifies a checkpoint over the record that was added last.
 func (c *Chain) Seal(signed []byte, judge Judge) error {
-	content, at, err := judge(signed)
+	content, stamp, err := judge(signed)
 	if err != nil {
 		return &Fault{c.Seq, fmt.Sprintf("its checkpoint is not to be believed: %v", err)}
 	}
@@ -72,6 +73,9 @@ func (c *Chain) Seal(signed []byte, judge Judge) error {
 	if m.Seq != c.Seq || m.Hash != c.Head {
 		return &Fault{c.Seq, fmt.Sprintf("its checkpoint was made over record %d with the hash %s", m.Seq, m.Hash)}
 	}
-	c.Sealed, c.SealedAt = c.Seq, at
+	c.Sealed, c.SealedAt, c.Stamped = c.Seq, stamp, !stamp.IsZero()
+	if !c.Stamped {
+		c.SealedAt = m.At
+	}
 	return nil
 }

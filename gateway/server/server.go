@@ -44,6 +44,10 @@ type Options struct {
 	Clock    func() time.Time
 	Limits   Limits
 
+	// Access records who reads a person's data; an error withholds it. Nil:
+	// nothing is recorded.
+	Access func(context.Context, Access) error
+
 	PublicURL  string
 	Proxies    []string // addresses or networks whose X-Forwarded-* are believed
 	Readiness  []Readiness
@@ -57,6 +61,7 @@ type Server struct {
 	texts     *mappings.Texts
 	keys      *Keys
 	replays   Replays
+	access    func(context.Context, Access) error
 	log       *zap.Logger
 	clock     func() time.Time
 	limits    Limits
@@ -83,7 +88,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		doors: o.Doors, services: o.Services, texts: o.Texts, keys: o.Keys, replays: o.Replays,
+		doors: o.Doors, services: o.Services, texts: o.Texts, keys: o.Keys, replays: o.Replays, access: o.Access,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),

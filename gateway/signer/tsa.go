@@ -96,6 +96,15 @@ func (a *Authority) stamp(ctx context.Context, message []byte, signer int, polic
 	return out, nil
 }
 
+// Stamp puts a time stamp over the one signature of a message (CAdES-T).
+func (a *Authority) Stamp(ctx context.Context, message []byte) ([]byte, error) {
+	out, bad := a.stamp(ctx, message, 0, "")
+	if bad != nil {
+		return nil, errors.New(bad.message)
+	}
+	return out, nil
+}
+
 func (a *Authority) ask(ctx context.Context, address string, request *cms.Request) ([]byte, error) {
 	body, err := request.Marshal()
 	if err != nil {

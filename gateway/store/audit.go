@@ -76,10 +76,10 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 			return err
 		}
 		a.Records++
+		if r.Kind != journal.Change {
+			return nil
+		}
 		for _, p := range r.Parts {
-			if p.Digest == (journal.Hash{}) {
-				continue // an access, not a change
-			}
 			k := thing{p.What, p.ID}
 			if p.What == journalVerdict {
 				k.id = r.Owner

@@ -134,13 +134,11 @@ func (t *tx) head() (seq int64, h journal.Hash, err error) {
 	return seq, h, err
 }
 
-// Note records what is no Change: an access, a configuration.
+// Note records what is no Change: an access, a configuration. It makes no
+// digests.
 func (s *Store) Note(ctx context.Context, kind journal.Kind, owner, who string, parts ...journal.Part) error {
 	return s.writer.write(ctx, func(t *tx) error {
-		if err := t.recordAs(kind, owner, who); err != nil {
-			return err
-		}
-		t.record.parts = parts
+		t.record = recording{kind: kind, owner: owner, who: who, parts: parts}
 		return nil
 	})
 }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kopir/gateway"
+)
+
+// TestJournal: a bridge that took an application and was asked about it has a
+// chain that verifies in its store and as an archive, sealed by its key and a
+// time stamp; any change is found.
+func TestJournal(t *testing.T) {
+	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			p.end()
+		}
+	}()
+	p.start(t.Context())
+	m := newSyncMaker(t, p)
+	for range 3 {
+		if status, body := post(t, p.bridge+"/shep/sync", m.message(nil)); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	page, err := p.node.store.Applications(t.Context(), gateway.Filter{}, "", 10)
+	if err != nil || len(page.Applications) != 3 {
+		t.Fatal(page, err)
+	}
+	number := page.Applications[0].Number
+	r, err := http.NewRequestWithContext(t.Context(), "GET", p.bridge+"/api/v1/applications/"+number, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.key)
+	if res, err := p.client.Do(r); err != nil || res.StatusCode != 200 {
+		t.Fatal(res, err)
+	} else {
+		res.Body.Close()
+	}
+	waitFor(t, "every delivery is made", func() bool {
+		open, err := p.node.store.OpenDeliveries(t.Context())
+		return err == nil && len(open) == 0
+	})
+	if err := p.node.checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	config, archive := filepath.Join(p.dir, "kopir.yaml"), filepath.Join(p.dir, "archive.jsonl")
+	live := must(t, exitPassed, "journal", "verify", "-config", config)
+	for _, want := range []string{"intact: records 1 to ", "by a time stamp", " 0 are older than the journal", "signed by "} {
+		if !strings.Contains(live, want) {
+			t.Errorf("no %q in\n%s", want, live)
+		}
+	}
+	must(t, exitPassed, "journal", "export", "-config", config, "-out", archive)
+	text := readAll(t, archive)
+	for _, want := range []string{`"kind":"configuration"`, `"kind":"access"`, `"who":"specialist"`, `"owner":"` + number + `"`, `"checkpoint":"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in the archive", want)
+		}
+	}
+	for _, person := range []string{"citizen", "citizen2", "citizen3"} {
+		c, err := p.sim.Credential(person)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := c.Key()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if iin := k.Certificate.Subject.IIN; strings.Contains(string(text), iin) {
+			t.Error("the archive holds the IIN of a person")
+		}
+	}
+	trust := filepath.Join(p.dir, "trust")
+	var found journalFinding
+	if err := json.Unmarshal([]byte(must(t, exitPassed, "journal", "verify", "-json", "-trust", trust, archive)), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Outcome != "intact" || !found.Stamped || found.Sealed == 0 || found.First != 1 || len(found.Signers) != 1 {
+		t.Errorf("%+v", found)
+	}
+	// Another organisation's key, another trust, a changed byte, a cut.
+	must(t, exitFailed, "journal", "verify", "-trust", trust, "-bin", "000040000001", archive)
+	must(t, exitFailed, "journal", "verify", archive)
+	bad := filepath.Join(p.dir, "bad.jsonl")
+	for name, change := range map[string]func(string) string{
+		"changed": func(s string) string { return strings.Replace(s, "specialist", "spacialist", 1) },
+		"cut":     func(s string) string { return s[:len(s)/2] },
+		"empty":   func(string) string { return "" },
+	} {
+		if err := os.WriteFile(bad, []byte(change(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out := must(t, exitFailed, "journal", "verify", "-trust", trust, bad); !strings.Contains(out, "broken") || !strings.Contains(out, "first fault: record ") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	if err := p.end(); err != nil {
+		t.Error(err)
+	}
+	ended = true
+}
