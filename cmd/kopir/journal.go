@@ -32,8 +32,7 @@ func runJournal(ctx context.Context, args []string, s stdio) int {
 	case len(args) > 0 && args[0] == "export":
 		return runJournalExport(ctx, args[1:], s)
 	}
-	s.complain("journal needs one of verify, export")
-	io.WriteString(s.err, usage)
+	s.complain("journal needs one of verify, export; `kopir journal -h` shows them")
 	return exitUsage
 }
 
