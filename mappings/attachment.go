@@ -55,8 +55,46 @@ func (a *AttachmentKind) In(channel string) bool {
 	return len(a.Channels) == 0 || slices.Contains(a.Channels, channel)
 }
 
-// attachmentNames are the children of an attachment element.
-var attachmentNames = []string{"name", "type", "sha256", "content"}
+// MediaType tells the type of a file from its first bytes: one of those that an
+// attachment may have, or empty.
+func MediaType(content []byte) string { return mediaOf(content) }
+
+// Parts names the children of an attachment element as the partner has them,
+// with prefix; those that are not named do not come. Content . is the element
+// itself.
+type Parts struct {
+	Name    string `yaml:"name"`
+	Type    string `yaml:"type"`
+	SHA256  string `yaml:"sha256"`
+	Content string `yaml:"content,required"`
+}
+
+// attachmentRoles are what the children of an attachment element can be.
+var attachmentRoles = []string{"name", "type", "sha256", "content"}
+
+// part is the name of a child in the document, with prefix; empty: there is none.
+func (a *AttachmentKind) part(role string) string {
+	if p := a.Parts; p != nil {
+		return map[string]string{"name": p.Name, "type": p.Type, "sha256": p.SHA256, "content": p.Content}[role]
+	}
+	// The names of ours, in the namespace of the element.
+	if prefix, _, ok := strings.Cut(a.Path[strings.LastIndexByte(a.Path, '/')+1:], ":"); ok {
+		return prefix + ":" + role
+	}
+	return role
+}
+
+// role finds what a child of the element is.
+func (a *AttachmentKind) role(d Data, child xmltree.Node) (string, bool) {
+	for _, role := range attachmentRoles {
+		if name := a.part(role); name != "" && name != "." {
+			if space, local := d.resolve(name); child.Is(space, local) {
+				return role, true
+			}
+		}
+	}
+	return "", false
+}
 
 func (r *reader) attachment(e xmltree.Node, b *branch) {
 	kind := &r.s.Request.Attachments[b.attachment]
@@ -68,13 +106,20 @@ func (r *reader) attachment(e xmltree.Node, b *branch) {
 		return
 	}
 	parts := map[string][]byte{}
-	space, _ := r.s.Request.Data.resolve(kind.Path[strings.LastIndexByte(kind.Path, '/')+1:])
+	if kind.part("content") == "." {
+		if e.HasElements() {
+			r.file(kind, "has-elements")
+			return
+		}
+		parts["content"] = e.TextBytes()
+	}
 	for c := range e.Elements() {
-		if !slices.Contains(attachmentNames, c.Local()) || c.Space() != space {
+		role, ok := kind.role(r.s.Request.Data, c)
+		if !ok {
 			r.unknown(b.path + "/" + c.Local())
 			continue
 		}
-		if _, twice := parts[c.Local()]; twice {
+		if _, twice := parts[role]; twice {
 			r.file(kind, "repeated")
 			return
 		}
@@ -82,7 +127,7 @@ func (r *reader) attachment(e xmltree.Node, b *branch) {
 			r.file(kind, "has-elements")
 			return
 		}
-		parts[c.Local()] = c.TextBytes()
+		parts[role] = c.TextBytes()
 	}
 	if a, broken := readAttachment(kind, parts); broken != "" {
 		r.file(kind, broken)
@@ -93,6 +138,9 @@ func (r *reader) attachment(e xmltree.Node, b *branch) {
 
 func readAttachment(kind *AttachmentKind, parts map[string][]byte) (Attachment, string) {
 	a := Attachment{Kind: kind.Name, Name: string(bytes.TrimSpace(parts["name"]))}
+	if kind.part("name") == "" {
+		a.Name = kind.Name // the document gives it none
+	}
 	if a.Name == "" || len(a.Name) > 255 || strings.ContainsAny(a.Name, `/\`) || a.Name == "." || a.Name == ".." ||
 		strings.ContainsFunc(a.Name, unicode.IsControl) {
 		return a, "attachment-name"

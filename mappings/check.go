@@ -312,6 +312,13 @@ func (k *checker) attachments() {
 		k.path(at+".path", a.Path, k.s.Request.Data)
 		k.repeated(paths, at+".path", "path", a.Path)
 		k.channelNames(at+".channels", a.Channels)
+		if p := a.Parts; p != nil {
+			for _, role := range attachmentRoles {
+				if name := a.part(role); name != "" && (role != "content" || name != ".") {
+					k.path(at+".parts."+role, name, k.s.Request.Data)
+				}
+			}
+		}
 		if a.MaxCount < 0 {
 			k.fault(at+".max_count", "bad-bounds")
 		}

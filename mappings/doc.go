@@ -35,6 +35,7 @@
 //	provider      name, and the kind of offices that a residence leads to
 //	form          paper, partly_automated, fully_automated
 //	request       the document that is filed, see below
+//	code_lists    lists of the service's own
 //	local         the akimat's own tables, see below
 //	numbering     format ({year}, {seq}), digits, owner, linked
 //	statuses      state | local code | portal code | csc code | name | text
@@ -56,7 +57,7 @@
 // column and label; and, as needed, optional, channels (elsewhere the element
 // is unknown), min_len, max_len and pattern (RE2, the whole value) for strings,
 // min and max for date, int and decimal, codes for type code, and rules by name.
-// Types: string, iin, bin, date (xs:date), code, int, decimal, email, phone
+// Types: string, iin, bin, date (xs:date), datetime (xs:dateTime), code, int, decimal, email, phone
 // (stored as +7...), bool. An IIN or BIN is twelve digits; a check digit or a
 // date of birth that does not fit is a remark, never a ground for refusal,
 // because the digits are no longer tied to personal data.
@@ -67,11 +68,13 @@
 // have paths from below the repeated element. Faults name the repetition:
 // family.2.iin at family/member[2]/iin.
 //
-// Code lists are in shared/codes.yaml; codes: offices means the offices of
+// Code lists are in shared/codes.yaml, or a service's own in its code_lists;
+// codes: offices means the offices of
 // the provider's kind, codes: offices:KIND those of another.
 //
 // An attachment is an element with the children name, type, sha256 (both
-// optional) and content (base64). Its type is told from its first bytes.
+// optional) and content (base64), or with those that parts names. Its type is
+// told from its first bytes.
 //
 // # Tables that are there already
 //

@@ -205,10 +205,15 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 			return nil, fmt.Errorf("mappings: %s has no attachment %q", s.ID, a.Kind)
 		}
 		e := b.add(s.Request.Attachments[i].Path)
-		part := func(name, value string) {
-			if value != "" {
+		kind := &s.Request.Attachments[i]
+		part := func(role, value string) {
+			name := kind.part(role)
+			switch {
+			case value == "" || name == "":
+			case name == ".":
+				e.SetText(value)
+			default:
 				c := e.CreateElement(name)
-				c.Space = e.Space
 				c.SetText(value)
 			}
 		}

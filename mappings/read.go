@@ -158,6 +158,11 @@ func (s *Service) CodeList(name string) (*CodeList, bool) {
 	if name == CodesOfOffices {
 		name += ":" + s.Provider.Offices
 	}
+	for i := range s.CodeLists {
+		if s.CodeLists[i].Name == name {
+			return &s.CodeLists[i], true
+		}
+	}
 	l, ok := s.codes[name]
 	return l, ok
 }

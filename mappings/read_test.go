@@ -308,3 +308,16 @@ func BenchmarkRead(b *testing.B) {
 		s.Read(root, "csc", filedAt)
 	}
 }
+
+func TestDateTime(t *testing.T) {
+	for in, want := range map[string]string{
+		"2026-03-11T10:00:00+05:00": "2026-03-11T10:00:00+05:00", "2026-03-11T10:00:00.123Z": "2026-03-11T10:00:00Z", "2023-03-11T10:00:00+0600": "2023-03-11T10:00:00+06:00",
+		"2026-03-11T10:00:00": "2026-03-11T10:00:00+05:00", "2023-03-11T10:00:00": "2023-03-11T10:00:00+06:00",
+		"2026-03-11": "", "2026-02-30T10:00:00": "", "10:00": "", "2026-03-11T25:00:00Z": "",
+	} {
+		got, broken := readDateTime(nil, in)
+		if want == "" && broken != "datetime" || want != "" && got != want {
+			t.Errorf("%s: %v %s, want %q", in, got, broken, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -30,6 +31,7 @@ var fieldTypes = []fieldType{
 	{"iin", false, readIIN},
 	{"bin", false, readBIN},
 	{"date", true, readDate},
+	{"datetime", false, readDateTime},
 	{"code", false, readCode},
 	{"int", true, readInt},
 	{"decimal", true, readDecimal},
@@ -262,6 +264,26 @@ func readDate(_ *compiled, text string) (any, string) {
 		return nil, "date"
 	}
 	return d, ""
+}
+
+// countryZone is the time of a datetime without a zone: that which the country keeps
+// at its date.
+var countryZone = sync.OnceValue(func() *time.Location {
+	zone, err := time.LoadLocation("Asia/Almaty")
+	if err != nil {
+		return time.FixedZone("", 5*60*60)
+	}
+	return zone
+})
+
+// readDateTime reads an xs:dateTime and gives it with its zone, in whole seconds.
+func readDateTime(_ *compiled, text string) (any, string) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, text, countryZone()); err == nil && t.Year() >= 1000 {
+			return t.Format(time.RFC3339), ""
+		}
+	}
+	return nil, "datetime"
 }
 
 func readCode(f *compiled, text string) (any, string) {

@@ -24,15 +24,16 @@ var typeSamples = map[string]typeSample{
 		}
 		return f.word(field)
 	}, ""},
-	"iin":     {func(f *filler, _ *Field) string { return f.iin() }, "12345678901"},
-	"bin":     {func(f *filler, _ *Field) string { return f.bin() }, "1234567890123"},
-	"date":    {(*filler).day, "2016-02-30"},
-	"code":    {(*filler).code, "no-such-code"},
-	"int":     {(*filler).wholeNumber, "1.5"},
-	"decimal": {(*filler).sum, "1,5"},
-	"email":   {func(*filler, *Field) string { return "test@example.kz" }, "test"},
-	"phone":   {func(f *filler, _ *Field) string { return fmt.Sprintf("+7701000%04d", f.between(1, 9999)) }, "112"},
-	"bool":    {func(f *filler, field *Field) string { return "true" }, "maybe"},
+	"iin":      {func(f *filler, _ *Field) string { return f.iin() }, "12345678901"},
+	"bin":      {func(f *filler, _ *Field) string { return f.bin() }, "1234567890123"},
+	"date":     {(*filler).day, "2016-02-30"},
+	"datetime": {func(f *filler, field *Field) string { return f.day(field) + "T09:00:00+05:00" }, "2016-02-30T09:00:00"},
+	"code":     {(*filler).code, "no-such-code"},
+	"int":      {(*filler).wholeNumber, "1.5"},
+	"decimal":  {(*filler).sum, "1,5"},
+	"email":    {func(*filler, *Field) string { return "test@example.kz" }, "test"},
+	"phone":    {func(f *filler, _ *Field) string { return fmt.Sprintf("+7701000%04d", f.between(1, 9999)) }, "112"},
+	"bool":     {func(f *filler, field *Field) string { return "true" }, "maybe"},
 }
 
 // crossSample makes a form keep a cross rule, or break it.

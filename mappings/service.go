@@ -23,6 +23,7 @@ type Service struct {
 	Registries    []RegistryUse  `yaml:"registries"`
 	Notifications []Notification `yaml:"notifications"`
 	Notices       []Shape        `yaml:"notices"`
+	CodeLists     []CodeList     `yaml:"code_lists"` // the service's own
 	Channels      []Channel      `yaml:"channels,required"`
 
 	file   string
@@ -118,7 +119,7 @@ func (f *Field) In(channel string) bool {
 }
 
 // AttachmentKind is one kind of enclosed document: an element at Path with the
-// children name, type, sha256 (optional) and content (base64).
+// children name, type, sha256 (optional) and content (base64), or those of Parts.
 type AttachmentKind struct {
 	Name     string   `yaml:"name,required"`
 	Path     string   `yaml:"path,required"`
@@ -128,6 +129,7 @@ type AttachmentKind struct {
 	Types    []string `yaml:"types,required"` // media types, told from the first bytes, not from the claim
 	MaxSize  Size     `yaml:"max_size,required"`
 	MaxCount int      `yaml:"max_count"` // 1 when not given
+	Parts    *Parts   `yaml:"parts"`     // where the partner's names differ
 }
 
 // Numbering says what an application number looks like and who else numbers.

@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"signature/sigtest":    {"signature/*"},
 
 	"mappings":        {"signature/xmltree"},
+	"mappings/sketch": {"mappings", "signature/xmltree"},
 	"wsdl":            {},
 	"wsdl/shep/sync":  {},
 	"wsdl/shep/async": {},

@@ -26,6 +26,7 @@ var mappingVerbs = []mappingVerb{
 	{"list", "", "the services: name, gateway id, channels, edition, days in force, title", (*mappingRun).list},
 	{"check", "", "every fault of the descriptions, with its place and what to do", (*mappingRun).check},
 	{"show", "SERVICE", "one service as tables: fields, statuses, steps and terms", (*mappingRun).show},
+	{"new", "", "a first description from an XML schema or from messages, with what to decide marked", (*mappingRun).describe},
 	{"test", "SERVICE FILE|-", "what a document becomes: row, attachments and faults, as JSON", (*mappingRun).test},
 }
 
@@ -37,6 +38,7 @@ type mappingRun struct {
 	args                        []string
 	set                         *mappings.Set
 	faults                      []mappings.Fault
+	new                         newFlags
 }
 
 // runMapping shows and checks service descriptions. Status: 0 in order, 1
@@ -55,7 +57,7 @@ func runMapping(_ context.Context, args []string, s stdio) int {
 			return v.start(args[1:], s)
 		}
 	}
-	s.complain("mapping: unknown command %q; it is list, check, show or test", args[0])
+	s.complain("mapping: unknown command %q; it is list, check, show, new or test", args[0])
 	return exitUsage
 }
 
@@ -76,6 +78,8 @@ func (v mappingVerb) start(args []string, s stdio) int {
 	switch v.name {
 	case "check":
 		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted and verdict.json where refused (default: stories in the folder of -dir)")
+	case "new":
+		m.new.add(flags)
 	case "test":
 		flags.StringVar(&m.channel, "channel", "portal", "`CHANNEL` by which the document came")
 		flags.StringVar(&at, "at", "", "time of receipt, `RFC3339` (default: now)")
