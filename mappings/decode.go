@@ -16,9 +16,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Limits of one description file. The largest real one is a tenth of it.
+// Limits of one description file. The largest real one is a fifth of it.
 const (
-	maxFileBytes  = 1 << 20
+	maxFileBytes  = 256 << 10
 	maxFileLines  = 5000 // the library takes time with the square of the keys
 	maxNesting    = 32
 	maxFileFaults = 100 // told of one file; whoever mends those sees the others

@@ -19,6 +19,18 @@ type task struct {
 	security xmltree.Node // the wsse:Security header around it; zero: none
 	body     xmltree.Node // the soap:Body that must be signed; zero: no Body
 	stamp    *stampNode   // wsu:Timestamp of the header
+	work     *work        // shared by the signatures of a document; nil: there is one
+	outer    bool         // another signature's octets become the content
+}
+
+// work is what the signatures of one document may cost together.
+type work struct {
+	left  int    // octets that may still be digested
+	spare []byte // room for octets
+}
+
+func newWork(doc *xmltree.Document) *work {
+	return &work{left: max(minDigested, maxDigested*len(doc.Source()))}
 }
 
 // judge makes every check of one signature, in the order of the names in
@@ -168,26 +180,33 @@ func insideSignature(n xmltree.Node) bool {
 // are kept, those of the part that the others lie in: a message must not cost
 // a copy of itself for each reference.
 func (v *Verifier) checkDigests(sig *xmlSignature, t task, out *SignatureVerdict) *verdict.Check {
-	var spare []byte
+	w := t.work
+	if w == nil {
+		w = newWork(t.scope.doc)
+	}
 	kept := -1
 	for i := range sig.references {
 		r := &sig.references[i]
-		if spare == nil {
-			spare = make([]byte, 0, canonicalRoom(t.scope.doc, r.target))
+		if w.left < 0 {
+			return refuse(verdict.CheckReferences, verdict.FormatFailure, "%sthe signatures of the document cover it more than %d times altogether", place(r.node), maxDigested)
 		}
-		octets, bad := t.scope.digest(r, spare)
+		if w.spare == nil {
+			w.spare = make([]byte, 0, canonicalRoom(t.scope.doc, r.target))
+		}
+		octets, bad := t.scope.digest(r, w.spare)
 		if v.lab != nil && v.lab.digested != nil {
 			v.lab.digested(i, octets)
 		}
+		w.spare = octets
+		w.left -= len(octets)
 		if bad != nil {
 			return bad
 		}
-		spare = octets
 		p := part{target: r.target, primary: t.primary(r.target), name: partName(t.scope.doc, r.target)}
-		if p.primary && (kept < 0 || covers(p.target, out.parts[kept].target)) {
-			p.octets, spare = octets, nil
+		if p.primary && !t.outer && (kept < 0 || covers(p.target, out.parts[kept].target)) {
+			p.octets, w.spare = octets, nil
 			if kept >= 0 {
-				spare, out.parts[kept].octets = out.parts[kept].octets, nil
+				w.spare, out.parts[kept].octets = out.parts[kept].octets, nil
 			}
 			kept = i
 		}

@@ -19,6 +19,12 @@ const (
 	maxPrefixes     = 100 // of one PrefixList
 	maxCertificates = 8   // in one KeyInfo; tokens in one Security header
 	maxBase64       = 128 << 10
+
+	// Octets that all signatures of a document may have digested: this many
+	// times the document, and a small one with many signers always. Each
+	// honest signer digests it once. A reference costs the sender 200 bytes.
+	maxDigested = 8
+	minDigested = 1 << 20
 )
 
 // canonicalForm finds a canonical form by its identifier.

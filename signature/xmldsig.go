@@ -74,10 +74,10 @@ func (v *Verifier) xmldsig(ctx context.Context, doc *xmltree.Document, root xmlt
 	if bad != nil {
 		return failed(bad)
 	}
-	out := make([]SignatureVerdict, len(nodes))
+	out, shared := make([]SignatureVerdict, len(nodes)), newWork(doc)
 	order := make([]int, 0, len(nodes))
 	for i := len(nodes) - 1; i >= 0; i-- {
-		out[i] = v.judge(ctx, task{node: nodes[i], scope: scope{doc: doc, root: root, cut: nodes[i:]}}, want)
+		out[i] = v.judge(ctx, task{node: nodes[i], scope: scope{doc: doc, root: root, cut: nodes[i:]}, work: shared, outer: i > 0}, want)
 		order = append(order, i)
 	}
 	return sum(out, order)

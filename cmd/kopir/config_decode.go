@@ -49,10 +49,17 @@ type decoder struct {
 	places map[string]place
 }
 
+// maxConfig is the size up to which a configuration is read, in bytes: a thousand
+// senders. The YAML library is quadratic in places.
+const maxConfig = 256 << 10
+
 // decodeStrict reads one YAML document into the struct that into points at.
 // places holds the position of every key that was written.
 func decodeStrict(src []byte, into any) (places map[string]place, faults []fault) {
 	d := &decoder{places: map[string]place{}}
+	if len(src) > maxConfig {
+		return d.places, []fault{{Problem: fmt.Sprintf("the file has %d bytes; at most %d are read", len(src), maxConfig), Remedy: "start from testdata/config/kopir.yaml"}}
+	}
 	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return d.places, []fault{syntaxFault(err)}

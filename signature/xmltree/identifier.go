@@ -67,7 +67,7 @@ func (p *parser) identify(self int32, attrs []attribute) error {
 		}
 		number := int(d.idValues.add(d.valueOf(a)))
 		if number == len(d.ids) {
-			d.ids = append(d.ids, identifier{node: self, kind: kind, typed: kind == typed})
+			d.ids = push(d.ids, identifier{node: self, kind: kind, typed: kind == typed})
 			continue
 		}
 		id := &d.ids[number]

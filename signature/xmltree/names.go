@@ -3,6 +3,7 @@ package xmltree
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 )
 
 // names numbers byte strings (prefixes, namespace names). Messages have a
@@ -15,6 +16,15 @@ type names struct {
 }
 
 const fewNames = 12
+
+// push appends. What is full grows to the double: append would grow large slices
+// by a quarter at a time, and copy five times what there is in the end.
+func push[T any](list []T, v T) []T {
+	if len(list) == cap(list) {
+		list = slices.Grow(list, max(len(list), fewNames))
+	}
+	return append(list, v)
+}
 
 // find gives the number of name, or -1.
 func (n *names) find(name []byte) int32 {
@@ -35,7 +45,7 @@ func (n *names) add(name []byte) int32 {
 	if i := n.find(name); i >= 0 {
 		return i
 	}
-	n.list = append(n.list, name)
+	n.list = push(n.list, name)
 	if len(n.list) > fewNames && 2*len(n.list) > len(n.table) {
 		n.grow()
 	} else if n.table != nil {

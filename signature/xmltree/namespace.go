@@ -31,7 +31,7 @@ func (p *parser) declare(at int, prefix, raw []byte, f flags) error {
 	for int(b.prefix) >= len(p.current) {
 		p.current = append(p.current, none)
 	}
-	d.bindings = append(d.bindings, b)
+	d.bindings = push(d.bindings, b)
 	return nil
 }
 

@@ -165,7 +165,7 @@ func (p *parser) attribute(self int32, at int) (next int, err error) {
 	case plen == 5 && string(name[:5]) == "xmlns":
 		err = p.declare(at, name[6:], p.src[i:stop], f)
 	default:
-		d.attrs = append(d.attrs, attribute{name: uint32(at), nlen: uint16(end - at), plen: uint16(plen),
+		d.attrs = push(d.attrs, attribute{name: uint32(at), nlen: uint16(end - at), plen: uint16(plen),
 			value: uint32(i), vlen: uint32(stop - i), flags: f})
 	}
 	return stop + 1, err
