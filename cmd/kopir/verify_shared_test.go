@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,66 +36,6 @@ func TestSample03(t *testing.T) {
 		"-revocation", "off", sharedPath(t, "shep", "samples", "03-sync-request-rsa-sha256-keyidentifier.xml"))
 	if code != exitPassed || got.Signatures[0].Signer.IIN != "123456789011" {
 		t.Errorf("%d %+v", code, got)
-	}
-}
-
-// TestCorpus judges the real certificates, lists, answers, documents and
-// messages at each time for which the corpus has a status.
-func TestCorpus(t *testing.T) {
-	dir := sharedPath(t, "nuc", "corpus")
-	var manifest struct {
-		Items []struct {
-			File      string `json:"file"`
-			Kind      string `json:"kind"`
-			Algorithm string `json:"algorithm"`
-			Signature string `json:"expected_signature"`
-			Verdicts  []struct{ At, Status string }
-		} `json:"items"`
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, "MANIFEST.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		t.Fatal(err)
-	}
-	formats := map[string]string{"cert": "cert", "crl": "crl", "ocsp": "ocsp", "xml": "xmldsig", "wsse": "wsse"}
-	count := 0
-	for _, item := range manifest.Items {
-		format, ok := formats[item.Kind]
-		if !ok || !strings.HasPrefix(item.Algorithm, "RSA") {
-			continue
-		}
-		judge := func(at string) (int, printed) {
-			count++
-			return judged(t, "-format", format, "-trust", filepath.Join(dir, "visible", "ca"), "-at", at, "-revocation", "off", filepath.Join(dir, item.File))
-		}
-		t.Run(item.File, func(t *testing.T) {
-			if item.Signature != "valid" {
-				if code, got := judge("2021-07-20T00:00:00Z"); code == exitPassed {
-					t.Errorf("passes: %+v", got)
-				}
-				return
-			}
-			for _, v := range item.Verdicts {
-				code, got := judge(v.At)
-				expect := map[string]string{
-					"valid": "0 ", "good": "0 ", "current": "0 ", "expired": "1 EXPIRED", "not-yet-valid": "1 NOT_YET_VALID", "stale": "3 TRY_LATER",
-				}[v.Status]
-				// Some documents of the corpus were signed with authentication
-				// certificates: right in all else, and refused for that.
-				if s := got.Signatures[0]; v.Status == "valid" && (item.Kind == "xml" || item.Kind == "wsse") && s.Signer.Usage == "AUTH" {
-					expect = "1 KEY_USAGE"
-				}
-				if have := fmt.Sprintf("%d %s", code, got.Reason); expect == "" || have != expect {
-					t.Errorf("at %s (%s): %s, expected %s", v.At, v.Status, have, expect)
-				}
-			}
-		})
-	}
-	t.Logf("%d verdicts", count)
-	if count == 0 {
-		t.Error("nothing was judged")
 	}
 }
 
