@@ -264,14 +264,7 @@ func (l *loaded) checkValues() []fault {
 	if len(l.Trust) == 0 && l.TrustBundle.File == "" {
 		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder, or a trust_bundle")
 	}
-	if l.TrustBundle.File != "" && len(l.TrustBundle.Keys) == 0 {
-		bad("trust_bundle.keys", "is missing", "pin the operator's key: `kopir trust key FILE` prints its fingerprint")
-	}
-	for i, k := range l.TrustBundle.Keys {
-		if _, err := nuc.ParsePin(k); err != nil {
-			bad(fmt.Sprintf("trust_bundle.keys[%d]", i), err.Error(), "`kopir trust key FILE` prints it")
-		}
-	}
+	fs = append(fs, l.checkBundle()...)
 	if next := l.Key.Next; next != (nextKeyConfig{}) {
 		fs = append(fs, l.checkKeySource(next.source())...)
 		if _, err := time.Parse(time.RFC3339, next.From); next.From != "" && err != nil {
@@ -419,4 +412,21 @@ func plainFileError(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
+}
+
+// checkBundle judges what is said of the trust bundle without opening it.
+func (l *loaded) checkBundle() []fault {
+	var fs []fault
+	if l.TrustBundle.File != "" && len(l.TrustBundle.Keys) == 0 {
+		fs = append(fs, l.at("trust_bundle.keys", "is missing", "pin the operator's key: `kopir trust key FILE` prints its fingerprint"))
+	}
+	if l.TrustBundle.File == "" && len(l.TrustBundle.Keys) > 0 {
+		fs = append(fs, l.at("trust_bundle.file", "is missing", "name the bundle that the pinned key signs"))
+	}
+	for i, k := range l.TrustBundle.Keys {
+		if _, err := nuc.ParsePin(k); err != nil {
+			fs = append(fs, l.at(fmt.Sprintf("trust_bundle.keys[%d]", i), err.Error(), "`kopir trust key FILE` prints it"))
+		}
+	}
+	return fs
 }

@@ -15,8 +15,8 @@ import (
 
 // signerFlags is what the command line says.
 type signerFlags struct {
-	addr, config          string
-	trust, crl, ocsp, tsa files
+	addr, config, bundle              string
+	trust, bundleKeys, crl, ocsp, tsa files
 }
 
 // runSigner serves NCANode's interface until it is told to stop.
@@ -25,13 +25,15 @@ func runSigner(ctx context.Context, args []string, s stdio) int {
 	var o signerFlags
 	flags := flag.NewFlagSet("signer", flag.ContinueOnError)
 	flags.StringVar(&o.addr, "addr", "", "listen on `HOST:PORT`; port 0 takes a free one (default 127.0.0.1:14579)")
-	flags.StringVar(&o.config, "config", "", "configuration `FILE`: listen, proxy, trust, revocation, tsa, limits, log")
+	flags.StringVar(&o.config, "config", "", "configuration `FILE`: listen, proxy, trust, trust_bundle, revocation, tsa, limits, log")
 	flags.Var(&o.trust, "trust", "file or folder of certificates, as of kopir verify: `PATH`. Repeatable; without a root nothing is valid")
+	flags.StringVar(&o.bundle, "bundle", "", "`FILE` with a signed trust bundle, instead of -trust or beside it")
+	flags.Var(&o.bundleKeys, "bundle-key", "`FINGERPRINT` of a key that may sign the bundle. Repeatable")
 	flags.Var(&o.crl, "crl", "a stored revocation list: `FILE`. Repeatable; addresses are for the configuration")
 	flags.Var(&o.ocsp, "ocsp", "a stored OCSP answer: `FILE`. Repeatable")
 	flags.Var(&o.tsa, "tsa", "time stamp authority: `[POLICY=]URL`. Repeatable; without one nothing is stamped")
 	flags.Usage = func() {
-		usageOf(flags, "[flags] -trust PATH",
+		usageOf(flags, "[flags] -trust PATH | -bundle FILE -bundle-key FINGERPRINT",
 			"Serves NCANode's HTTP interface (version 3): /xml/sign, /xml/verify, /wsse/sign, /wsse/verify,",
 			"/cms/sign, /cms/sign/add, /cms/verify, /cms/extract, /x509/info, /pkcs12/info, /pkcs12/aliases,",
 			"/actuator/health.",

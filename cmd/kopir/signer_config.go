@@ -18,6 +18,7 @@ type signerConfig struct {
 	Listen     string             `yaml:"listen"`
 	Proxy      string             `yaml:"proxy"`
 	Trust      []string           `yaml:"trust"`
+	Bundle     bundleConfig       `yaml:"trust_bundle"`
 	Revocation revokeConfig       `yaml:"revocation"`
 	TSA        []tsaConfig        `yaml:"tsa"`
 	Limits     signerLimitsConfig `yaml:"limits"`
@@ -95,7 +96,14 @@ func loadSigner(o signerFlags) (*signerSettings, []fault) {
 	}
 	here(&s.c.Trust, o.trust...)
 	here(&s.c.Revocation.Files, slices.Concat(o.crl, o.ocsp)...)
-	s.Listen, s.Proxy, s.Trust, s.Revocation, s.Log = s.c.Listen, s.c.Proxy, s.c.Trust, s.c.Revocation, s.c.Log
+	if o.bundle != "" {
+		var bundle []string
+		here(&bundle, o.bundle)
+		s.c.Bundle.File = bundle[0]
+	}
+	s.c.Bundle.Keys = append(s.c.Bundle.Keys, o.bundleKeys...)
+	s.Listen, s.Proxy, s.Trust, s.TrustBundle, s.Revocation, s.Log = s.c.Listen, s.c.Proxy, s.c.Trust, s.c.Bundle, s.c.Revocation, s.c.Log
+	s.Store = ownStoreConfig{} // the door keeps nothing but what trust_bundle.kept says
 	return s, append(fs, s.check()...)
 }
 
@@ -105,9 +113,10 @@ func (s *signerSettings) check() []fault {
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 		bad("listen", fmt.Sprintf("%q is not an address", s.Listen), "write host:port, such as 127.0.0.1:14579")
 	}
-	if len(s.Trust) == 0 {
-		bad("trust", "is missing, so nothing could ever be valid", "name the root and issuing certificates (PEM or DER), or their folder: -trust PATH")
+	if len(s.Trust) == 0 && s.TrustBundle.File == "" {
+		bad("trust", "is missing, so nothing could ever be valid", "name the root and issuing certificates (PEM or DER), or their folder: -trust PATH; or a signed bundle: -bundle FILE")
 	}
+	fs = append(fs, s.checkBundle()...)
 	if s.c.Limits.Body < 1<<10 {
 		bad("limits.body", "under 1KB no request fits", "the default is 32MB")
 	}
@@ -158,6 +167,9 @@ func (s *signerSettings) open() (signer.Options, []fault) {
 	}
 	if fs = s.openOutward(m); len(fs) > 0 {
 		return signer.Options{}, fs
+	}
+	if err := s.keepBundle(m); err != nil {
+		return signer.Options{}, []fault{s.at("trust_bundle.kept", plainFileError(err), "name a file that this user may write")}
 	}
 	l := s.c.Limits
 	o := signer.Options{Trust: m.trust, Revocation: s.checker(m), Clock: time.Now, Limits: signer.Limits{

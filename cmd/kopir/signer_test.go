@@ -192,3 +192,52 @@ func TestSignerWarns(t *testing.T) {
 		}
 	}
 }
+
+// TestSignerBundle: the door believes a signed bundle as the bridge does, and
+// no older issue of it after a restart.
+func TestSignerBundle(t *testing.T) {
+	dir, key, _ := signerFiles(t, sigtest.RSA)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	pin := strings.TrimSpace(must(t, exitPassed, "trust", "key", at("operator.pem")))
+	must(t, exitPassed, "trust", "add", "-sign", at("operator.pem"), "-out", at("1.trust"), at("trust.pem"))
+	base, stop := startSigner(t, "-bundle", at("1.trust"), "-bundle-key", pin)
+	signed := signerPost(t, base+"/xml/sign", map[string]any{"xml": "<a/>", "signers": []any{map[string]any{"key": base64.StdEncoding.EncodeToString(key), "password": "secret"}}})
+	judged := signerPost(t, base+"/xml/verify", map[string]any{"xml": signed["xml"]})
+	if code, said := stop(); code != exitPassed || judged["valid"] != true {
+		t.Fatalf("status %d: %s %v", code, said, judged)
+	}
+
+	other, err := sigtest.NewAuthority("OTHER", sigtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("other.cer"), other.Root(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, exitPassed, "trust", "add", "-bundle", at("1.trust"), "-sign", at("operator.pem"), "-out", at("2.trust"), "-candidate", at("other.cer"))
+	config := func(issue string) string {
+		text := "trust_bundle:\n  file: " + issue + "\n  keys: [\"" + pin + "\"]\n  kept: kept.trust\n"
+		if err := os.WriteFile(at("signer.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return at("signer.yaml")
+	}
+	_, stop = startSigner(t, "-config", config("2.trust"))
+	if code, said := stop(); code != exitPassed {
+		t.Fatalf("status %d: %s", code, said)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"older issue":  {[]string{"-config", config("1.trust")}, "lower than one that was already accepted"},
+		"no pin":       {[]string{"-bundle", at("1.trust")}, "trust_bundle.keys: is missing"},
+		"pin alone":    {[]string{"-trust", at("trust.pem"), "-bundle-key", pin}, "trust_bundle.file: is missing"},
+		"another pin":  {[]string{"-bundle", at("1.trust"), "-bundle-key", strings.Repeat("0", 64)}, "trust_bundle"},
+		"not a bundle": {[]string{"-bundle", at("trust.pem"), "-bundle-key", pin}, "trust_bundle.file"},
+	} {
+		if code, _, complaint := command(t, "", append([]string{"signer", "-addr", "127.0.0.1:0"}, c.args...)...); code != exitUsage || !strings.Contains(complaint, c.says) {
+			t.Errorf("%s: %d %s", name, code, complaint)
+		}
+	}
+}

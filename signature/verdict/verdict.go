@@ -75,8 +75,7 @@ const (
 	Expired                 Reason = "EXPIRED"
 	NotYetValid             Reason = "NOT_YET_VALID"
 	Revoked                 Reason = "REVOKED"
-	RevokedNoPOE            Reason = "REVOKED_NO_POE" // revoked, and no proof that it was signed before
-	KeyUsage                Reason = "KEY_USAGE"      // not a certificate for signing
+	KeyUsage                Reason = "KEY_USAGE" // not a certificate for signing
 	IINMismatch             Reason = "IIN_MISMATCH"
 	BINMismatch             Reason = "BIN_MISMATCH"
 
@@ -93,7 +92,7 @@ func Reasons() []Reason {
 		FormatFailure, NoSignature, HashFailure, SigCryptoFailure, SigConstraintsFailure,
 		CryptoConstraintsFailure, SignedDataNotFound, NoSigningCertificate,
 		NoCertificateChain, ChainConstraintsFailure, Expired, NotYetValid, Revoked,
-		RevokedNoPOE, KeyUsage, IINMismatch, BINMismatch,
+		KeyUsage, IINMismatch, BINMismatch,
 		TryLater, NoPOE, TimestampBad, GenericReason,
 	}
 }
