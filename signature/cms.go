@@ -87,7 +87,11 @@ func (v *Verifier) judgeCMS(ctx context.Context, t cmsTask, want Want) Signature
 		out.settle()
 		return out
 	}
-	stamps, at := v.checkStamps(ctx, t, &out, want)
+	var tokens []stampToken
+	for _, raw := range t.info.Tokens() {
+		tokens = append(tokens, stampToken{raw, t.info.Value})
+	}
+	stamps, at := v.checkStamps(ctx, tokens, t.stampsContent, &out, want)
 	chain := v.checkPerson(&out, want, at)
 	out.Checks = append(out.Checks, stamps...)
 	v.checkStatus(ctx, &out, chain, at)

@@ -6,7 +6,7 @@
 // header of a SOAP 1.1 envelope over the Body. XML Signature (xmldsig.go): a
 // person's signature within or around a document, or several of them. CMS
 // (cms.go): the same beside or around any bytes. Time stamps (tsp.go): over
-// the signatures of CMS, or alone.
+// the signatures of CMS and of XML (xmlstamp.go), or alone.
 //
 // The way of one judgement, with the file of each step:
 //
@@ -31,6 +31,6 @@
 // Documents: XML Signature Syntax and Processing 1.1 and its second edition's
 // section 4.4.3; Exclusive XML Canonicalization 1.0; SOAP 1.1 section 4; OASIS
 // Web Services Security: SOAP Message Security 1.1.1 and X.509 Token Profile
-// 1.1.1; XML Signature Best Practices; those of package cms; ETSI EN 319 102-1
-// for the words.
+// 1.1.1; XML Signature Best Practices; those of package cms; ETSI EN 319 132-1
+// for time stamps in XML, EN 319 102-1 for the words.
 package signature

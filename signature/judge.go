@@ -80,7 +80,15 @@ func (v *Verifier) judge(ctx context.Context, t task, want Want) SignatureVerdic
 		out.settle()
 		return out
 	}
-	v.checkSigner(ctx, &out, want)
+	tokens, bad := xmlStamps(sig, t.scope.doc)
+	if bad != nil {
+		bad.Name = verdict.CheckTimestamp
+		return end(bad)
+	}
+	stamps, at := v.checkStamps(ctx, tokens, func([]byte) bool { return false }, &out, want)
+	chain := v.checkPerson(&out, want, at)
+	out.Checks = append(out.Checks, stamps...)
+	v.checkStatus(ctx, &out, chain, at)
 	out.settle()
 	return out
 }
@@ -252,14 +260,8 @@ func (v *Verifier) findKey(sig *xmlSignature, t task, out *SignatureVerdict) (al
 	return c.PublicKey, nil
 }
 
-// checkSigner asks everything about the signer that is left once the value
-// is right: chain, dates, usage, person, and last of all revocation.
-func (v *Verifier) checkSigner(ctx context.Context, out *SignatureVerdict, want Want) {
-	chain := v.checkPerson(out, want, want.At)
-	v.checkStatus(ctx, out, chain, want.At)
-}
-
-// checkPerson is what of it needs no network, at a time of judgement.
+// checkPerson asks what of the signer needs no network, at a time of judgement:
+// chain, dates, usage, person.
 func (v *Verifier) checkPerson(out *SignatureVerdict, want Want, at time.Time) []*nuc.Certificate {
 	c := out.Certificate
 	chain, checks := v.trust().ChainWith(c, out.others, at)

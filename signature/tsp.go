@@ -147,15 +147,16 @@ func (v *Verifier) checkImprint(info *cms.TSTInfo, data []byte, at time.Time) ve
 // of their authorities is asked too, and at is the time at which the signer is
 // to be judged; a status that could not be found out leaves the signature
 // undetermined unless another stamp is good.
-func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVerdict, want Want) (checks []verdict.Check, at time.Time) {
+//
+// content recognises a stamp over the content, to say what is wrong with it.
+func (v *Verifier) checkStamps(ctx context.Context, tokens []stampToken, content func(raw []byte) bool, out *SignatureVerdict, want Want) (checks []verdict.Check, at time.Time) {
 	at = want.At
-	tokens := t.info.Tokens()
 	if len(tokens) > maxStamps {
 		return []verdict.Check{verdict.Fail(verdict.CheckTimestamp, verdict.FormatFailure, fmt.Sprintf("more than %d time stamps over one signature", maxStamps))}, at
 	}
 	var pending *verdict.Check // of a stamp whose authority's status is not known
-	for _, raw := range tokens {
-		one, chain := v.judgeToken(raw, t.info.Value, want)
+	for _, token := range tokens {
+		one, chain := v.judgeToken(token.raw, token.data, want)
 		if want.AtStamp && one.Stamp != nil && one.Stamp.Trusted && v.Revoke != RevokeOff {
 			v.checkStatus(ctx, one, chain, statusTime(one.Certificate, want.At))
 			outcome, reason := verdict.Sum(one.Checks)
@@ -165,7 +166,7 @@ func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVer
 				pending, at = &unsure, one.Stamp.At
 			}
 		}
-		check := v.summary(t, one, raw)
+		check := summary(one, token.raw, content)
 		checks = append(checks, check)
 		if check.Outcome != verdict.Passed || one.Stamp == nil {
 			continue
@@ -191,7 +192,7 @@ func (v *Verifier) checkStamps(ctx context.Context, t cmsTask, out *SignatureVer
 // revocation that could not be found out and a time after that of judgement
 // leave it without weight: it passes as what it is, a stamp over the right
 // bytes whose time is not a proof.
-func (v *Verifier) summary(t cmsTask, stamp *SignatureVerdict, raw []byte) verdict.Check {
+func summary(stamp *SignatureVerdict, raw []byte, content func([]byte) bool) verdict.Check {
 	const name = verdict.CheckTimestamp
 	detail, without := "", ""
 	for _, c := range stamp.Checks {
@@ -205,7 +206,7 @@ func (v *Verifier) summary(t cmsTask, stamp *SignatureVerdict, raw []byte) verdi
 			if without == "" {
 				without = c.Detail
 			}
-		case c.Name == name && c.Reason == verdict.HashFailure && t.stampsContent(raw):
+		case c.Name == name && c.Reason == verdict.HashFailure && content(raw):
 			return verdict.Fail(name, c.Reason, "the time stamp is over the content; it must be over the signature value")
 		case c.Name == verdict.CheckValidity:
 			return verdict.Fail(name, verdict.TimestampBad, "time stamp outside its authority's dates: "+c.Detail)

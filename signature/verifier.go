@@ -58,7 +58,7 @@ type lab struct {
 // Want is what the caller needs to be true of the signer.
 type Want struct {
 	At time.Time // time of judgement; required
-	// AtStamp: each CMS signature is judged at the time of a time stamp over it
+	// AtStamp: each signature (CMS, XAdES-T) is judged at the time of a time stamp over it
 	// by an authority that a configured root vouches for. A signature without
 	// one stays undetermined. At is then when the stamps themselves are judged.
 	AtStamp bool

@@ -34,8 +34,8 @@ Judges the signatures of a file and prints the verdict as JSON on standard outpu
   -revocation R  leaf: the signer's status must be known (the default); chain:
                  the intermediates' too; off: not asked, shown as skipped
   -at TIME       time of judgement, RFC 3339 (2026-11-25T06:00:00Z); default: now.
-                 stamp: each CMS signature at the time of the trusted time stamp over
-                 it; without one it stays INDETERMINATE
+                 stamp: each signature of CMS or of an XML document (XAdES-T) at the time
+                 of the trusted time stamp over it; without one it stays INDETERMINATE
   -iin N, -bin N the number that the signer's certificate must have
   -content FILE  on a pass, write the verified bytes there, and nothing else
   -explain       say in words on standard error what was checked

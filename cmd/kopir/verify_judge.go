@@ -78,8 +78,8 @@ func (j *judge) fits(src []byte) error {
 	switch {
 	case j.o.detached != "" && format != "cms" && format != "tsp":
 		return errors.New("-detached names the content of a CMS message or of a time stamp, and the file is neither")
-	case j.o.want.AtStamp && format != "cms":
-		return errors.New("-at stamp belongs to CMS messages, and the file is none")
+	case j.o.want.AtStamp && format != "cms" && format != "xmldsig" && format != "auto":
+		return errors.New("-at stamp belongs to CMS messages and XML documents, and the file is neither")
 	}
 	return nil
 }

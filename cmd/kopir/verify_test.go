@@ -198,7 +198,7 @@ func TestSignAndVerifyWrongUse(t *testing.T) {
 		"missing file":        {"verify", f("nothing.xml")},
 		"unknown flag":        {"verify", "-strict", "-"},
 		"unknown format":      {"verify", "-format", "pdf", "-"},
-		"stamp in XML":        {"verify", "-at", "stamp", "-"},
+		"stamp in a list":     {"verify", "-format", "crl", "-at", "stamp", "-"},
 		"detached":            {"verify", "-detached", "x", "-"},
 		"revocation":          {"verify", "-revocation", "maybe", "-"},
 		"time":                {"verify", "-at", "yesterday", "-"},
