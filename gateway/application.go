@@ -131,9 +131,12 @@ type Application struct {
 	Overdue  bool      `json:"overdue"`
 	Extended bool      `json:"extended"`
 
-	Executor Actor     `json:"executor,omitzero"` // who took it into work
-	Refusal  *Ground   `json:"refusal,omitempty"`
-	Result   *Document `json:"result,omitempty"`
+	Executor Actor `json:"executor,omitzero"` // who took it into work
+	// Holder is whose hands it is in where the akim forwards it to the provider:
+	// akim or provider.
+	Holder  string    `json:"holder,omitempty"`
+	Refusal *Ground   `json:"refusal,omitempty"`
+	Result  *Document `json:"result,omitempty"`
 
 	// How its sender knows it.
 	Sender        string `json:"sender,omitempty"`
@@ -169,6 +172,7 @@ const (
 	EventDelivered EventKind = "delivered" // a delivery arrived
 	EventDead      EventKind = "dead"      // a delivery was given up and waits for a person
 	EventResult    EventKind = "result"    // a result document was attached
+	EventForwarded EventKind = "forwarded" // it went from the akim to the provider, or back
 )
 
 // Event is one entry of an application's history. Seq counts from 1 within
@@ -218,7 +222,8 @@ type Filter struct {
 	States  []State
 	Channel Channel
 	Office  string
-	IIN     IIN // of the applicant
+	IIN     IIN    // of the applicant
+	Number  string // ours or the partner's own
 	Overdue *bool
 	// From and To bound ReceivedAt: From <= ReceivedAt < To.
 	From, To time.Time

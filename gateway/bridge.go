@@ -44,6 +44,7 @@ type Submission struct {
 	Service  string
 	Channel  Channel // Office, also when empty, or Akim
 	Document []byte  // XML with the specialist's enveloped signature, or CMS around it (DER, PEM, base64)
+	Office   string  // for which the caller acts: applications of others are refused; empty: all
 	// ID is the caller's own id of it: the same id and bytes give the same
 	// application, other bytes a DuplicateID.
 	ID string
@@ -80,10 +81,13 @@ type Doors interface {
 	// service as regulated is an *Error with ServiceRefused and its Ground.
 	Submit(ctx context.Context, s Submission, who Actor) (*Application, error)
 	// Take brings an application into work; Return hands it back for another
-	// specialist; HandOver gives it to another one directly.
+	// specialist; HandOver gives it to another one directly, and names the
+	// executor of one that nobody has taken yet (the head's resolution).
 	Take(ctx context.Context, number string, who Actor) (*Application, error)
 	Return(ctx context.Context, number string, who Actor, why Text) (*Application, error)
 	HandOver(ctx context.Context, number string, who, to Actor) (*Application, error)
+	// Forward hands an application from the akim to the provider, and back.
+	Forward(ctx context.Context, number string, who Actor, f Forwarding) (*Application, error)
 	Decide(ctx context.Context, number string, who Actor, d Decision) (*Application, error)
 	Extend(ctx context.Context, number string, who Actor, e Extension) (*Application, error)
 

@@ -247,7 +247,7 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 		return nil, tryLater(err)
 	}
 	d.app = &Application{
-		Number: number, Service: p.service.ID, Edition: p.service.Edition, Channel: p.channel,
+		Number: number, Service: p.service.ID, Edition: p.service.Edition, Channel: p.channel, Holder: holder(d.channel),
 		ReceivedAt: p.at, ChangedAt: p.at, Version: 1,
 		Sender: from.sender, MessageID: from.messageID, CorrelationID: from.correlationID,
 	}

@@ -49,7 +49,7 @@ func (b *Bridge) HandOver(ctx context.Context, number string, who, to Actor) (*A
 		switch {
 		case to.Name == "":
 			return refuse(Malformed, "to", "the specialist who takes over must be named")
-		case d.app.State != InProgress && d.app.State != Extended:
+		case d.app.State != Received && d.app.State != InProgress && d.app.State != Extended:
 			return refuse(MoveNotAllowed, "state", "an application that is %s is in nobody's hands", d.app.State)
 		}
 		if err := d.mine(who); err != nil {
@@ -57,6 +57,9 @@ func (b *Bridge) HandOver(ctx context.Context, number string, who, to Actor) (*A
 		}
 		d.app.Executor = to
 		d.event(Event{Kind: EventNote, Actor: who, Detail: "handed over to " + to.Name})
+		if d.app.State == Received { // the head's resolution
+			return d.enter(InProgress, who)
+		}
 		return nil
 	})
 }
@@ -124,6 +127,9 @@ func (b *Bridge) Decide(ctx context.Context, number string, who Actor, dec Decis
 		}
 		if err := allowed(d.app.State, dec.State); err != nil {
 			return &Error{Code: MoveNotAllowed, Field: "state", Say: err.Error()}
+		}
+		if err := d.decides(); err != nil {
+			return err
 		}
 		if dec.State == Refused {
 			g, err := d.decided(dec.Ground)
@@ -267,6 +273,9 @@ func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Applic
 	}
 	p := &paper{service: s, channel: sub.Channel, at: at, doc: doc, body: sub.Document}
 	j, err := b.judge(ctx, p)
+	if err == nil {
+		err = b.atCounter(p, j, sub.Office, who)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,11 @@ type story struct {
 	Away    []string `yaml:"away"`
 	Revoked []string `yaml:"revoked"`
 	Unknown bool     `yaml:"unknown"` // the register of persons has no data
-	Then    []act    `yaml:"then"`
+	// Office and By are, at the office door, the office of the key and the IIN
+	// of who is logged in; none when empty.
+	Office string `yaml:"office"`
+	By     string `yaml:"by"`
+	Then   []act  `yaml:"then"`
 	// Make says how in.xml is made by -update; without it in.xml stays as it is.
 	Make *recipe `yaml:"make"`
 }
@@ -67,6 +71,8 @@ type act struct {
 	Refuse   string  `yaml:"refuse"`   // with these words
 	Ground   string  `yaml:"ground"`   // refuse for this ground of the service
 	Extend   int     `yaml:"extend"`   // working days
+	Forward  string  `yaml:"forward"`  // to whom, with a covering letter of the official
+	Assign   string  `yaml:"assign"`   // the head's resolution names the executor
 	Local    *[2]any `yaml:"local"`    // status code and reason set in the local database
 }
 
@@ -278,7 +284,7 @@ func (w *town) receive(t *testing.T, s story, file string) []byte {
 		t.Fatal(err)
 	}
 	if door == "office" {
-		app, err := w.bridge.Submit(t.Context(), gateway.Submission{Service: w.serviceOf(filepath.Dir(file)).ID, Channel: s.channel(), Document: raw, ID: filepath.Base(filepath.Dir(file))}, gateway.Actor{Name: "counter"})
+		app, err := w.bridge.Submit(t.Context(), gateway.Submission{Service: w.serviceOf(filepath.Dir(file)).ID, Channel: s.channel(), Office: s.Office, Document: raw, ID: filepath.Base(filepath.Dir(file))}, gateway.Actor{Name: "counter", IIN: gateway.IIN(s.By)})
 		var e *gateway.Error
 		if errors.As(err, &e) {
 			return pretty(t, map[string]any{"code": e.Code, "reason": e.Reason, "field": e.Field, "say": e.Say, "ground": e.Ground})
@@ -361,6 +367,15 @@ func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keyst
 		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Refused, Ground: &gateway.Ground{Code: a.Ground}})
 	case a.Refuse != "":
 		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Refused, Ground: &gateway.Ground{Text: gateway.Text{RU: a.Refuse, KK: a.Refuse}}})
+	case a.Forward != "":
+		way := gateway.Forwarding{To: a.Forward}
+		if a.Forward == gateway.HolderProvider {
+			way.Letter = w.result("official")
+			way.Letter.Name = "letter.xml"
+		}
+		_, err = w.bridge.Forward(ctx, number, specialist, way)
+	case a.Assign != "":
+		_, err = w.bridge.HandOver(ctx, number, gateway.Actor{Name: "head"}, gateway.Actor{Name: a.Assign})
 	case a.Extend != 0:
 		_, err = w.bridge.Extend(ctx, number, gateway.Actor{Name: "official"}, gateway.Extension{Days: a.Extend, Reason: gateway.Text{RU: "запрошены сведения", KK: "мәліметтер сұратылды"}})
 	case a.Local != nil:

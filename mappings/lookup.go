@@ -187,6 +187,20 @@ func (c *Channel) Open(state string) (Step, bool) {
 	return run[len(run)-1], true
 }
 
+// Forwarding is the step by which an application of the akim channel goes back
+// from the provider to the akim, or, there, the akim's signature under the
+// covering letter. False where the akim forwards nothing.
+func (c *Channel) Forwarding(back bool) (Step, bool) {
+	i := slices.IndexFunc(c.Steps, func(s Step) bool { return s.Does == "forwarding" })
+	if c.ID != "akim" || i < 0 {
+		return Step{}, false
+	}
+	if !back {
+		i = slices.IndexFunc(c.Steps, func(s Step) bool { return s.Does == "document_signing" })
+	}
+	return c.Steps[max(i, 0)], true
+}
+
 // Step finds a step of a channel by number.
 func (c *Channel) Step(no int) (Step, bool) {
 	for _, s := range c.Steps {

@@ -279,10 +279,12 @@ func (t *tour) nothing(context.Context, *scene) error { return nil }
 
 // work brings an application to where it is decided.
 func (t *tour) work(ctx context.Context, sc *scene) error {
-	if !sc.takes() {
-		return nil
+	if sc.takes() {
+		if err := t.p.change(ctx, sc, "/take", "application/json", []byte(`{}`)); err != nil {
+			return err
+		}
 	}
-	return t.p.change(ctx, sc, "/take", "application/json", []byte(`{}`))
+	return t.p.forward(ctx, sc, gateway.HolderProvider)
 }
 
 // completed ends it with a result that the official signed.
@@ -293,7 +295,10 @@ func (t *tour) completed(ctx context.Context, sc *scene) error {
 	if err := t.p.sign(ctx, sc); err != nil {
 		return err
 	}
-	return t.p.change(ctx, sc, "/decision?name=result.xml", "application/xml", sc.result)
+	if err := t.p.change(ctx, sc, "/decision?name=result.xml", "application/xml", sc.result); err != nil {
+		return err
+	}
+	return t.p.forward(ctx, sc, gateway.HolderAkim)
 }
 
 // refused ends it with the service's own ground, in words where it has none.
@@ -310,5 +315,8 @@ func (t *tour) refused(ctx context.Context, sc *scene) error {
 	if err != nil {
 		return err
 	}
-	return t.p.change(ctx, sc, "/refusal", "application/json", body)
+	if err := t.p.change(ctx, sc, "/refusal", "application/json", body); err != nil {
+		return err
+	}
+	return t.p.forward(ctx, sc, gateway.HolderAkim)
 }

@@ -27,6 +27,9 @@ func (t *tour) look(ctx context.Context, r trip, sc *scene, saw *sight) error {
 			return fmt.Errorf("%s is %s, not %s", sc.app.Number, tl.Application.State, end)
 		}
 		saw.Accepted, saw.States, saw.Notices = true, statesOf(&tl), nil
+		if sc.forwards() && tl.Application.Holder != gateway.HolderAkim {
+			return errors.New("it did not come back to the akim")
+		}
 		if g := tl.Application.Refusal; g != nil {
 			if saw.Ground, saw.Reason = g.Code, g.Text.RU; g.Code != r.ground || strings.Contains(g.Text.RU, "{") {
 				return fmt.Errorf("the ground is %s, not %s", g.Code, r.ground)

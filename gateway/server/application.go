@@ -15,11 +15,12 @@ import (
 )
 
 func (s *Server) listApplications(c *gin.Context) *fail {
-	q := readQuery(c, "state*", "service", "channel", "office", "overdue", "received_from", "received_to", "limit", "cursor")
+	q := readQuery(c, "state*", "service", "channel", "office", "number", "overdue", "received_from", "received_to", "limit", "cursor")
 	f := gateway.Filter{
 		Service: q.one("service"),
 		Channel: gateway.Channel(q.one("channel")),
 		Office:  q.one("office"),
+		Number:  q.one("number"),
 		Overdue: q.flag("overdue"),
 		From:    q.time("received_from"),
 		To:      q.time("received_to"),
@@ -263,7 +264,8 @@ func (s *Server) submit(c *gin.Context, body []byte) *fail {
 		sum := sha256.Sum256(in.Document) // the same signed bytes are the same application
 		in.ID = hex.EncodeToString(sum[:])
 	}
-	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Channel: in.Channel, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
+	p, _ := principalOf(c)
+	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Channel: in.Channel, Office: p.Office, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
 	if err != nil {
 		return failOf(err)
 	}

@@ -36,6 +36,7 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/applications/:number/take", role: Specialist, change: s.take},
 		{method: "POST", path: "/applications/:number/return", role: Specialist, change: s.giveBack},
 		{method: "POST", path: "/applications/:number/handover", role: Specialist, change: s.handOver},
+		{method: "POST", path: "/applications/:number/forward", role: Specialist, change: s.forward},
 		{method: "POST", path: "/applications/:number/decision", role: Specialist, change: s.decide},
 		{method: "POST", path: "/applications/:number/refusal", role: Specialist, change: s.refuse},
 		{method: "POST", path: "/applications/:number/extension", role: Official, change: s.extend},

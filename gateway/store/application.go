@@ -21,10 +21,10 @@ func (t *tx) putApplication(a *gateway.Application) error {
 	}
 	t.part(journalApplication, a.Number, string(a.State), []byte(body))
 	if a.Version == 1 {
-		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, version, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, version, partner_number, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
 			a.Number, a.Service, a.Edition, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
-			micros(a.ReceivedAt), flag(a.Overdue), a.Version, body)
+			micros(a.ReceivedAt), flag(a.Overdue), a.Version, a.PartnerNumber, body)
 		if err != nil {
 			return fmt.Errorf("store: application: %w", err)
 		}
@@ -33,8 +33,8 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		}
 		return nil
 	}
-	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, version = ?, body = ? WHERE number = ? AND version = ?`,
-		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), a.Version, body, a.Number, a.Version-1)
+	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
+		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), a.Version, a.PartnerNumber, body, a.Number, a.Version-1)
 	if err != nil {
 		return fmt.Errorf("store: application: %w", err)
 	}
@@ -102,6 +102,9 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	}
 	if f.Office != "" {
 		w.and("office = ?", f.Office)
+	}
+	if f.Number != "" {
+		w.and("(number = ? OR partner_number = ?)", f.Number, f.Number)
 	}
 	if f.IIN != "" {
 		w.and("iin = ?", string(f.IIN))

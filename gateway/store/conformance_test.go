@@ -267,6 +267,9 @@ func pages(t *testing.T, s *Store) {
 		if i == 6 {
 			a.Applicant.IIN = "850505400456"
 		}
+		if i == 2 {
+			a.PartnerNumber = "PEP-77"
+		}
 		commit(t, s, gateway.Change{Application: a})
 	}
 	list := func(f gateway.Filter, limit int) (all []string) {
@@ -294,6 +297,8 @@ func pages(t *testing.T, s *Store) {
 		{"all", gateway.Filter{}, []string{"N-6", "N-5", "N-4", "N-3", "N-2", "N-1", "N-0"}},
 		{"state", gateway.Filter{States: []gateway.State{gateway.Completed, gateway.Refused}}, []string{"N-6", "N-5", "N-4"}},
 		{"person", gateway.Filter{IIN: "850505400456"}, []string{"N-6"}},
+		{"our number", gateway.Filter{Number: "N-4"}, []string{"N-4"}},
+		{"the partner's number", gateway.Filter{Number: "PEP-77"}, []string{"N-2"}},
 		{"overdue", gateway.Filter{Overdue: &yes}, []string{"N-3"}},
 		{"dates", gateway.Filter{From: t0.Add(time.Minute), To: t0.Add(2 * time.Minute)}, []string{"N-3", "N-2"}},
 		{"none", gateway.Filter{Service: "x' OR '1'='1"}, nil},
