@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,10 @@ type recipe struct {
 	Set     map[string]string `yaml:"set"`
 	Drop    []string          `yaml:"drop"`
 	Spoil   [2]string         `yaml:"spoil"` // replaced in the document after it was signed
+	// Seed fills in the form by the service's description instead of by what
+	// town.go has; Broken breaks one rule of every field in it.
+	Seed   uint64 `yaml:"seed"`
+	Broken bool   `yaml:"broken"`
 }
 
 // act is one thing that happens later; one key each.
@@ -160,6 +165,9 @@ func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 	}
 	signer := map[string]string{"portal": "citizen", "csc": "operator", "office": "specialist", "akim": "specialist"}[channel]
 	doc := w.documentOf(service, channel, values, somebody(or(r.Signer, signer)))
+	if r.Seed != 0 || r.Broken {
+		doc = w.described(service, channel, r, somebody(or(r.Signer, signer)))
+	}
 	if r.Spoil[0] != "" {
 		if !bytes.Contains(doc, []byte(r.Spoil[0])) {
 			w.t.Fatalf("nothing to spoil: %s", r.Spoil[0])
@@ -188,6 +196,35 @@ func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 	p.RequestInfo.ServiceID = service.Gateway.ServiceID
 	p.RequestInfo.Sender.SenderID, p.RequestData.Data = sender, data
 	return w.envelope(p, somebody(or(r.System, channel)))
+}
+
+// described makes a form by the description alone.
+func (w *town) described(s *mappings.Service, channel string, r recipe, by string) []byte {
+	w.t.Helper()
+	known := form(channel)
+	delete(known, "district") // of another town, perhaps
+	maps.Copy(known, r.Set)
+	how := mappings.Filling{Channel: channel, At: w.clock(), Seed: r.Seed, Whole: r.Broken, Known: known}
+	filled, err := s.Fill(how)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var breaches []mappings.Breach
+	if r.Broken {
+		breaches = s.OneBreachOfEach(how)
+	}
+	doc, err := s.Break(channel, filled, breaches...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if by == "" {
+		return doc
+	}
+	signed, err := signature.SignEnveloped(doc, w.keys[by], signature.SignOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return signed
 }
 
 // play plays a story and compares everything that came of it.

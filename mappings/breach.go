@@ -74,6 +74,23 @@ func (s *Service) Breaches(how Filling) []Breach {
 	return l.all
 }
 
+// OneBreachOfEach gives the first breach of every field and enclosure outside
+// groups, without the fields of who signs: those are compared with the
+// certificate before the others are judged.
+func (s *Service) OneBreachOfEach(how Filling) (one []Breach) {
+	seen := map[string]bool{}
+	for _, name := range s.SignerFields(how.Channel) {
+		seen[name] = true
+	}
+	for _, b := range s.Breaches(how) {
+		if _, group := s.Group(b.Field); !group && !seen[b.Field] && !strings.Contains(b.Field, ".") {
+			seen[b.Field] = true
+			one = append(one, b)
+		}
+	}
+	return one
+}
+
 // CrossBreaches lists the cross rules that the channel can break.
 func (s *Service) CrossBreaches(channel string) (all []Breach) {
 	for _, name := range s.Request.Cross {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -171,6 +172,58 @@ func TestStoriesOfChannels(t *testing.T) {
 			}
 			if !have["accepted"] || !have["refused"] {
 				t.Errorf("%s %s: stories %v", s.ID, c.ID, have)
+			}
+		}
+	}
+}
+
+// TestStoriesOfGrounds: every ground of every service ends a story. A login at
+// the portal or the service centre is theirs; the simulator's tests refuse it.
+func TestStoriesOfGrounds(t *testing.T) {
+	channelOf := regexp.MustCompile(`channel: (\w+)`)
+	for _, s := range builtinSet(t).Services() {
+		said := map[string]string{} // what was said in stories, by channel
+		stories, err := filepath.Glob(filepath.Join("..", "testdata", "stories", s.ID, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range stories {
+			channel := "portal"
+			files, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all strings.Builder
+			for _, f := range files {
+				src, err := os.ReadFile(filepath.Join(dir, f.Name()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m := channelOf.FindSubmatch(src); f.Name() == "story.yaml" && m != nil {
+					channel = string(m[1])
+				}
+				if f.Name() != "story.yaml" && f.Name() != "in.xml" {
+					all.Write(src)
+				}
+			}
+			said[channel] += all.String()
+		}
+		for _, r := range s.Refusals {
+			seen, ours := false, true
+			for _, c := range s.Channels {
+				text, _ := s.Refusal(r.ID, c.ID, Text{})
+				seen = seen || strings.Contains(said[c.ID], strings.TrimSpace(text.Ru)) && strings.Contains(said[c.ID], strings.TrimSpace(text.Kk))
+				for _, k := range c.Conditions {
+					ours = ours && (k.Refusal != r.ID || k.Actor != "pep" && k.Actor != "is-con")
+				}
+			}
+			if office, ok := s.Channel("office"); ok { // whose login is the bridge's
+				for _, k := range office.Conditions {
+					ours = ours || k.Refusal == r.ID
+				}
+			}
+			if ours && !seen {
+				t.Errorf("%s: no story ends with %s", s.ID, r.ID)
 			}
 		}
 	}

@@ -103,17 +103,13 @@ func trips(s *mappings.Service, c *mappings.Channel) []trip {
 				trip{way: "changed", ground: r.ID, order: with("tweaks", map[string]any{"tampered": true})},
 				trip{way: "revoked", ground: r.ID, order: with("tweaks", map[string]any{"certificate": "revoked"})})
 		case "field-faults":
-			var names, labels []string
-			seen := map[string]bool{}
-			for _, b := range s.Breaches(mappings.Filling{Channel: c.ID, At: time.Now()}) {
-				f, ok := s.Field(b.Field)
-				// Who signs is compared before the other fields are judged.
-				if ok && !seen[b.Field] && !slices.Contains(s.SignerFields(c.ID), b.Field) {
-					seen[b.Field] = true
-					names, labels = append(names, b.Name()), append(labels, f.Label.Ru)
+			var labels []string
+			for _, b := range s.OneBreachOfEach(mappings.Filling{Channel: c.ID, At: time.Now()}) {
+				if f, ok := s.Field(b.Field); ok {
+					labels = append(labels, f.Label.Ru)
 				}
 			}
-			all = append(all, trip{way: "faults", ground: r.ID, labels: labels, order: with("tweaks", map[string]any{"break": names})})
+			all = append(all, trip{way: "faults", ground: r.ID, labels: labels, order: with("tweaks", map[string]any{"break": []string{"all"}})})
 		case "registry-no-data":
 			if slices.ContainsFunc(s.Registries, func(u mappings.RegistryUse) bool {
 				return u.ID == "gbd-fl" && u.NoData == r.ID && slices.Contains(u.Channels, c.ID)

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"kopir/mappings"
 )
@@ -113,18 +112,12 @@ func (s *Sim) represent(sub *Submission, known map[string]string) error {
 	return nil
 }
 
-// breachesOf finds breaches by name; all stands for one of every field.
+// breachesOf finds breaches by name; all stands for one of every field but the signer's.
 func breachesOf(service *mappings.Service, how mappings.Filling, names []string) (found []mappings.Breach, err error) {
 	known := service.Breaches(how)
 	for _, name := range names {
 		if name == "all" {
-			fields := map[string]bool{}
-			for _, b := range known {
-				if !fields[b.Field] && !strings.Contains(b.Field, ".") {
-					fields[b.Field] = true
-					found = append(found, b)
-				}
-			}
+			found = append(found, service.OneBreachOfEach(how)...)
 			continue
 		}
 		i := slices.IndexFunc(known, func(b mappings.Breach) bool { return b.Name() == name })
