@@ -97,6 +97,8 @@ type Doors interface {
 	// History is what one person applied for, as the portal shows it to that person.
 	History(ctx context.Context, iin IIN, cursor string, limit int) (Page, error)
 	Timeline(ctx context.Context, number string) (*Timeline, error)
+	// Notifications are the lines that portal and service centre were told.
+	Notifications(ctx context.Context, number string) ([]Notification, error)
 	// Registries is what registries said of an application; that it was read is
 	// noted in the history.
 	Registries(ctx context.Context, number string, who Actor) ([]RegistryAnswer, error)

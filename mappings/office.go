@@ -97,6 +97,9 @@ func (o *Offices) Office(id string) (Office, bool) {
 	return Office{}, false
 }
 
+// Hours finds working hours by id.
+func (o *Offices) Hours(id string) (Hours, bool) { return o.hoursByID(id) }
+
 func (o *Offices) hoursByID(id string) (Hours, bool) {
 	if o != nil {
 		for _, h := range o.hours {

@@ -167,7 +167,8 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 		}
 	}
 	return server.New(server.Options{
-		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) }, Texts: m.set.Texts,
+		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
+		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: m.set.Texts,
 		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: time.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
@@ -305,21 +306,32 @@ func (l *loaded) polled() []gateway.Route {
 	return out
 }
 
+// officeList shows the directory of offices as the REST door tells it.
+func officeList(set *mappings.Set) (out []server.Office) {
+	for _, o := range set.Offices.All() {
+		hours, _ := set.Offices.Hours(o.Hours)
+		out = append(out, server.Office{ID: o.ID, Kind: o.Kind, Parent: o.Parent, Name: shown(o.Name), Address: shown(o.Address),
+			Email: o.Email, Phones: o.Phones, Hours: shown(hours.Text), Note: o.Note})
+	}
+	return out
+}
+
+func shown(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
+
 // serviceList shows the services in force as the REST door tells them.
 func serviceList(set *mappings.Set, at time.Time) []server.Service {
-	text := func(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
 	var out []server.Service
 	for _, s := range set.Offers(at) {
-		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: text(s.Title),
+		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: shown(s.Title),
 			Channels: []string{}, Statuses: []server.Status{}, Refusals: []server.Refusal{}}
 		for _, c := range s.Channels {
 			v.Channels = append(v.Channels, c.ID)
 		}
 		for _, x := range s.Statuses {
-			v.Statuses = append(v.Statuses, server.Status{State: gateway.State(x.State), Local: x.Local, Text: text(x.Text)})
+			v.Statuses = append(v.Statuses, server.Status{State: gateway.State(x.State), Local: x.Local, Text: shown(x.Text)})
 		}
 		for _, x := range s.Refusals {
-			v.Refusals = append(v.Refusals, server.Refusal{Code: x.ID, Text: text(x.Text)})
+			v.Refusals = append(v.Refusals, server.Refusal{Code: x.ID, Text: shown(x.Text)})
 		}
 		out = append(out, v)
 	}

@@ -15,13 +15,15 @@ func filledNouns() map[string]any {
 	app.State, app.Channel = gateway.Completed, gateway.Portal
 	withoutContent(&app)
 	return map[string]any{
-		"Application": app,
-		"Event":       with(fill[gateway.Event](), func(e *gateway.Event) { e.Kind, e.From, e.To = gateway.EventState, gateway.Held, gateway.Received }),
-		"Due":         with(fill[gateway.Due](), func(d *gateway.Due) { d.State = gateway.Received }),
-		"Evidence":    with(fill[gateway.Evidence](), func(e *gateway.Evidence) { e.Kind, e.Outcome = gateway.ByPerson, verdict.Passed }),
-		"Delivery":    with(fill[gateway.Delivery](), func(d *gateway.Delivery) { d.Route, d.State = gateway.ToPortal, gateway.Dead }),
-		"Service":     with(fill[Service](), func(s *Service) { s.Statuses[0].State = gateway.Received }),
-		"Problem":     fill[Problem](),
+		"Application":  app,
+		"Event":        with(fill[gateway.Event](), func(e *gateway.Event) { e.Kind, e.From, e.To = gateway.EventState, gateway.Held, gateway.Received }),
+		"Due":          with(fill[gateway.Due](), func(d *gateway.Due) { d.State = gateway.Received }),
+		"Evidence":     with(fill[gateway.Evidence](), func(e *gateway.Evidence) { e.Kind, e.Outcome = gateway.ByPerson, verdict.Passed }),
+		"Delivery":     with(fill[gateway.Delivery](), func(d *gateway.Delivery) { d.Route, d.State = gateway.ToPortal, gateway.Dead }),
+		"Office":       fill[Office](),
+		"Notification": with(fill[gateway.Notification](), func(n *gateway.Notification) { n.State = gateway.Done }),
+		"Service":      with(fill[Service](), func(s *Service) { s.Statuses[0].State = gateway.Received }),
+		"Problem":      fill[Problem](),
 	}
 }
 

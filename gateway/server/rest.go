@@ -27,11 +27,13 @@ const apiRoot = "/api/v1"
 func (s *Server) routes() []route {
 	return []route{
 		{method: "GET", path: "/services", role: Reader, read: s.listServices},
+		{method: "GET", path: "/offices", role: Reader, read: s.listOffices},
 		{method: "GET", path: "/applications", role: Reader, read: s.listApplications},
 		{method: "POST", path: "/applications", role: Specialist, change: s.submit},
 		{method: "GET", path: "/applications/:number", role: Reader, read: s.readApplication},
 		{method: "GET", path: "/applications/:number/timeline", role: Reader, read: s.readTimeline},
 		{method: "GET", path: "/applications/:number/registries", role: Specialist, read: s.readRegistries},
+		{method: "GET", path: "/applications/:number/notifications", role: Reader, read: s.readNotifications},
 		{method: "GET", path: "/applications/:number/result", role: Reader, read: s.readResult},
 		{method: "POST", path: "/applications/:number/take", role: Specialist, change: s.take},
 		{method: "POST", path: "/applications/:number/return", role: Specialist, change: s.giveBack},

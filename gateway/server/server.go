@@ -37,6 +37,7 @@ import (
 type Options struct {
 	Doors    gateway.Doors
 	Services func() []Service
+	Offices  func() []Office // the directory; nil: none
 	Texts    *mappings.Texts
 	Keys     *Keys
 	Replays  Replays
@@ -58,6 +59,7 @@ type Options struct {
 type Server struct {
 	doors     gateway.Doors
 	services  func() []Service
+	offices   func() []Office
 	texts     *mappings.Texts
 	keys      *Keys
 	replays   Replays
@@ -87,8 +89,11 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Offices == nil {
+		o.Offices = func() []Office { return nil }
+	}
 	s := &Server{
-		doors: o.Doors, services: o.Services, texts: o.Texts, keys: o.Keys, replays: o.Replays, access: o.Access,
+		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, replays: o.Replays, access: o.Access,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),
