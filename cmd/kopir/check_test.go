@@ -324,3 +324,25 @@ func TestAPIKeyIsShownOnce(t *testing.T) {
 		t.Errorf("unknown role: %d", code)
 	}
 }
+
+// A server is asked too, and what does not fit is told at the line of the
+// description; one that is away is named by its cause.
+func TestCheckAsksTheLocalServer(t *testing.T) {
+	s := newSite(t)
+	s.write("keys/local.password", []byte("Qwerty12\n"))
+	s.edit("  driver: sqlite\n  path: data/mio.db       # tables that are missing are made here", "  driver: postgres\n  dsn: postgres://kopir@127.0.0.1:1/mio\n  password_file: keys/local.password")
+	code, _, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	if code != exitFailed || !strings.Contains(errs, "local.dsn: postgres: mio: reach: the database cannot be reached: connection refused") || strings.Contains(errs, "Qwerty12") {
+		t.Errorf("%d\n%s", code, errs)
+	}
+	address := os.Getenv("KOPIR_POSTGRES")
+	if address == "" {
+		t.Skip("no postgres here: KOPIR_POSTGRES names none (.ci/with-postgres starts one)")
+	}
+	s.write("keys/local.dsn", []byte(emptyPostgres(t)+"\n"))
+	s.edit("  dsn: postgres://kopir@127.0.0.1:1/mio\n  password_file: keys/local.password", "  dsn_file: keys/local.dsn")
+	code, _, errs = kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	if code != exitFailed || !strings.Contains(errs, "local.dsn_file: keys/local.dsn: almaty-unemployed-certificate.yaml:") || !strings.Contains(errs, "local.table: the database has no table unemployed_certificate") {
+		t.Errorf("%d\n%s", code, errs)
+	}
+}

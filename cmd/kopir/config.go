@@ -34,7 +34,7 @@ type config struct {
 	Proxy       string           `yaml:"proxy"`
 	Limits      limitsConfig     `yaml:"limits"`
 	Store       ownStoreConfig   `yaml:"store"`
-	Local       storeConfig      `yaml:"local"`
+	Local       localConfig      `yaml:"local"`
 	Key         keyConfig        `yaml:"key"`
 	Trust       []string         `yaml:"trust"`
 	TrustBundle bundleConfig     `yaml:"trust_bundle"`
@@ -66,11 +66,6 @@ type limitsConfig struct {
 	Request     duration `yaml:"request_timeout"`
 	Drain       duration `yaml:"drain_timeout"`
 	Concurrent  int      `yaml:"concurrent"`
-}
-
-type storeConfig struct {
-	Driver string `yaml:"driver"`
-	Path   string `yaml:"path"`
 }
 
 // keyConfig is the key that signs: of a file, or of a token.
@@ -157,7 +152,7 @@ func defaultConfig() config {
 		Drain:       duration(30 * time.Second),
 		Concurrent:  256,
 	}
-	c.Store.Driver, c.Local.Driver = "sqlite", "sqlite"
+	c.Store.Driver, c.Local = "sqlite", defaultLocal()
 	c.Journal.Checkpoint = duration(defaultCheckpoint)
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
@@ -260,6 +255,7 @@ func (l *loaded) checkValues() []fault {
 	if l.Local.Path == "" {
 		bad("local.path", "is missing", "name the database file")
 	}
+	fs = append(fs, l.checkLocal()...)
 	fs = append(fs, l.checkKeySource(l.Key.source())...)
 	if len(l.Trust) == 0 && l.TrustBundle.File == "" {
 		bad("trust", "is missing", "name the root and issuing certificates (PEM or DER), or their folder, or a trust_bundle")

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"kopir/gateway"
+	"kopir/gateway/mio"
 	"kopir/gateway/store"
 )
 
@@ -17,6 +18,7 @@ import (
 // a silence.
 type gauges struct {
 	store *store.Store
+	local *mio.DB
 	m     *materials
 	log   *zap.Logger
 }
@@ -28,12 +30,13 @@ var (
 	endDesc    = prometheus.NewDesc("kopir_certificate_expires_seconds", "Time until a certificate that the bridge depends on expires; negative once it has.", []string{"kind", "sha256"}, nil)
 	hitDesc    = prometheus.NewDesc("kopir_trust_candidate_chains_total", "Chains that would have held if the candidate were trusted.", []string{"sha256"}, nil)
 	issueDesc  = prometheus.NewDesc("kopir_trust_bundle_issue", "Issue number of the trust bundle in use; 0 without one.", nil, nil)
+	localDesc  = prometheus.NewDesc("kopir_local_up", "1 while the local database answers; while it does not, applications are accepted and their rows wait.", nil, nil)
 	keyDesc    = prometheus.NewDesc("kopir_key_expires_seconds", "Time until the certificate of the bridge's key expires; negative once it has.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc, endDesc, hitDesc, issueDesc} {
+	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc, endDesc, hitDesc, issueDesc, localDesc} {
 		out <- d
 	}
 }
@@ -54,6 +57,11 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for _, h := range g.m.trust.Hits() {
 		out <- prometheus.MustNewConstMetric(hitDesc, prometheus.CounterValue, float64(h.Chains), fmt.Sprintf("%x", h.Certificate.Fingerprint))
 	}
+	up := 1.0
+	if g.local.Ping(ctx) != nil {
+		up = 0
+	}
+	gauge(localDesc, up)
 	gauge(issueDesc, float64(g.m.issue.Load()))
 	if n, err := g.store.HeldCount(ctx); err != nil {
 		g.log.Warn("metrics", zap.Error(err))

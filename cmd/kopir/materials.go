@@ -40,6 +40,8 @@ type materials struct {
 	ticket          *rsa.PrivateKey         // of the consent service; nil without
 	notes           []string                // what is worth knowing and no fault
 
+	localDSN           string
+	localPassword      string
 	senderPasswords    map[string]string // both by sender id
 	senderCertificates map[string][]*nuc.Certificate
 	partnerCA          map[string]*x509.CertPool // of senders' rest, by sender id; nil: the machine's
@@ -54,6 +56,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	fs = append(fs, l.openKey(m, now)...)
 	fs = append(fs, l.openRevocation(m)...)
 	fs = append(fs, l.openMappings(m)...)
+	fs = append(fs, l.openLocal(m)...)
 	fs = append(fs, l.openOutward(m)...)
 	if l.Store.DSNFile != "" {
 		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)

@@ -75,11 +75,8 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err := n.openStore(ctx); err != nil {
 		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
-	if err := privateFile(l.path(l.Local.Path)); err != nil {
+	if err := n.openMio(ctx); err != nil {
 		return n, err
-	}
-	if n.local, err = mio.OpenSQLite(ctx, l.path(l.Local.Path), m.set); err != nil {
-		return n, fmt.Errorf("local.path %s: %w", l.Local.Path, err)
 	}
 	if err := l.keepBundle(m); err != nil {
 		return n, fmt.Errorf("trust_bundle.kept: %w", err)
@@ -175,10 +172,9 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
 		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, m, n.log}},
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},
-			{Name: "local", Check: n.local.Ping},
 			{Name: "key", Check: func(context.Context) error {
 				if days := m.keys.Signing(time.Now()).DaysLeft(time.Now()); days < 0 {
 					return fmt.Errorf("the certificate expired %d days ago", -days)

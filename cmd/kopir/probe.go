@@ -14,9 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"kopir/gateway"
-	"kopir/gateway/mio"
 	"kopir/gateway/store"
-	"kopir/mappings"
 )
 
 // probe asks what the bridge will need when it runs: databases, its own
@@ -24,39 +22,14 @@ import (
 func (l *loaded) probe(ctx context.Context, m *materials) []fault {
 	var fs []fault
 	fs = append(fs, l.probeStore(ctx, m)...)
-	if l.Local.Path != "" && l.Local.Driver == "sqlite" {
-		if err := probeSQLite(ctx, l.path(l.Local.Path)); err != nil {
-			fs = append(fs, l.at("local.path", fmt.Sprintf("%s: %s", l.Local.Path, plainFileError(err)), "name a file in a folder that this user may write"))
-		}
-	}
 	if ln, err := net.Listen("tcp", l.Listen); err != nil {
 		fs = append(fs, l.listenFault(err))
 	} else {
 		ln.Close()
 	}
-	fs = append(fs, l.probeSchema(ctx, m)...)
+	fs = append(fs, l.probeLocal(ctx, m)...)
 	fs = append(fs, l.probeEditions(ctx, m)...)
 	return append(fs, l.probeOutward(ctx, m)...)
-}
-
-// probeSchema compares the local database, as far as it is there, with the
-// descriptions.
-func (l *loaded) probeSchema(ctx context.Context, m *materials) []fault {
-	if m.set == nil || l.Local.Path == "" || l.Local.Driver != "sqlite" {
-		return nil
-	}
-	if _, err := os.Stat(l.path(l.Local.Path)); err != nil {
-		return nil // serve makes it
-	}
-	faults, err := mio.Inspect(ctx, mio.Options{Driver: "sqlite", Path: l.path(l.Local.Path)}, m.set)
-	if err != nil {
-		return nil // probeSQLite has told
-	}
-	var fs []fault
-	for _, f := range faults {
-		fs = append(fs, l.at("local.path", fmt.Sprintf("%s: %s", l.Local.Path, f.Message(mappings.English)), f.Remedy(mappings.English)+" ("+f.File+")"))
-	}
-	return fs
 }
 
 // probeEditions asks whether the descriptions have the editions that running

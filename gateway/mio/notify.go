@@ -9,7 +9,7 @@ import (
 )
 
 // listenPause is how long a lost connection is left alone.
-const listenPause = 5 * time.Second
+const listenPause = time.Second
 
 // Listen calls wake when somebody notifies the configured channel, until ctx
 // ends. What happened is found by asking, so a notification that is lost, or
