@@ -173,7 +173,7 @@ func (l *loaded) probeLocal(ctx context.Context, m *materials) []fault {
 		}
 	}
 	o, err := l.localOptions(m)
-	if m.set == nil || err != nil || o.Driver != "sqlite" && mio.CheckURL(o.Driver, o.URL) != nil {
+	if m.set == nil || err != nil || o.Driver != "sqlite" && (o.URL == "" || mio.CheckURL(o.Driver, o.URL) != nil) {
 		return nil // told already
 	}
 	found, err := mio.Inspect(ctx, o, m.set)
