@@ -249,12 +249,6 @@ func (l *loaded) checkValues() []fault {
 	if l.Journal.TSA != "" {
 		l.checkURL(&fs, "journal.tsa", l.Journal.TSA)
 	}
-	if l.Local.Driver != "sqlite" {
-		bad("local.driver", fmt.Sprintf("unknown database %q", l.Local.Driver), "known: sqlite")
-	}
-	if l.Local.Path == "" {
-		bad("local.path", "is missing", "name the database file")
-	}
 	fs = append(fs, l.checkLocal()...)
 	fs = append(fs, l.checkKeySource(l.Key.source())...)
 	if len(l.Trust) == 0 && l.TrustBundle.File == "" {
