@@ -109,33 +109,41 @@ func (d *draft) notice() *mappings.Notice {
 		n.Due, n.Reason = d.app.DueAt.In(d.b.zone()), d.why.mapped()
 	}
 	if d.change.Result != nil {
-		n.Result = &mappings.ResultFile{ID: d.change.Result.Kind, Name: d.change.Result.Name, Type: d.change.Result.MediaType, Content: d.change.Result.Content}
+		n.Result = resultFile(d.change.Result)
 	}
 	return n
 }
 
-// routeOf is the way to a partner of a notification.
-var routeOf = map[string]Route{"portal": ToPortal, "csc": ToCSC}
+func resultFile(r *Document) *mappings.ResultFile {
+	return &mappings.ResultFile{ID: r.Kind, Name: r.Name, Type: r.MediaType, Content: r.Content}
+}
+
+// routeOf is the way to whom a notification names.
+var routeOf = map[string]Route{"portal": ToPortal, "csc": ToCSC, "email": ToEmail, "mobile": ToSMS}
 
 // RouteOf is the way to the partner whose channel it is; empty: there is none.
 func RouteOf(c Channel) Route { return routeOf[string(c)] }
 
+// applies says whether a notification is of a state of this application.
+func (d *draft) applies(rule mappings.Notification, state string) bool {
+	return slices.Contains(rule.On, state) && (len(rule.Channels) == 0 || slices.Contains(rule.Channels, d.channel.ID))
+}
+
 // notify puts the notifications of a state into the outbox.
 func (d *draft) notify(n *mappings.Notice) error {
 	for _, rule := range d.service.Notifications {
-		if !slices.Contains(rule.On, n.State) || len(rule.Channels) > 0 && !slices.Contains(rule.Channels, d.channel.ID) {
+		if !d.applies(rule, n.State) {
 			continue
 		}
 		for _, to := range rule.To {
-			route, ok := routeOf[to]
-			if !ok {
-				// No mail leaves the bridge yet: say so where a person sees it.
-				if d.value(rule.Address) != "" {
-					d.event(Event{Kind: EventNote, Actor: Actor{Name: "bridge"}, Detail: "not sent to " + to + ": there is no such way out; hand the result over in person"})
-				}
-				continue
+			route := routeOf[to]
+			var err error
+			if route.personal() {
+				err = d.write(route, to, rule, n)
+			} else {
+				err = d.tell(route, to, n, d.app.Number, d.app.CorrelationID)
 			}
-			if err := d.tell(route, to, n, d.app.Number, d.app.CorrelationID); err != nil {
+			if err != nil {
 				return err
 			}
 		}

@@ -40,6 +40,9 @@ type Options struct {
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route
+	// Posts carry letters to applicants: ToEmail, ToSMS. A route without one is
+	// noted in the application's history instead.
+	Posts map[Route]Post
 
 	Log   *zap.Logger      // nil: silent
 	Now   func() time.Time // nil: time.Now

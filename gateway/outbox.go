@@ -44,6 +44,8 @@ func (b *Bridge) carry(ctx context.Context, d Delivery) {
 		err = b.writeLocal(try, &d)
 	case d.Route.Asks():
 		also, err = b.askRegistry(try, &d)
+	case d.Route.personal():
+		also, err = b.postLetter(try, &d)
 	default:
 		b.sending.Add(1)
 		defer b.sending.Add(-1)
@@ -97,6 +99,9 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 			dr.change.Deliveries = append(dr.change.Deliveries, d)
 			if d.State == Dead {
 				dr.event(Event{Kind: EventDead, Actor: Actor{Name: "outbox"}, Detail: string(d.Route) + ": " + d.Error})
+				if d.Route.personal() {
+					return dr.inCabinet(d)
+				}
 			}
 			if also != nil {
 				return also(dr)

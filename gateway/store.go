@@ -139,6 +139,8 @@ const (
 	ToPortal Route = "portal" // notification through the gateway to the portal
 	ToCSC    Route = "csc"    // the same to the service centre
 	ToLocal  Route = "local"  // the row in the local database
+	ToEmail  Route = "email"  // a letter to the applicant
+	ToSMS    Route = "sms"    // a message to the applicant's phone
 
 	// Questions to registries: each has a route of its own, so that a slow one
 	// holds up no other.
@@ -149,7 +151,7 @@ const (
 
 // Routes is the closed list.
 func Routes() []Route {
-	return []Route{ToPortal, ToCSC, ToLocal, ToPersons, ToEntities, ToNotaries}
+	return []Route{ToPortal, ToCSC, ToLocal, ToPersons, ToEntities, ToNotaries, ToEmail, ToSMS}
 }
 
 // Asks reports whether the route leads to a registry.

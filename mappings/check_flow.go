@@ -95,6 +95,14 @@ func (k *checker) ends() {
 		for j, s := range n.On {
 			k.state(fmt.Sprintf("%s.on[%d]", at, j), s)
 		}
+		if n.When.Field != "" {
+			if _, ok := k.s.Field(n.When.Field); !ok {
+				k.fault(at+".when.field", "unknown-name", "what", "field", "value", n.When.Field)
+			}
+		}
+		if n.Attach != "" {
+			k.oneOf(at+".attach", n.Attach, "result")
+		}
 		for j, to := range n.To {
 			where := fmt.Sprintf("%s.to[%d]", at, j)
 			kind, direct := addressTypes[to]

@@ -191,6 +191,14 @@ type Notification struct {
 	To       []string `yaml:"to,required"` // portal, csc, email, mobile
 	Section  Text     `yaml:"section"`     // where the partner shows it
 	Address  string   `yaml:"address"`     // field with the address; not sent when it is empty
+	When     FieldIs  `yaml:"when"`        // sent only where a field of the application has this value
+	Attach   string   `yaml:"attach"`      // result: the e-mail encloses the result document
+}
+
+// FieldIs is a field with a value.
+type FieldIs struct {
+	Field string `yaml:"field,required"`
+	Value string `yaml:"value,required"`
 }
 
 // Shape is the document that tells one partner about a status.

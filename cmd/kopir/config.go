@@ -44,6 +44,8 @@ type config struct {
 	Registry    registryConfig   `yaml:"registry"` // older form, see asks
 	Registries  []registryConfig `yaml:"registries"`
 	Senders     []sender         `yaml:"senders"`
+	Email       emailConfig      `yaml:"email"`
+	SMS         smsConfig        `yaml:"sms"`
 	// Officials are the BINs of the organisations whose employees file in the
 	// office channel and sign results.
 	Officials []string `yaml:"officials"`
@@ -157,6 +159,8 @@ func defaultConfig() config {
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
 	c.Gateway.Timeout = duration(30 * time.Second)
+	c.Email.TLS, c.Email.Auth, c.Email.Timeout = "starttls", "plain", duration(30*time.Second)
+	c.SMS.Method, c.SMS.Type, c.SMS.Timeout = "POST", "application/json", duration(30*time.Second)
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }
@@ -294,6 +298,7 @@ func (l *loaded) checkValues() []fault {
 	fs = append(fs, l.checkRegistries()...)
 	fs = append(fs, l.checkSenders()...)
 	fs = append(fs, l.checkREST()...)
+	fs = append(fs, l.checkLetters()...)
 	fs = append(fs, l.checkAPIKeys()...)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Log.Level) {
 		bad("log.level", fmt.Sprintf("unknown level %q", l.Log.Level), "known: debug, info, warn, error")

@@ -44,6 +44,7 @@ type materials struct {
 	localPassword      string
 	senderPasswords    map[string]string // both by sender id
 	senderCertificates map[string][]*nuc.Certificate
+	letters            letterMaterials
 	partnerCA          map[string]*x509.CertPool // of senders' rest, by sender id; nil: the machine's
 }
 
@@ -63,6 +64,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	}
 	fs = append(fs, l.openREST(m)...)
 	fs = append(fs, l.openRegistries(m)...)
+	fs = append(fs, l.openLetters(m)...)
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

@@ -117,9 +117,14 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
+	posts, err := l.posts(m)
+	if err != nil {
+		return n, err
+	}
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
 		Sender:     n.sender,
+		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
 		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,

@@ -1,0 +1,166 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"kopir/gateway"
+)
+
+// mailbox is a way to applicants that keeps what it carries.
+type mailbox struct {
+	mu   sync.Mutex
+	got  []gateway.Letter
+	fail error
+}
+
+func (m *mailbox) Post(_ context.Context, l gateway.Letter) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail == nil {
+		m.got = append(m.got, l)
+	}
+	return m.fail
+}
+
+// withPosts gives the town's bridge ways to applicants.
+func (w *town) withPosts() (email, sms *mailbox) {
+	w.t.Helper()
+	email, sms = &mailbox{}, &mailbox{}
+	o := w.options(zapcore.NewNopCore())
+	o.Posts = map[gateway.Route]gateway.Post{gateway.ToEmail: email, gateway.ToSMS: sms}
+	var err error
+	if w.bridge, err = gateway.New(o); err != nil {
+		w.t.Fatal(err)
+	}
+	return email, sms
+}
+
+// finishWith is an application through the portal with some values of its own,
+// completed.
+func (w *town) finishWith(own map[string]string) *gateway.Application {
+	w.t.Helper()
+	values := form("portal")
+	for name, v := range own {
+		values[name] = v
+	}
+	if r := w.send(gateway.SyncDoor, w.envelope(syncRequest("m-1", w.document("portal", values, "citizen"), w.clock()), "portal")); r.Code != "" {
+		w.t.Fatalf("refused: %s %s", r.Code, r.Bytes)
+	}
+	app, ann := w.only(), gateway.Actor{Name: "ann"}
+	if _, err := w.bridge.Take(w.t.Context(), app.Number, ann); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.bridge.Decide(w.t.Context(), app.Number, ann, gateway.Decision{State: gateway.Completed, Result: w.result("official")}); err != nil {
+		w.t.Fatal(err)
+	}
+	return app
+}
+
+func (w *town) history(number string) (all []string) {
+	w.t.Helper()
+	tl, err := w.bridge.Timeline(w.t.Context(), number)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range tl.Events {
+		all = append(all, string(e.Kind)+" "+e.Detail)
+	}
+	return all
+}
+
+// TestLetters: who asked for the result by e-mail gets it there, with the
+// document, in his language; who did not, gets no letter.
+func TestLetters(t *testing.T) {
+	for _, c := range []struct{ delivery, language, subject string }{
+		{"email", "kk", "UC-2026-000001 өтініші"}, {"email", "ru", "Заявление UC-2026-000001"}, {"in_person", "kk", ""},
+	} {
+		t.Run(c.delivery+" "+c.language, func(t *testing.T) {
+			w := newTown(t)
+			email, sms := w.withPosts()
+			app := w.finishWith(map[string]string{"delivery": c.delivery, "language": c.language, "email": "citizen@example.kz"})
+			w.deliver()
+			w.deliver()
+			if c.delivery != "email" {
+				if len(email.got)+len(sms.got) != 0 {
+					t.Errorf("%+v", email.got)
+				}
+				return
+			}
+			if len(email.got) != 1 {
+				t.Fatalf("%d letters", len(email.got))
+			}
+			l := email.got[0]
+			if l.To != "citizen@example.kz" || l.Subject != c.subject || l.ID == "" || !strings.Contains(l.Text, app.Number) || strings.Contains(l.Text, "{") {
+				t.Errorf("%s: %s\n%s", l.To, l.Subject, l.Text)
+			}
+			if len(l.Enclosures) != 1 || len(l.Enclosures[0].Content) == 0 {
+				t.Errorf("the result is not enclosed: %+v", l.Enclosures)
+			}
+			if !slices.Contains(w.history(app.Number), "delivered email") {
+				t.Errorf("%v", w.history(app.Number))
+			}
+		})
+	}
+}
+
+// TestALetterIsLost: what cannot be delivered is tried again within bounds, is
+// listed, and is told in the cabinet.
+func TestALetterIsLost(t *testing.T) {
+	w := newTown(t)
+	email, _ := w.withPosts()
+	email.fail = errors.New("the server does not answer")
+	app := w.finishWith(map[string]string{"delivery": "email", "email": "citizen@example.kz"})
+	for range 80 {
+		w.pass(time.Hour + 10*time.Minute)
+		w.deliver()
+	}
+	p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToEmail, States: []gateway.DeliveryState{gateway.Dead}}, "", 10)
+	if err != nil || len(p.Deliveries) != 1 || p.Deliveries[0].Tries < 20 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	told := strings.Join(w.history(app.Number), "\n")
+	if !strings.Contains(told, "dead email: the server does not answer") || !strings.Contains(told, "undelivered to email: the cabinet of the portal has the notice") {
+		t.Error(told)
+	}
+}
+
+// TestALetterGoesToTheCabinet: where the portal was not told of the state, it is
+// when the letter is refused for good; with the result, as it was to be enclosed.
+func TestALetterGoesToTheCabinet(t *testing.T) {
+	set, faults := builtin()
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	only, _ := set.Only([]string{certificate})
+	s, _ := only.Service(certificate)
+	kept := s.Notifications
+	t.Cleanup(func() { s.Notifications = kept })
+	changed := slices.Clone(kept)
+	changed[0].On = []string{"received"}
+	s.Notifications = changed
+	w := newTownOf(t, only)
+	email, _ := w.withPosts()
+	email.fail = &gateway.SendError{Permanent: true, Code: "550", Err: errors.New("no such mailbox")}
+	app := w.finishWith(map[string]string{"delivery": "email", "email": "citizen@example.kz"})
+	for range 3 {
+		w.deliver()
+	}
+	if got := w.codes(gateway.ToPortal); !slices.Equal(got, []string{"ACCEPTED", "COMPLETED"}) {
+		t.Errorf("the portal got %v", got)
+	}
+	last := w.post.taken()[len(w.post.taken())-1]
+	if !strings.Contains(string(last.Body), "FileContent") && len(last.Body) < 1000 {
+		t.Errorf("without the result: %s", last.Body)
+	}
+	if told := strings.Join(w.history(app.Number), "\n"); !strings.Contains(told, "undelivered to email: the notice goes to the cabinet") {
+		t.Error(told)
+	}
+}
