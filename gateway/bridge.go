@@ -109,6 +109,12 @@ type Doors interface {
 	// again, Drop gives it up for good with a reason that is kept.
 	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
 	Retry(ctx context.Context, id string, who Actor) error
+	// Questionnaire gives what the holder of a token is asked, AnswerQuestionnaire
+	// takes the answers once, QuestionnaireSummary sums them.
+	Questionnaire(ctx context.Context, token string) (*Questions, error)
+	AnswerQuestionnaire(ctx context.Context, token string, answers map[string]int) error
+	QuestionnaireTexts() *mappings.Questionnaire
+	QuestionnaireSummary(ctx context.Context) ([]QuestionnaireGroup, error)
 	Drop(ctx context.Context, id string, who Actor, why string) error
 }
 

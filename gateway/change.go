@@ -78,6 +78,7 @@ func (d *draft) enter(to State, who Actor) error {
 	if err := d.clock(start); err != nil {
 		return err
 	}
+	n.Questionnaire = d.offer(to)
 	if err := d.notify(n); err != nil {
 		return err
 	}

@@ -53,6 +53,10 @@ func (d *draft) write(route Route, to string, rule mappings.Notification, n *map
 		values := []any{"number", n.Number, "date", n.At.Format("02.01.2006")}
 		texts := d.b.set().Texts
 		body := texts.Text("letter.body", values...).FillText("service", d.service.Title).FillText("text", sentence)
+		if n.Questionnaire != "" {
+			more := texts.Text("letter.questionnaire", "link", n.Questionnaire)
+			body.Ru, body.Kk = body.Ru+more.Ru, body.Kk+more.Kk
+		}
 		l.Subject = d.inLanguage(texts.Text("letter.subject", values...))
 		l.Text = d.inLanguage(body)
 		l.Result = rule.Attach == "result" && d.app.Result != nil

@@ -40,6 +40,9 @@ type Options struct {
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route
+	// QuestionnaireURL is the address of our own under which applicants reach
+	// /q/; empty: no questionnaire is offered.
+	QuestionnaireURL string
 	// Posts carry letters to applicants: ToEmail, ToSMS. A route without one is
 	// noted in the application's history instead.
 	Posts map[Route]Post

@@ -60,6 +60,8 @@ type Store interface {
 	// Running tells the editions of services that applications still need.
 	Running(ctx context.Context) ([]RunningEdition, error)
 
+	QuestionnaireStore
+
 	// Mark and SetMark keep where a reader of something outside has come to.
 	Mark(ctx context.Context, name string) (string, error)
 	SetMark(ctx context.Context, name, value string) error
@@ -77,6 +79,7 @@ type Change struct {
 	Dues       []Due
 	Deliveries []Delivery // new ones, and claimed ones that are settled
 	Hold       *Hold      // inserted or replaced
+	Offer      *Offer     // of a questionnaire
 	Release    string     // number of the application that is held no more
 }
 

@@ -45,6 +45,7 @@ type town struct {
 	keys   map[string]*keystore.Key
 
 	localPath string
+	storePath string
 	verifier  *signature.Verifier
 
 	mu  sync.Mutex
@@ -146,7 +147,8 @@ func newTownOf(t testing.TB, set *mappings.Set) *town {
 	w := &town{t: t, set: set, ca: castCA, keys: castKeys, now: morning, post: &post{}, reg: &register{}, notary: &register{}, lists: &lists{}}
 	dir := t.TempDir()
 	var err error
-	if w.store, err = store.OpenSQLite(t.Context(), filepath.Join(dir, "kopir.db")); err != nil {
+	w.storePath = filepath.Join(dir, "kopir.db")
+	if w.store, err = store.OpenSQLite(t.Context(), w.storePath); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.store.Close() })

@@ -89,6 +89,9 @@ func (k *checker) ends() {
 		k.repeated(ids, at+".id", "id", r.ID)
 	}
 	k.registries()
+	for i, s := range k.s.Questionnaire {
+		k.state(fmt.Sprintf("questionnaire[%d]", i), s)
+	}
 	for i, n := range k.s.Notifications {
 		at := fmt.Sprintf("notifications[%d]", i)
 		k.channelNames(at+".channels", n.Channels)

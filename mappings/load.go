@@ -16,6 +16,9 @@ type Set struct {
 	Texts    *Texts
 	Calendar *Calendar
 	Offices  *Offices
+
+	Questionnaire *Questionnaire
+
 	services []*Service
 	actors   []Actor
 	codes    map[string]*CodeList
@@ -72,6 +75,8 @@ func load(layers ...layer) (*Set, []Fault) {
 	set.Offices, fs = readOffices(files)
 	faults = append(faults, fs...)
 	set.Calendar, fs = readCalendar(files)
+	faults = append(faults, fs...)
+	set.Questionnaire, fs = readQuestionnaire(files)
 	faults = append(faults, fs...)
 	set.actors, fs = readActors(files)
 	faults = append(faults, fs...)

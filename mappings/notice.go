@@ -24,6 +24,7 @@ type Notice struct {
 	Due           time.Time // new term of an extension
 	Reason        Text      // ground of a refusal or an extension
 	Result        *ResultFile
+	Questionnaire string // link to it, where one is offered
 }
 
 // ResultFile is the document that ends the service.
@@ -55,6 +56,7 @@ var noticeValues = []noticeValue{
 	{"text_kk", func(_ *Service, row Status, _ *Notice) string { return row.Text.Kk }},
 	{"reason_ru", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Ru }},
 	{"reason_kk", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Kk }},
+	{"questionnaire", func(_ *Service, _ Status, n *Notice) string { return n.Questionnaire }},
 	{"result_id", func(_ *Service, _ Status, n *Notice) string { return n.file().ID }},
 	{"result_title_ru", func(s *Service, _ Status, n *Notice) string { r, _ := s.Result(n.file().ID); return r.Name.Ru }},
 	{"result_title_kk", func(s *Service, _ Status, n *Notice) string { r, _ := s.Result(n.file().ID); return r.Name.Kk }},

@@ -23,7 +23,8 @@ type Service struct {
 	Registries    []RegistryUse  `yaml:"registries"`
 	Notifications []Notification `yaml:"notifications"`
 	Notices       []Shape        `yaml:"notices"`
-	CodeLists     []CodeList     `yaml:"code_lists"` // the service's own
+	CodeLists     []CodeList     `yaml:"code_lists"`    // the service's own
+	Questionnaire []string       `yaml:"questionnaire"` // states after which it is offered
 	Channels      []Channel      `yaml:"channels,required"`
 
 	file   string

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,10 +145,13 @@ func portalCases(t *testing.T, base string) []sim.Case {
 // TestRESTAnswers is the table of what each answer means.
 func TestRESTAnswers(t *testing.T) {
 	s := simulate(t)
+	var mu sync.Mutex // a try that was broken off may still be at work
 	var status int
 	var after string
 	var asked []*http.Request
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		asked = append(asked, r)
 		if status == 0 {
 			panic(http.ErrAbortHandler)
@@ -173,7 +178,9 @@ func TestRESTAnswers(t *testing.T) {
 		{status: 500}, {status: 502, after: "soon"}, {status: 503, after: "-5"}, {status: 408}, {status: 425},
 		{status: 0, unsure: true},
 	} {
+		mu.Lock()
 		status, after, asked = c.status, c.after, nil
+		mu.Unlock()
 		_, err := sender.Send(t.Context(), d)
 		var se *gateway.SendError
 		if err != nil && !errors.As(err, &se) {
@@ -185,7 +192,10 @@ func TestRESTAnswers(t *testing.T) {
 		case err != nil && (se.Permanent != c.dead || se.Unknown != c.unsure || se.RetryAfter != c.pause):
 			t.Errorf("%d: %+v", c.status, se)
 		}
-		for _, r := range asked {
+		mu.Lock()
+		got := slices.Clone(asked)
+		mu.Unlock()
+		for _, r := range got {
 			if r.URL.Path != "/notices" {
 				t.Errorf("%d: a redirect was followed to %s", c.status, r.URL.Path)
 			}

@@ -114,6 +114,7 @@ func New(o Options) (*Server, error) {
 	e.Use(s.logRequests)
 	s.mountSOAP(e)
 	s.mountHealth(e)
+	s.mountQuestionnaire(e)
 	rest := e.Group(apiRoot, s.catchPanics(s.writeProblem), s.limitConcurrency(s.writeProblem), s.limitTime)
 	rest.GET("/openapi.json", s.openAPI)
 	s.mountREST(rest)

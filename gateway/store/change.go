@@ -54,6 +54,11 @@ func (t *tx) apply(c *gateway.Change) error {
 			return err
 		}
 	}
+	if c.Offer != nil {
+		if err := t.insertOffer(c.Offer); err != nil {
+			return err
+		}
+	}
 	if c.Hold != nil {
 		if err := t.putHold(c.Hold); err != nil {
 			return err

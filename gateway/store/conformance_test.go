@@ -54,6 +54,7 @@ var suite = []struct {
 	{"due times ripen", ripen},
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
+	{"a questionnaire is answered once", questionnaires},
 	{"editions that are needed", runningEditions},
 	{"writes survive a reopening", reopen},
 	{"the journal tells what was written", journalTells},
@@ -79,7 +80,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "leaders", "journal", "journal_head", "journal_keys", "checkpoints"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}
