@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,9 +80,12 @@ func TestSMS(t *testing.T) {
 
 // TestSMSAnswers is the table of what each answer means.
 func TestSMSAnswers(t *testing.T) {
+	var mu sync.Mutex // a try that was broken off may still be at work
 	var status int
 	var answer string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		if status == 0 {
 			panic(http.ErrAbortHandler)
 		}
@@ -106,7 +110,9 @@ func TestSMSAnswers(t *testing.T) {
 		{status: 400, dead: true}, {status: 401, dead: true}, {status: 302, dead: true},
 		{status: 429, pause: time.Minute}, {status: 503, pause: time.Minute}, {status: 0, unsure: true},
 	} {
+		mu.Lock()
 		status, answer = c.status, c.answer
+		mu.Unlock()
 		err := s.Post(t.Context(), gateway.Letter{ID: "1", To: "+77010000000", Text: "x"})
 		var se *gateway.SendError
 		if c.done != (err == nil) || err != nil && (!errors.As(err, &se) || se.Permanent != c.dead || se.Unknown != c.unsure || se.RetryAfter != c.pause) {
