@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"kopir/signature/keystore"
 	"kopir/signature/sigtest"
 )
 
@@ -68,4 +69,24 @@ func TestTokenEverywhere(t *testing.T) {
 		}
 		s.write("kopir.yaml", was)
 	}
+}
+
+// newTokenSite is a site whose bridge signs with a key on a token.
+func newTokenSite(t *testing.T, h *sigtest.SoftHSM) (s *site, uri string) {
+	t.Helper()
+	s = newSite(t)
+	c, err := s.authority.Issue(sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "BRIDGE"})
+	if err == nil {
+		err = h.Add("bridge", "1234")
+	}
+	if err == nil {
+		err = h.Import("bridge", "1234", "signing", []byte{1}, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("keys/token.pin", []byte("1234\n"))
+	s.write("keys/bridge.cer", c.DER)
+	s.edit(exampleKey, "  pkcs11: {module: "+h.Module+", token_label: bridge, label: signing, pin_file: keys/token.pin, certificate: keys/bridge.cer}\n")
+	return s, keystore.TokenScheme + "token=bridge;object=signing?module-path=" + h.Module
 }

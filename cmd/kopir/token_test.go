@@ -1,13 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"kopir/signature/keystore"
-	"kopir/signature/sigtest"
 )
 
 const exampleKey = "  p12: keys/bridge.p12\n  password_file: keys/bridge.password\n"
@@ -55,37 +51,4 @@ func TestSignTokenWrongUse(t *testing.T) {
 	if code, _, complaint := runVerb(t, "cert", uri); code != exitUsage || !strings.Contains(complaint, `token "t", key "k": `) {
 		t.Errorf("cert: %d %s", code, complaint)
 	}
-}
-
-// newTokenSite is a site whose bridge signs with a key on a token.
-func newTokenSite(t *testing.T, h *sigtest.SoftHSM) (s *site, uri string) {
-	t.Helper()
-	s = newSite(t)
-	c, err := s.authority.Issue(sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "BRIDGE"})
-	if err == nil {
-		err = h.Add("bridge", "1234")
-	}
-	if err == nil {
-		err = h.Import("bridge", "1234", "signing", []byte{1}, c)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write("keys/token.pin", []byte("1234\n"))
-	s.write("keys/bridge.cer", c.DER)
-	s.edit(exampleKey, "  pkcs11: {module: "+h.Module+", token_label: bridge, label: signing, pin_file: keys/token.pin, certificate: keys/bridge.cer}\n")
-	return s, keystore.TokenScheme + "token=bridge;object=signing?module-path=" + h.Module
-}
-
-func keyOf(t *testing.T, out string) (r struct {
-	CN  string `json:"cn"`
-	Key struct {
-		Matches *bool `json:"matches_certificate"`
-	} `json:"key"`
-}) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return r
 }
