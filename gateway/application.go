@@ -126,10 +126,13 @@ type Application struct {
 	ReceivedAt time.Time `json:"received_at"`
 	ChangedAt  time.Time `json:"changed_at"`
 	// DueAt is when the step that is open now must be done; zero when the
-	// regulation gives it no term, or nothing is open.
+	// regulation gives it no term, its term stands still, or nothing is open.
 	DueAt    time.Time `json:"due_at,omitzero"`
-	Overdue  bool      `json:"overdue"`
+	Overdue  bool      `json:"overdue"` // as of the time of reading
 	Extended bool      `json:"extended"`
+	// Forecast says whether the open step will be done in time; nil when
+	// nothing with a term is open, or too few were done before to say.
+	Forecast *Forecast `json:"forecast,omitempty"`
 
 	Executor Actor `json:"executor,omitzero"` // who took it into work
 	// Holder is whose hands it is in where the akim forwards it to the provider:
@@ -168,6 +171,9 @@ const (
 	EventExtended  EventKind = "extended"  // the term was extended
 	EventWarning   EventKind = "warning"   // a due time is near
 	EventOverdue   EventKind = "overdue"   // a due time has passed
+	EventSuspended EventKind = "suspended" // the term stands still
+	EventResumed   EventKind = "resumed"   // it runs again
+	EventRecounted EventKind = "recounted" // the calendar changed, and with it the end of the term
 	EventRegistry  EventKind = "registry"  // what a registry answered
 	EventDelivered EventKind = "delivered" // a delivery arrived
 	EventDead      EventKind = "dead"      // a delivery was given up and waits for a person
@@ -187,22 +193,6 @@ type Event struct {
 	Actor       Actor     `json:"actor"`
 	Text        Text      `json:"text"`
 	Detail      string    `json:"detail,omitempty"`
-}
-
-// Due is a term of the regulation that runs for an application.
-type Due struct {
-	Application string    `json:"application"`
-	Step        int       `json:"step"` // number of the regulation's table
-	Does        string    `json:"does"`
-	Actor       string    `json:"actor"`
-	State       State     `json:"state"` // runs while the application is here
-	StartedAt   time.Time `json:"started_at"`
-	WarnAt      time.Time `json:"warn_at,omitzero"`
-	DueAt       time.Time `json:"due_at"`
-	WarnedAt    time.Time `json:"warned_at,omitzero"`
-	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was found overdue
-	DoneAt      time.Time `json:"done_at,omitzero"`
-	Extended    int       `json:"extended,omitempty"` // how many times
 }
 
 // Timeline is everything that happened to one application and what must
@@ -225,6 +215,10 @@ type Filter struct {
 	IIN     IIN    // of the applicant
 	Number  string // ours or the partner's own
 	Overdue *bool
+	// LateExpected selects those that are late or are expected to be.
+	LateExpected bool
+	// Now is the time that Overdue and LateExpected are asked for.
+	Now time.Time
 	// From and To bound ReceivedAt: From <= ReceivedAt < To.
 	From, To time.Time
 }

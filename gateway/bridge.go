@@ -64,13 +64,6 @@ type Decision struct {
 	Version int64
 }
 
-// Extension moves the due time of the open step.
-type Extension struct {
-	Days    int  // working days more
-	Reason  Text // goes into the regulated notification, in both languages
-	Version int64
-}
-
 // Doors are the ways into the bridge. *Bridge has them all; the REST and SOAP
 // servers use them. Every error is an *Error.
 type Doors interface {
@@ -90,6 +83,9 @@ type Doors interface {
 	Forward(ctx context.Context, number string, who Actor, f Forwarding) (*Application, error)
 	Decide(ctx context.Context, number string, who Actor, d Decision) (*Application, error)
 	Extend(ctx context.Context, number string, who Actor, e Extension) (*Application, error)
+	// Suspend lets the running term stand still; Resume lets it run on.
+	Suspend(ctx context.Context, number string, who Actor, s Suspension) (*Application, error)
+	Resume(ctx context.Context, number string, who Actor, version int64) (*Application, error)
 
 	Application(ctx context.Context, number string) (*Application, error)
 	// Applications lists newest first; cursor is a Page's Next or empty.
@@ -104,6 +100,11 @@ type Doors interface {
 	Registries(ctx context.Context, number string, who Actor) ([]RegistryAnswer, error)
 	// Result is the result document with its content.
 	Result(ctx context.Context, number string) (*Document, error)
+
+	// Deadlines counts the open terms by office, service or step.
+	Deadlines(ctx context.Context, f DueFilter, by []DueKey) ([]DueGroup, error)
+	// Dues lists open terms, the next to end first.
+	Dues(ctx context.Context, f DueFilter, cursor string, limit int) (DuePage, error)
 
 	// Deliveries lists what is on its way or given up; Retry sends a dead one
 	// again, Drop gives it up for good with a reason that is kept.

@@ -22,8 +22,9 @@ type draft struct {
 	dues    []Due      // as they are in the store
 	files   []Document // attachments with their content, for the local row
 	change  Change
-	why     Text // of an extension
-	quiet   bool // the local database knows already
+	why     Text      // of an extension or a suspension
+	until   time.Time // when a suspension ends at the latest
+	quiet   bool      // the local database knows already
 }
 
 func (b *Bridge) draft(s *mappings.Service, ch Channel, at time.Time) *draft {
@@ -63,6 +64,9 @@ func (d *draft) enter(to State, who Actor) error {
 	from := d.app.State
 	if err := allowed(from, to); err != nil {
 		return &Error{Code: MoveNotAllowed, Field: "state", Say: err.Error()}
+	}
+	if due, ok := d.open(); ok && !due.ResumeAt.IsZero() && to != Suspended && !to.Final() {
+		return refuse(MoveNotAllowed, "state", "the term stands still; it must run on first")
 	}
 	d.app.State, d.app.ChangedAt = to, d.at
 	n := d.notice()
@@ -106,8 +110,11 @@ func (d *draft) notice() *mappings.Notice {
 	n.Number, n.PartnerNumber, n.Correlation = d.app.Number, d.app.PartnerNumber, d.app.CorrelationID
 	n.IIN, n.State = string(d.app.Applicant.IIN), string(d.app.State)
 	n.Reason = d.app.Refusal.whole().mapped()
-	if d.app.State == Extended {
+	switch d.app.State {
+	case Extended:
 		n.Due, n.Reason = d.app.DueAt.In(d.b.zone()), d.why.mapped()
+	case Suspended:
+		n.Due, n.Reason = d.until.In(d.b.zone()), d.why.mapped()
 	}
 	if d.change.Result != nil {
 		n.Result = resultFile(d.change.Result)
@@ -292,6 +299,7 @@ func (b *Bridge) amend(ctx context.Context, number string, version int64, do fun
 			return nil, tryLater(err)
 		}
 		b.stir(c)
+		c.Application.foresee(b.now())
 		return c.Application, nil
 	}
 }

@@ -1,11 +1,8 @@
 package gateway
 
 import (
-	"context"
 	"slices"
 	"time"
-
-	"go.uber.org/zap"
 
 	"kopir/mappings"
 )
@@ -28,28 +25,82 @@ func (d *draft) clock(start time.Time) error {
 			open = &d.dues[i]
 			continue
 		}
-		due.DoneAt = d.at
+		d.finish(&due)
 		d.put(due)
 	}
 	if running && open == nil {
-		end, warn, err := d.b.set().Due(d.channel.Running(string(d.app.State)), d.app.Office, start)
-		if err != nil {
-			return &Error{Code: Internal, Say: "the term of the step cannot be counted: the calendar lacks the year", Cause: err}
+		due := Due{Application: d.app.Number, Service: d.service.ID, Channel: d.app.Channel, Office: d.app.Office, Step: step.No, Does: step.Does, Actor: step.Actor,
+			State: d.app.State, StartedAt: start}
+		if err := d.count(&due); err != nil {
+			return err
 		}
-		if !end.IsZero() {
-			due := Due{Application: d.app.Number, Step: step.No, Does: step.Does, Actor: step.Actor, State: d.app.State, StartedAt: start, DueAt: end.UTC()}
-			if warn.After(start) {
-				due.WarnAt = warn.UTC()
-			}
+		if !due.DueAt.IsZero() {
+			due.Pace = d.b.pace(d.ctx(), due.Service, due.Office, due.Step)
 			d.put(due)
 			open = &due
 		}
 	}
-	d.app.DueAt, d.app.Overdue = time.Time{}, false
-	if open != nil {
-		d.app.DueAt, d.app.Overdue = open.DueAt, !open.OverdueAt.IsZero()
+	d.show(open)
+	return nil
+}
+
+// count sets the end of a term and when to warn of it, from what is recorded.
+func (d *draft) count(due *Due) error {
+	end, warn, err := d.b.set().Due(d.channel.Running(string(due.State)), d.app.Office, due.StartedAt, due.shifts()...)
+	if err != nil {
+		return uncounted("the term of the step", err)
+	}
+	due.DueAt, due.WarnAt, due.Assumed = time.Time{}, time.Time{}, false
+	if end.IsZero() {
+		return nil
+	}
+	due.DueAt, due.Assumed = end.UTC(), d.b.set().Calendar.Assumed(due.StartedAt, end)
+	if warn.After(due.StartedAt) {
+		due.WarnAt = warn.UTC()
 	}
 	return nil
+}
+
+func uncounted(what string, cause error) error {
+	return &Error{Code: Internal, Say: what + " cannot be counted: the calendar lacks the year", Cause: cause}
+}
+
+// show puts on the application what is open, nil for nothing.
+func (d *draft) show(open *Due) {
+	d.app.DueAt, d.app.Forecast = time.Time{}, nil
+	if open == nil {
+		return
+	}
+	if open.ResumeAt.IsZero() {
+		d.app.DueAt = open.DueAt
+	}
+	d.app.Forecast = d.forecast(open)
+}
+
+// finish ends a term and measures how long it took.
+func (d *draft) finish(due *Due) {
+	due.DoneAt, due.ResumeAt = d.at, time.Time{}
+	due.Took, _ = d.worked(due, due.StartedAt, d.at) // without it, only the measure is missing
+	for _, m := range due.Moved {
+		if m.Days == 0 {
+			end := m.ResumedAt
+			if end.IsZero() {
+				end = d.at
+			}
+			still, _ := d.worked(due, m.At, end)
+			due.Took -= still
+		}
+	}
+}
+
+// worked gives the seconds of office hours between two moments.
+func (d *draft) worked(due *Due, from, to time.Time) (int64, error) {
+	return d.b.set().Calendar.Worked(from, to, d.hours(due))
+}
+
+func (d *draft) hours(due *Due) mappings.Hours {
+	h, _ := d.b.set().Hours(due.Actor, d.app.Office)
+	return h
 }
 
 // put replaces a term among those known and in the Change.
@@ -64,7 +115,7 @@ func (d *draft) put(due Due) {
 	}
 }
 
-// open is the term that runs now.
+// open is the term that runs now, or stands still.
 func (d *draft) open() (Due, bool) {
 	i := slices.IndexFunc(d.dues, func(x Due) bool { return x.DoneAt.IsZero() })
 	if i < 0 {
@@ -73,74 +124,21 @@ func (d *draft) open() (Due, bool) {
 	return d.dues[i], true
 }
 
-// extend moves the end of the running term by working days.
-func (d *draft) extend(days int) error {
-	due, ok := d.open()
-	if !ok {
-		return refuse(MoveNotAllowed, "days", "no term is running that could be extended")
+// moved counts the open term again after a Shift and notes the new end.
+func (d *draft) moved(due Due) error {
+	last := &due.Moved[len(due.Moved)-1]
+	if err := d.count(&due); err != nil {
+		return err
 	}
-	hours, _ := d.b.set().Hours(due.Actor, d.app.Office)
-	more := mappings.Term{N: days, Unit: mappings.WorkingDays}
-	end, err := d.b.set().Calendar.Add(due.DueAt, more, hours)
-	if err != nil {
-		return &Error{Code: Internal, Say: "the extension cannot be counted: the calendar lacks the year", Cause: err}
-	}
-	due.DueAt, due.WarnedAt, due.OverdueAt, due.WarnAt = end.UTC(), time.Time{}, time.Time{}, time.Time{}
-	due.Extended++
-	if step, ok := d.channel.Terms().Step(due.Step); ok && !step.WarnBefore.IsZero() {
-		if warn, err := d.b.set().Calendar.Before(end, step.WarnBefore, hours); err == nil && warn.After(d.at) {
-			due.WarnAt = warn.UTC()
+	last.To = due.DueAt
+	if due.DueAt.After(last.From) {
+		due.WarnedAt, due.OverdueAt = time.Time{}, time.Time{}
+		if !due.WarnAt.After(d.at) {
+			due.WarnAt = time.Time{}
 		}
+		d.app.Extended = true
 	}
 	d.put(due)
-	d.app.DueAt, d.app.Extended, d.app.Overdue = due.DueAt, true, false
-	return nil
-}
-
-// ripeBatch is how many terms are told of in one go.
-const ripeBatch = 100
-
-// tick warns of terms that end soon and finds those that have ended. It gives
-// how many applications it changed.
-func (b *Bridge) tick(ctx context.Context) (int, error) {
-	ripe, err := b.o.Store.Ripe(ctx, b.now(), ripeBatch)
-	if err != nil {
-		return 0, err
-	}
-	told := 0
-	for _, r := range ripe {
-		_, err := b.amend(ctx, r.Application, 0, func(d *draft) error { return d.tell1(r) })
-		switch {
-		case err == nil:
-			told++
-		case CodeOf(err) == TryLater:
-			return told, err
-		default:
-			b.log.Error("due time", zap.String("application", r.Application), zap.Int("step", r.Step), zap.Error(err))
-		}
-	}
-	return told, nil
-}
-
-// tell1 writes what there is to say about one term.
-func (d *draft) tell1(r Due) error {
-	i := slices.IndexFunc(d.dues, func(x Due) bool { return x.Step == r.Step && x.StartedAt.Equal(r.StartedAt) })
-	if i < 0 || !d.dues[i].DoneAt.IsZero() {
-		return nil
-	}
-	due := d.dues[i]
-	step, _ := d.channel.Terms().Step(due.Step)
-	what := Event{Actor: Actor{Name: "timer"}, Text: text(step.Action), Detail: due.DueAt.In(d.b.zone()).Format(time.RFC3339)}
-	switch {
-	case !d.at.Before(due.DueAt):
-		due.OverdueAt, due.WarnedAt, what.Kind = d.at, d.at, EventOverdue
-		d.app.Overdue = true
-	case due.WarnedAt.IsZero() && !due.WarnAt.IsZero() && !d.at.Before(due.WarnAt):
-		due.WarnedAt, what.Kind = d.at, EventWarning
-	default:
-		return nil
-	}
-	d.put(due)
-	d.event(what)
+	d.show(&due)
 	return nil
 }

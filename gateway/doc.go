@@ -22,7 +22,8 @@
 //     portal and service centre.                                     outbox.go
 //  10. A person, the local database or a timer moves the application
 //     on: the table of moves decides, and step 8 repeats.            state.go, move.go
-//  11. Due times warn and fall overdue.                               deadline.go
+//  11. Terms are counted, moved and counted again (deadline.go, suspend.go,
+//     recount.go), warn and fall overdue, and are foreseen.           alarm.go, forecast.go
 //
 // A message that the bridge fetched instead of having it pushed walks the same
 // steps: fetch.go. The operations by which partners fetch messages and speak

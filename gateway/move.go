@@ -49,7 +49,7 @@ func (b *Bridge) HandOver(ctx context.Context, number string, who, to Actor) (*A
 		switch {
 		case to.Name == "":
 			return refuse(Malformed, "to", "the specialist who takes over must be named")
-		case d.app.State != Received && d.app.State != InProgress && d.app.State != Extended:
+		case d.app.State != Received && d.app.State != InProgress && d.app.State != Extended && d.app.State != Suspended:
 			return refuse(MoveNotAllowed, "state", "an application that is %s is in nobody's hands", d.app.State)
 		}
 		if err := d.mine(who); err != nil {
@@ -61,36 +61,6 @@ func (b *Bridge) HandOver(ctx context.Context, number string, who, to Actor) (*A
 			return d.enter(InProgress, who)
 		}
 		return nil
-	})
-}
-
-// maxDays bounds one extension: no regulation extends a term by more.
-const maxDays = 90
-
-// Extend moves the end of the running term and tells the partners, with the
-// reason.
-func (b *Bridge) Extend(ctx context.Context, number string, who Actor, e Extension) (*Application, error) {
-	switch {
-	case e.Days < 1 || e.Days > maxDays:
-		return nil, refuse(Malformed, "days", "must be from 1 to %d working days", maxDays)
-	case e.Reason.RU == "" || e.Reason.KK == "":
-		return nil, refuse(Malformed, "reason", "the reason is needed in both languages: it goes to the applicant")
-	}
-	return b.amend(ctx, number, e.Version, func(d *draft) error {
-		if d.app.State != Extended {
-			if err := allowed(d.app.State, Extended); err != nil {
-				return &Error{Code: MoveNotAllowed, Field: "state", Say: err.Error()}
-			}
-		}
-		if err := d.extend(e.Days); err != nil {
-			return err
-		}
-		d.why = e.Reason
-		d.event(Event{Kind: EventExtended, Actor: who, Text: e.Reason})
-		if d.app.State != Extended {
-			return d.enter(Extended, who)
-		}
-		return d.notify(d.notice())
 	})
 }
 

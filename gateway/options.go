@@ -47,9 +47,12 @@ type Options struct {
 	// noted in the application's history instead.
 	Posts map[Route]Post
 
-	Log   *zap.Logger      // nil: silent
-	Now   func() time.Time // nil: time.Now
-	NewID func() string    // nil: random UUIDs
+	Log *zap.Logger      // nil: silent
+	Now func() time.Time // nil: time.Now
+	// Elapsed is a clock that nobody sets, to find out when Now was set; nil:
+	// the monotonic one of the machine, or Now if that is given.
+	Elapsed func() time.Duration
+	NewID   func() string // nil: random UUIDs
 }
 
 // Bridge is the rules over one store. It is safe for concurrent use.
@@ -57,6 +60,10 @@ type Bridge struct {
 	o        Options
 	partners partners
 	numbers  numbers
+	paces    paces
+	alarms   alarms
+	keeper   timekeeper
+	recounts chan struct{}
 	wake     map[Route]chan struct{}
 
 	services  atomic.Pointer[mappings.Set]
@@ -100,6 +107,14 @@ func New(o Options) (*Bridge, error) {
 	if b.log == nil {
 		b.log = zap.NewNop()
 	}
+	elapsed := o.Elapsed
+	switch began := time.Now(); {
+	case elapsed != nil:
+	case o.Now != nil:
+		elapsed = func() time.Duration { return b.now().Sub(began) }
+	default:
+		elapsed = func() time.Duration { return time.Since(began) }
+	}
 	if b.now == nil {
 		b.now = time.Now
 	}
@@ -110,6 +125,8 @@ func New(o Options) (*Bridge, error) {
 		b.wake[r] = make(chan struct{}, 1)
 	}
 	b.numbers.store = o.Store
+	b.recounts = make(chan struct{}, 1)
+	b.keeper = timekeeper{wall: b.now, elapsed: elapsed, store: o.Store, log: b.log}
 	return b, nil
 }
 

@@ -19,14 +19,19 @@ func (b *Bridge) Application(ctx context.Context, number string) (*Application, 
 	if err != nil {
 		return nil, noSuch(err, "application")
 	}
+	a.foresee(b.now())
 	return a, nil
 }
 
 // Applications lists newest first.
 func (b *Bridge) Applications(ctx context.Context, f Filter, cursor string, limit int) (Page, error) {
+	f.Now = b.now()
 	p, err := b.o.Store.Applications(ctx, f, cursor, limit)
 	if err != nil {
 		return Page{}, tryLater(err)
+	}
+	for i := range p.Applications {
+		p.Applications[i].foresee(f.Now)
 	}
 	return p, nil
 }
@@ -74,4 +79,24 @@ func (b *Bridge) Timeline(ctx context.Context, number string) (*Timeline, error)
 			return t, nil
 		}
 	}
+}
+
+// Deadlines counts the open terms by office, service or step.
+func (b *Bridge) Deadlines(ctx context.Context, f DueFilter, by []DueKey) ([]DueGroup, error) {
+	f.Now = b.now()
+	groups, err := b.o.Store.Deadlines(ctx, f, by)
+	if err != nil {
+		return nil, tryLater(err)
+	}
+	return groups, nil
+}
+
+// Dues lists open terms, the next to end first.
+func (b *Bridge) Dues(ctx context.Context, f DueFilter, cursor string, limit int) (DuePage, error) {
+	f.Now = b.now()
+	p, err := b.o.Store.OpenDues(ctx, f, cursor, limit)
+	if err != nil {
+		return DuePage{}, tryLater(err)
+	}
+	return p, nil
 }

@@ -15,6 +15,7 @@ const (
 	watchPause   = 2 * time.Second
 	tickPause    = 5 * time.Second
 	codesPause   = 10 * time.Minute
+	recountPause = time.Hour       // another node may have another calendar, or have died while it counted
 	faultPause   = 5 * time.Second // after an error of our own
 )
 
@@ -29,6 +30,12 @@ const faultsTold = 120
 func (b *Bridge) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.beat(ctx) })
+	wg.Go(func() {
+		b.loop(ctx, "clock", nil, func() (time.Duration, error) {
+			b.keeper.check(ctx) // what it finds, it tells itself
+			return tickPause, nil
+		})
+	})
 	for _, r := range Routes() {
 		if !slices.Contains(b.o.Polled, r) {
 			wg.Go(func() {
@@ -49,10 +56,10 @@ func (b *Bridge) Run(ctx context.Context) {
 func (b *Bridge) lead(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		b.loop(ctx, "due times", nil, func() (time.Duration, error) {
-			_, err := b.tick(ctx)
-			return tickPause, err
-		})
+		b.loop(ctx, "due times", nil, func() (time.Duration, error) { return b.alarmAll(ctx) })
+	})
+	wg.Go(func() {
+		b.loop(ctx, "calendar", b.recounts, func() (time.Duration, error) { return recountPause, b.recountAll(ctx) })
 	})
 	wg.Go(func() {
 		b.loop(ctx, "held", nil, func() (time.Duration, error) {

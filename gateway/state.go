@@ -15,6 +15,7 @@ const (
 	Received   State = "received"    // postupivshie: accepted, waits to be taken
 	InProgress State = "in_progress" // taken into work
 	Extended   State = "extended"    // in work, with a longer term
+	Suspended  State = "suspended"   // in work, its term stands still
 	Completed  State = "completed"   // ispolnennye: the result went out
 	Refused    State = "refused"     // refused with a ground
 )
@@ -27,8 +28,9 @@ var moves = []struct {
 	{"", []State{Held, Received}},
 	{Held, []State{Received, Refused}},
 	{Received, []State{InProgress, Completed, Refused}},
-	{InProgress, []State{Received, Extended, Completed, Refused}}, // back to Received: returned for another specialist
-	{Extended, []State{Received, Completed, Refused}},
+	{InProgress, []State{Received, Extended, Suspended, Completed, Refused}}, // back to Received: returned for another specialist
+	{Extended, []State{Received, Suspended, Completed, Refused}},
+	{Suspended, []State{InProgress, Extended, Refused}}, // its term runs on, or what was missing never came
 	{Completed, nil},
 	{Refused, nil},
 }

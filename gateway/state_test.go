@@ -26,8 +26,9 @@ func Example_moves() {
 	// (new): held, received
 	// held: received, refused
 	// received: in_progress, completed, refused
-	// in_progress: received, extended, completed, refused
-	// extended: received, completed, refused
+	// in_progress: received, extended, suspended, completed, refused
+	// extended: received, suspended, completed, refused
+	// suspended: in_progress, extended, refused
 	// completed: -
 	// refused: -
 }

@@ -37,8 +37,24 @@ type Store interface {
 	Evidence(ctx context.Context, number string) ([]Evidence, error)
 	Result(ctx context.Context, number string) (*Document, error)
 
-	// Ripe gives open due times whose warning or end has come and was not told.
-	Ripe(ctx context.Context, at time.Time, limit int) ([]Due, error)
+	// Fire marks due times whose warning or end has come, so that each is told
+	// once, whoever asks, and puts what tell says of them into the histories, in
+	// one transaction. It gives those that it marked.
+	Fire(ctx context.Context, at time.Time, limit int, tell func(Due) Event) ([]Due, error)
+	// NextDue is when something must be said of a due time next; zero: never.
+	NextDue(ctx context.Context) (time.Time, error)
+	// Suspended gives terms that stand still and should run on by now.
+	Suspended(ctx context.Context, at time.Time, limit int) ([]Due, error)
+	// DuesAfter walks over all open terms by application, from after a number on.
+	DuesAfter(ctx context.Context, application string, limit int) ([]Due, error)
+	// OpenDues lists open terms, the next to end first, Deadlines counts them.
+	OpenDues(ctx context.Context, f DueFilter, cursor string, limit int) (DuePage, error)
+	Deadlines(ctx context.Context, f DueFilter, by []DueKey) ([]DueGroup, error)
+	// Pace is how long the last of a step took in an office, in seconds.
+	Pace(ctx context.Context, service, office string, step, limit int) ([]int64, error)
+	// Clock is what time the store's own machine has; zero: it has none beside ours.
+	Clock(ctx context.Context) (time.Time, error)
+
 	// HeldBefore gives held applications whose next question has come.
 	HeldBefore(ctx context.Context, at time.Time, limit int) ([]Hold, error)
 

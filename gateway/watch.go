@@ -267,6 +267,8 @@ func (b *Bridge) follow(ctx context.Context, version int64, row LocalStatus) err
 			if d.app.Result == nil {
 				return refuse(MoveNotAllowed, "status", "an application is completed through the bridge: its signed result must be handed in")
 			}
+		case Suspended:
+			return refuse(MoveNotAllowed, "status", "a term is suspended through the bridge: its length and the reason must be told")
 		case Extended:
 			return refuse(MoveNotAllowed, "status", "a term is extended through the bridge: the new end and the reason must be told")
 		}

@@ -159,7 +159,7 @@ func TestOtherEncodings(t *testing.T) {
 func hasHole(line string) bool {
 	for _, name := range placeholders(line) {
 		switch name {
-		case "path", "value", "known", "detail", "key", "what", "want", "allowed", "type", "field", "channel", "state", "no", "actor", "other", "bytes", "limit", "names", "folder", "table", "off", "work":
+		case "path", "value", "known", "detail", "key", "what", "want", "allowed", "type", "field", "channel", "state", "no", "actor", "other", "bytes", "limit", "names", "times", "longest", "folder", "table", "off", "work":
 			return true
 		}
 	}

@@ -1,10 +1,8 @@
 package mappings
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -12,12 +10,19 @@ import (
 // Calendar counts terms in the time of Kazakhstan: public holidays, days off
 // that move, and office hours, all from shared/calendar.yaml. It knows only
 // the years that the file lists; a term that leaves them is an error, never a
-// guess. Safe for concurrent use.
-type Calendar struct {
+// guess. Safe for concurrent use; Replace takes over another issue of the file.
+type Calendar struct{ now atomic.Pointer[yearbook] }
+
+// yearbook is one issue of the file. What a method of Calendar promises is
+// written there.
+type yearbook struct {
 	zone   *time.Location
 	file   calendarFile
 	tables [128]atomic.Pointer[workdays] // by working week
 }
+
+// Replace makes c count as other does, from the next question on.
+func (c *Calendar) Replace(other *Calendar) { c.now.Store(other.now.Load()) }
 
 // ErrYear is wrapped by every error about a year that the calendar lacks.
 var ErrYear = errors.New("year not in the calendar")
@@ -82,7 +87,7 @@ func readCalendar(files []source) (*Calendar, []Fault) {
 		return nil, []Fault{{File: "shared/calendar.yaml", Line: 1, Column: 1, Code: "missing-file"}}
 	}
 	f := found[0]
-	c := &Calendar{}
+	c := &yearbook{}
 	places, faults := decode(f.shown, f.data, &c.file)
 	fault := func(path, code string, args ...any) {
 		at := places[path]
@@ -110,7 +115,9 @@ func readCalendar(files []source) (*Calendar, []Fault) {
 			}
 		}
 	}
-	return c, faults
+	calendar := &Calendar{}
+	calendar.now.Store(c)
+	return calendar, faults
 }
 
 func weekend(d Date) bool {
@@ -119,39 +126,28 @@ func weekend(d Date) bool {
 }
 
 // Zone is the zone in which all terms are counted.
-func (c *Calendar) Zone() *time.Location { return c.zone }
+func (c *Calendar) Zone() *time.Location { return c.now.Load().zone }
 
 // Known says whether a year is listed, and whether a person confirmed it.
-func (c *Calendar) Known(y int) (known, confirmed bool) {
-	for _, v := range c.file.Years {
-		if v.Year == y {
-			return true, v.Confirmed
+func (c *Calendar) Known(y int) (known, confirmed bool) { return c.now.Load().known(y) }
+
+// Assumed says that a year from one moment to another is not confirmed: what
+// was counted there rests on days that no person compared with the order.
+func (c *Calendar) Assumed(from, to time.Time) bool {
+	b := c.now.Load()
+	for y := from.In(b.zone).Year(); y <= to.In(b.zone).Year(); y++ {
+		if _, confirmed := b.known(y); !confirmed {
+			return true
 		}
 	}
-	return false, false
+	return false
 }
 
 // Workday says whether offices with such hours work on the day of t.
-func (c *Calendar) Workday(t time.Time, h Hours) (bool, error) {
-	w := c.week(h.Days)
-	day, _ := c.split(t)
-	i, err := w.index(day)
-	if err != nil {
-		return false, err
-	}
-	return w.isWork(i), nil
-}
+func (c *Calendar) Workday(t time.Time, h Hours) (bool, error) { return c.now.Load().workday(t, h) }
 
 // Open says whether an office with such hours is at work at t.
-func (c *Calendar) Open(t time.Time, h Hours) (bool, error) {
-	work, err := c.Workday(t, h)
-	if err != nil || !work {
-		return false, err
-	}
-	_, second := c.split(t)
-	m := Clock(second / 60)
-	return m >= h.Open && m < h.Close && (h.BreakTo == 0 || m < h.BreakFrom || m >= h.BreakTo), nil
-}
+func (c *Calendar) Open(t time.Time, h Hours) (bool, error) { return c.now.Load().open(t, h) }
 
 // Add gives the moment at which a term that starts at from ends.
 //
@@ -163,210 +159,35 @@ func (c *Calendar) Open(t time.Time, h Hours) (bool, error) {
 //
 // The error wraps ErrYear when the term leaves the years of the calendar.
 func (c *Calendar) Add(from time.Time, t Term, h Hours) (time.Time, error) {
-	switch t.Unit {
-	case NoTerm:
-		return time.Time{}, fmt.Errorf("mappings: no term to add")
-	case Minutes:
-		return from.Add(time.Duration(t.N) * time.Minute), nil
-	case Hours24:
-		return from.Add(time.Duration(t.N) * time.Hour), nil
-	case Days:
-		day, _ := c.split(from)
-		return c.moment(day+int64(t.N)+1, 0).Add(-time.Second), nil
-	}
-	if !h.valid() {
-		return time.Time{}, fmt.Errorf("mappings: office hours %q do not follow each other", h.ID)
-	}
-	w := c.week(h.Days)
-	day, second := c.split(from)
-	i, err := w.index(day)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if t.Unit == WorkingDays {
-		return c.workday(w, w.before[i]+w.one(i)+int32(t.N)-1, int64(h.Close)*60)
-	}
-	length := h.seconds()
-	done := int64(w.before[i]) * length
-	if w.isWork(i) {
-		done += h.worked(second)
-	}
-	done += t.seconds()
-	last, rest := done/length, done%length
-	if rest == 0 {
-		last, rest = last-1, length
-	}
-	return c.workday(w, int32(last), h.at(rest))
+	return c.now.Load().add(from, t, h)
 }
 
 // Before gives the moment that lies a term before due: when to warn. Working
 // days before keep the time of day.
 func (c *Calendar) Before(due time.Time, t Term, h Hours) (time.Time, error) {
-	switch t.Unit {
-	case NoTerm:
-		return due, nil
-	case Minutes:
-		return due.Add(-time.Duration(t.N) * time.Minute), nil
-	case Hours24:
-		return due.Add(-time.Duration(t.N) * time.Hour), nil
-	case Days:
-		return due.In(c.zone).AddDate(0, 0, -t.N), nil
-	}
-	if !h.valid() {
-		return time.Time{}, fmt.Errorf("mappings: office hours %q do not follow each other", h.ID)
-	}
-	w := c.week(h.Days)
-	day, second := c.split(due)
-	i, err := w.index(day)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if t.Unit == WorkingDays {
-		return c.workday(w, w.before[i]-int32(t.N), second)
-	}
-	length := h.seconds()
-	done := int64(w.before[i]) * length
-	if w.isWork(i) {
-		done += h.worked(second)
-	}
-	if done -= t.seconds(); done < 0 {
-		return time.Time{}, c.outside(w.first)
-	}
-	return c.workday(w, int32(done/length), h.at(done%length))
+	return c.now.Load().before(due, t, h)
 }
 
-func (t Term) seconds() int64 {
-	if t.Unit == WorkingHours {
-		return int64(t.N) * 3600
-	}
-	return int64(t.N) * 60
+// Later gives the end of a term of unit that stood still from paused to
+// resumed.
+//
+// Minutes and hours lose as much as passed, working ones as much as passed in
+// office hours. Days are lost whole: each on which the term stood when the day
+// ended, of working days those on which the office works; the time of day of
+// the end stays. A pause that begins or ends while the office is closed does so
+// when it opens next.
+func (c *Calendar) Later(due, paused, resumed time.Time, unit Unit, h Hours) (time.Time, error) {
+	return c.now.Load().later(due, paused, resumed, unit, h)
 }
 
-// split gives the local day, counted from 1 January 1970, and the second of it.
-func (c *Calendar) split(t time.Time) (day, second int64) {
-	_, offset := t.In(c.zone).Zone()
-	local := t.Unix() + int64(offset)
-	day = local / 86400
-	if local%86400 < 0 {
-		day--
-	}
-	return day, local - day*86400
+// Worked gives how many seconds an office with such hours works from one
+// moment to another.
+func (c *Calendar) Worked(from, to time.Time, h Hours) (int64, error) {
+	return c.now.Load().worked(from, to, h)
 }
 
-func (c *Calendar) moment(day, second int64) time.Time {
-	return time.Date(1970, 1, 1+int(day), 0, 0, int(second), 0, c.zone)
-}
-
-func (c *Calendar) workday(w *workdays, n int32, second int64) (time.Time, error) {
-	if n < 0 || int(n) >= len(w.work) {
-		return time.Time{}, c.outside(w.first)
-	}
-	return c.moment(w.first+int64(w.work[n]), second), nil
-}
-
-func (c *Calendar) outside(int64) error {
-	years := c.file.Years
-	return fmt.Errorf("mappings: the term leaves the years %d to %d: %w", years[0].Year, years[len(years)-1].Year, ErrYear)
-}
-
-// workdays is the calendar of one working week, laid out so that a term of any
-// length costs one look-up.
-type workdays struct {
-	first  int64   // day number of the first 1 January
-	before []int32 // working days before each day
-	work   []int32 // the working days, as indices of before
-}
-
-func (w *workdays) index(day int64) (int, error) {
-	if i := day - w.first; i >= 0 && i < int64(len(w.before)) {
-		return int(i), nil
-	}
-	return 0, fmt.Errorf("mappings: %s: %w", time.Unix(day*86400, 0).UTC().Format(time.DateOnly), ErrYear)
-}
-
-func (w *workdays) one(i int) int32 {
-	if w.isWork(i) {
-		return 1
-	}
-	return 0
-}
-
-func (w *workdays) isWork(i int) bool {
-	n := w.before[i]
-	return int(n) < len(w.work) && w.work[n] == int32(i)
-}
-
-// week gives the table of a working week, built when it is first asked for.
-func (c *Calendar) week(days Week) *workdays {
-	slot := &c.tables[days&127]
-	if t := slot.Load(); t != nil {
-		return t
-	}
-	t := c.build(days)
-	slot.Store(t)
-	return t
-}
-
-func (c *Calendar) build(days Week) *workdays {
-	years := c.file.Years
-	if len(years) == 0 {
-		return &workdays{}
-	}
-	number := func(d Date) int64 {
-		return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix() / 86400
-	}
-	w := &workdays{first: number(Date{years[0].Year, 1, 1})}
-	total := int(number(Date{years[len(years)-1].Year + 1, 1, 1}) - w.first)
-	off := make([]bool, total)
-	var moving []int
-	for _, y := range years {
-		for _, h := range c.file.Holidays {
-			if y.Year < h.From || h.To != 0 && y.Year > h.To {
-				continue
-			}
-			i := int(number(Date{y.Year, h.Day.Month, h.Day.Day}) - w.first)
-			off[i] = true
-			if h.Moves {
-				moving = append(moving, i)
-			}
-		}
-		for _, d := range slices.Concat(y.KurbanAit, y.Extra) {
-			off[number(d)-w.first] = true
-		}
-	}
-	in := func(i int) bool { return days.has(time.Weekday((w.first + int64(i) + 4) % 7)) } // day 0 was a Thursday
-	// Order matters: of two holidays on one weekend the first takes the first day after.
-	slices.SortFunc(moving, func(a, b int) int { return cmp.Compare(a, b) })
-	for _, i := range moving {
-		if in(i) {
-			continue
-		}
-		for j := i + 1; j < total; j++ {
-			if in(j) && !off[j] {
-				off[j] = true
-				break
-			}
-		}
-	}
-	working := make([]bool, total)
-	for i := range working {
-		working[i] = in(i) && !off[i]
-	}
-	// A day of this week that is moved to a day that this week does not have:
-	// a moved Saturday changes nothing for those who work on Saturdays anyway.
-	for _, y := range years {
-		for _, m := range y.Moved {
-			if i, j := int(number(m.Off)-w.first), int(number(m.Work)-w.first); in(i) && !in(j) {
-				working[i], working[j] = false, true
-			}
-		}
-	}
-	w.before = make([]int32, total)
-	for i, is := range working {
-		w.before[i] = int32(len(w.work))
-		if is {
-			w.work = append(w.work, int32(i))
-		}
-	}
-	return w
+// After gives the moment at which an office with such hours has worked so many
+// seconds since from.
+func (c *Calendar) After(from time.Time, seconds int64, h Hours) (time.Time, error) {
+	return c.now.Load().after(from, seconds, h)
 }

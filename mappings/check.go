@@ -46,6 +46,7 @@ func (s *Set) checkService(v *Service, name string) []Fault {
 	k.local()
 	k.numbering()
 	k.statuses()
+	k.limits()
 	k.ends()
 	k.channels()
 	k.shapes()

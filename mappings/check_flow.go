@@ -58,6 +58,24 @@ func (k *checker) statuses() {
 	}
 }
 
+// limits checks what the acts leave open.
+func (k *checker) limits() {
+	for _, l := range []struct {
+		name, state string
+		limit       *Limit
+	}{{"extension", Extended, k.s.Extension}, {"suspension", Suspended, k.s.Suspension}} {
+		if l.limit == nil {
+			continue
+		}
+		if l.limit.Times < 1 || l.limit.Longest.Unit != WorkingDays {
+			k.fault(l.name, "bad-limit", "times", l.limit.Times, "longest", l.limit.Longest)
+		}
+		if _, ok := k.s.Status(l.state); !ok {
+			k.fault(l.name, "state-without-status", "value", l.state)
+		}
+	}
+}
+
 // statusHoles are the placeholders of a status text.
 var statusHoles = []string{"number", "reason", "due"}
 

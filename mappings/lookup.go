@@ -150,7 +150,7 @@ func (c *Channel) Terms() *Channel {
 func (c *Channel) Running(state string) []Step {
 	c = c.Terms()
 	switch state {
-	case Extended:
+	case Extended, Suspended:
 		state = InProgress
 	case Held:
 		// The legal clock does not wait for a check of ours.

@@ -3,7 +3,6 @@ package mappings
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // Offices is the directory of departments and service centres with their
@@ -167,33 +166,6 @@ func (s *Set) Hours(actor, office string) (Hours, bool) {
 		return s.Offices.hoursByID(o.Hours)
 	}
 	return s.Offices.hoursByID(a.Hours)
-}
-
-// Due gives the moment at which steps that are made one after the other, the
-// first beginning at from, must all be done, and the moment to warn before it;
-// zero where none of them has a term. Each term runs in the hours of its actor.
-func (s *Set) Due(steps []Step, office string, from time.Time) (due, warn time.Time, err error) {
-	for _, step := range steps {
-		if step.Within.IsZero() {
-			continue
-		}
-		if due.IsZero() {
-			due = from
-		}
-		hours, _ := s.Hours(step.Actor, office)
-		if due, err = s.Calendar.Add(due, step.Within, hours); err != nil {
-			return time.Time{}, time.Time{}, err
-		}
-	}
-	if due.IsZero() || steps[len(steps)-1].WarnBefore.IsZero() {
-		return due, time.Time{}, nil
-	}
-	last := steps[len(steps)-1]
-	hours, _ := s.Hours(last.Actor, office)
-	if warn, err = s.Calendar.Before(due, last.WarnBefore, hours); err != nil {
-		return time.Time{}, time.Time{}, err
-	}
-	return due, warn, nil
 }
 
 // CodeList is a closed list of codes with their names.

@@ -25,7 +25,11 @@ type Service struct {
 	Notices       []Shape        `yaml:"notices"`
 	CodeLists     []CodeList     `yaml:"code_lists"`    // the service's own
 	Questionnaire []string       `yaml:"questionnaire"` // states after which it is offered
-	Channels      []Channel      `yaml:"channels,required"`
+	// What the acts leave open: how often and by how much a term is extended or
+	// stands still. Without Suspension it never does.
+	Extension  *Limit    `yaml:"extension"`
+	Suspension *Limit    `yaml:"suspension"`
+	Channels   []Channel `yaml:"channels,required"`
 
 	file   string
 	places map[string]place // path in the description -> line and column

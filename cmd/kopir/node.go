@@ -177,9 +177,10 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
 		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}},
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},
+			{Name: "clock", Check: func(context.Context) error { return n.bridge.ClockFault() }},
 			{Name: "key", Check: func(context.Context) error {
 				if days := m.keys.Signing(time.Now()).DaysLeft(time.Now()); days < 0 {
 					return fmt.Errorf("the certificate expired %d days ago", -days)

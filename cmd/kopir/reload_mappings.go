@@ -47,6 +47,7 @@ func (n *node) reloadMappings(ctx context.Context) {
 	if err := n.noteConfiguration(ctx); err != nil {
 		n.log.Error("journal", zap.Error(err))
 	}
+	n.bridge.Recount() // the days off are among them
 	n.log.Info("service descriptions reloaded", zap.Int("descriptions", len(m.set.Services())), zap.Strings("new", editionsOnly(m.set, before)), zap.Strings("gone", editionsOnly(before, m.set)))
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *Server) listApplications(c *gin.Context) *fail {
-	q := readQuery(c, "state*", "service", "channel", "office", "number", "overdue", "received_from", "received_to", "limit", "cursor")
+	q := readQuery(c, "state*", "service", "channel", "office", "number", "overdue", "late", "received_from", "received_to", "limit", "cursor")
 	f := gateway.Filter{
 		Service: q.one("service"),
 		Channel: gateway.Channel(q.one("channel")),
@@ -24,6 +24,13 @@ func (s *Server) listApplications(c *gin.Context) *fail {
 		Overdue: q.flag("overdue"),
 		From:    q.time("received_from"),
 		To:      q.time("received_to"),
+	}
+	switch v := q.one("late"); v {
+	case "":
+	case "expected":
+		f.LateExpected = true
+	default:
+		q.bad("late", "one_of", "known", "expected")
 	}
 	for _, v := range q.values["state"] {
 		if !slices.Contains(gateway.States(), gateway.State(v)) {

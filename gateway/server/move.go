@@ -163,27 +163,3 @@ func (s *Server) refuse(c *gin.Context, body []byte) *fail {
 	})
 	return finish(c, a, err)
 }
-
-func (s *Server) extend(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
-	if f != nil {
-		return f
-	}
-	var in struct {
-		Actor  *person      `json:"actor"`
-		Days   int          `json:"days"`
-		Reason gateway.Text `json:"reason"`
-	}
-	if bad := decodeJSON(c.Request, body, &in); bad != nil {
-		return bad
-	}
-	var bad faulty
-	bad.actor(in.Actor, "actor")
-	bad.need(in.Days >= 1 && in.Days <= 365, "working_days", "days")
-	bad.text(in.Reason, "reason")
-	if f := bad.fail(); f != nil {
-		return f
-	}
-	a, err := s.doors.Extend(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Extension{Days: in.Days, Reason: in.Reason, Version: version})
-	return finish(c, a, err)
-}

@@ -13,11 +13,13 @@ import (
 func filledNouns() map[string]any {
 	app := fill[gateway.Application]()
 	app.State, app.Channel = gateway.Completed, gateway.Portal
+	app.Forecast.Because = gateway.AsSlow
 	withoutContent(&app)
 	return map[string]any{
 		"Application":  app,
 		"Event":        with(fill[gateway.Event](), func(e *gateway.Event) { e.Kind, e.From, e.To = gateway.EventState, gateway.Held, gateway.Received }),
-		"Due":          with(fill[gateway.Due](), func(d *gateway.Due) { d.State = gateway.Received }),
+		"Due":          with(fill[gateway.Due](), func(d *gateway.Due) { d.State, d.Channel = gateway.Received, gateway.Portal }),
+		"DueGroup":     fill[gateway.DueGroup](),
 		"Evidence":     with(fill[gateway.Evidence](), func(e *gateway.Evidence) { e.Kind, e.Outcome = gateway.ByPerson, verdict.Passed }),
 		"Delivery":     with(fill[gateway.Delivery](), func(d *gateway.Delivery) { d.Route, d.State = gateway.ToPortal, gateway.Dead }),
 		"Office":       fill[Office](),

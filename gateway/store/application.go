@@ -20,11 +20,12 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		return err
 	}
 	t.part(journalApplication, a.Number, string(a.State), []byte(body))
+	due, usual, slow := terms(a)
 	if a.Version == 1 {
-		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, version, partner_number, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, due_at, usual_at, slow_at, version, partner_number, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
 			a.Number, a.Service, a.Edition, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
-			micros(a.ReceivedAt), flag(a.Overdue), a.Version, a.PartnerNumber, body)
+			micros(a.ReceivedAt), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body)
 		if err != nil {
 			return fmt.Errorf("store: application: %w", err)
 		}
@@ -33,8 +34,8 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		}
 		return nil
 	}
-	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
-		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), a.Version, a.PartnerNumber, body, a.Number, a.Version-1)
+	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, due_at = ?, usual_at = ?, slow_at = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
+		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body, a.Number, a.Version-1)
 	if err != nil {
 		return fmt.Errorf("store: application: %w", err)
 	}
@@ -42,6 +43,15 @@ func (t *tx) putApplication(a *gateway.Application) error {
 		return fmt.Errorf("store: application %s: %w", a.Number, gateway.ErrVersion)
 	}
 	return nil
+}
+
+// terms are the times of an application that are searched by.
+func terms(a *gateway.Application) (due, usual, slow int64) {
+	due = micros(a.DueAt)
+	if f := a.Forecast; f != nil && due != 0 && !f.SlowAt.IsZero() {
+		usual, slow = micros(f.UsualAt), micros(f.SlowAt)
+	}
+	return due, usual, slow
 }
 
 func (t *tx) insertResult(number string, d *gateway.Document) error {
@@ -109,8 +119,16 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	if f.IIN != "" {
 		w.and("iin = ?", string(f.IIN))
 	}
-	if f.Overdue != nil {
-		w.and("overdue = ?", flag(*f.Overdue))
+	now := micros(f.Now)
+	switch {
+	case f.Overdue == nil:
+	case *f.Overdue:
+		w.and("due_at > 0 AND due_at <= ?", now)
+	default:
+		w.and("(due_at = 0 OR due_at > ?)", now)
+	}
+	if f.LateExpected { // as gateway.Forecast has it
+		w.and("due_at > 0 AND (due_at <= ? OR due_at < CASE WHEN ? <= usual_at THEN usual_at WHEN ? <= slow_at THEN slow_at ELSE 0 END)", now, now, now)
 	}
 	if !f.From.IsZero() {
 		w.and("received_at >= ?", micros(f.From))

@@ -51,7 +51,10 @@ var suite = []struct {
 	{"a dead delivery holds its own line only", dead},
 	{"a late settler changes nothing", lateSettler},
 	{"deliveries of a process that died", released},
-	{"due times ripen", ripen},
+	{"due times are told once", told},
+	{"what was told stays told", staysTold},
+	{"open terms are listed and counted", openTerms},
+	{"a step is measured", measured},
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
 	{"a questionnaire is answered once", questionnaires},
@@ -261,7 +264,9 @@ func numbersOnce(t *testing.T, s *Store) {
 func pages(t *testing.T, s *Store) {
 	for i := range 7 {
 		a := application(fmt.Sprintf("N-%d", i), t0.Add(time.Duration(i/2)*time.Minute)) // pairs share their time
-		a.Overdue = i == 3
+		if i == 3 {
+			a.DueAt = t0
+		}
 		if i >= 4 {
 			a.State = gateway.Completed
 		}
@@ -300,7 +305,7 @@ func pages(t *testing.T, s *Store) {
 		{"person", gateway.Filter{IIN: "850505400456"}, []string{"N-6"}},
 		{"our number", gateway.Filter{Number: "N-4"}, []string{"N-4"}},
 		{"the partner's number", gateway.Filter{Number: "PEP-77"}, []string{"N-2"}},
-		{"overdue", gateway.Filter{Overdue: &yes}, []string{"N-3"}},
+		{"overdue", gateway.Filter{Overdue: &yes, Now: t0}, []string{"N-3"}},
 		{"dates", gateway.Filter{From: t0.Add(time.Minute), To: t0.Add(2 * time.Minute)}, []string{"N-3", "N-2"}},
 		{"none", gateway.Filter{Service: "x' OR '1'='1"}, nil},
 	} {
@@ -430,41 +435,6 @@ func released(t *testing.T, s *Store) {
 	cut[0].State = gateway.Done
 	if err := s.Commit(t.Context(), gateway.Change{Deliveries: cut[:1]}); !errors.Is(err, gateway.ErrLease) {
 		t.Errorf("settled without its lease: %v", err)
-	}
-}
-
-func ripen(t *testing.T, s *Store) {
-	d := gateway.Due{Application: "A", Step: 5, StartedAt: t0, WarnAt: t0.Add(time.Minute), DueAt: t0.Add(time.Hour)}
-	commit(t, s, gateway.Change{Dues: []gateway.Due{d, {Application: "A", Step: 6, StartedAt: t0, DueAt: t0.Add(3 * time.Hour)}}})
-	steps := func(after time.Duration) (n []int) {
-		t.Helper()
-		got, err := s.Ripe(t.Context(), t0.Add(after), 10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range got {
-			n = append(n, r.Step)
-		}
-		return n
-	}
-	if got := steps(0); got != nil {
-		t.Errorf("at once: %v", got)
-	}
-	if got := steps(time.Minute); !slices.Equal(got, []int{5}) {
-		t.Errorf("warning: %v", got)
-	}
-	d.WarnedAt = t0.Add(time.Minute)
-	commit(t, s, gateway.Change{Dues: []gateway.Due{d}})
-	if got := steps(59 * time.Minute); got != nil {
-		t.Errorf("warned already: %v", got)
-	}
-	if got := steps(4 * time.Hour); !slices.Equal(got, []int{5, 6}) {
-		t.Errorf("overdue: %v", got)
-	}
-	d.DoneAt = t0.Add(2 * time.Hour)
-	commit(t, s, gateway.Change{Dues: []gateway.Due{d}})
-	if got := steps(4 * time.Hour); !slices.Equal(got, []int{6}) {
-		t.Errorf("done: %v", got)
 	}
 }
 

@@ -1,20 +1,26 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"kopir/gateway"
+	"kopir/gateway/journal"
 )
 
 // tellAt is when something must be said about a due time: its warning, then
-// its end; nought when nothing is left to say.
+// its end; nought when nothing is left to say, or the term stands still.
 func tellAt(d *gateway.Due) int64 {
 	switch {
-	case !d.DoneAt.IsZero():
+	case !d.DoneAt.IsZero() || !d.ResumeAt.IsZero():
 		return 0
-	case d.WarnedAt.IsZero() && !d.WarnAt.IsZero():
+	case d.WarnedAt.IsZero() && !d.WarnAt.IsZero() && d.OverdueAt.IsZero():
 		return micros(d.WarnAt)
 	case d.OverdueAt.IsZero():
 		return micros(d.DueAt)
@@ -22,65 +28,137 @@ func tellAt(d *gateway.Due) int64 {
 	return 0
 }
 
+// endsAt is when a term ends; while it stands still, nobody knows, and it comes
+// after all others.
+func endsAt(d *gateway.Due) int64 {
+	if !d.ResumeAt.IsZero() {
+		return math.MaxInt64
+	}
+	return micros(d.DueAt)
+}
+
+// putDue keeps a term. What was told of it meanwhile stays told, unless its end
+// has moved.
 func (t *tx) putDue(d *gateway.Due) error {
 	body, err := toJSON(d)
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO dues (application, step, started_at, due_at, tell_at, body) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (application, step, started_at) DO UPDATE SET due_at = excluded.due_at, tell_at = excluded.tell_at, body = excluded.body`,
-		d.Application, d.Step, micros(d.StartedAt), micros(d.DueAt), tellAt(d), body); err != nil {
+	const same = "dues.due_at = excluded.due_at AND dues.warn_at = excluded.warn_at AND dues.done_at = excluded.done_at"
+	if _, err := t.exec(`INSERT INTO dues (application, step, started_at, service, office, warn_at, due_at, tell_at, resume_at, warned_at, overdue_at, done_at, took, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (application, step, started_at) DO UPDATE SET service = excluded.service, office = excluded.office,
+			warn_at = excluded.warn_at, due_at = excluded.due_at, resume_at = excluded.resume_at, done_at = excluded.done_at, took = excluded.took, body = excluded.body,
+			warned_at = CASE WHEN `+same+` AND excluded.warned_at = 0 THEN dues.warned_at ELSE excluded.warned_at END,
+			overdue_at = CASE WHEN `+same+` AND excluded.overdue_at = 0 THEN dues.overdue_at ELSE excluded.overdue_at END,
+			tell_at = CASE WHEN `+same+` AND (dues.tell_at = 0 OR dues.tell_at > excluded.tell_at) THEN dues.tell_at ELSE excluded.tell_at END`,
+		d.Application, d.Step, micros(d.StartedAt), d.Service, d.Office, micros(d.WarnAt), endsAt(d), tellAt(d), micros(d.ResumeAt),
+		micros(d.WarnedAt), micros(d.OverdueAt), micros(d.DoneAt), d.Took, body); err != nil {
 		return fmt.Errorf("store: due: %w", err)
 	}
 	t.part(journalDue, dueID(d.Application, int64(d.Step), micros(d.StartedAt)), "", []byte(body))
 	return nil
 }
 
-// Dues lists the due times of one application in the order of their start.
-func (s *Store) Dues(ctx context.Context, number string) ([]gateway.Due, error) {
-	return bodies[gateway.Due](ctx, s, "dues", `SELECT body FROM dues WHERE application = ? ORDER BY started_at, step`, number)
-}
+// dueColumns are what readDue reads: what Fire marks is not in the body.
+const dueColumns = "body, warned_at, overdue_at"
 
-// Ripe gives open due times of which something must be said by now.
-func (s *Store) Ripe(ctx context.Context, at time.Time, limit int) ([]gateway.Due, error) {
-	return bodies[gateway.Due](ctx, s, "dues", `SELECT body FROM dues WHERE tell_at > 0 AND tell_at <= ? ORDER BY tell_at, application, step LIMIT ?`, micros(at), limit)
-}
-
-func (t *tx) putHold(h *gateway.Hold) error {
-	meta := *h
-	meta.Document = nil
-	body, err := toJSON(&meta)
-	if err != nil {
-		return err
+func readDue(rows *sql.Rows) (d gateway.Due, err error) {
+	var body string
+	var warned, overdue int64
+	if err := rows.Scan(&body, &warned, &overdue); err != nil {
+		return d, fmt.Errorf("store: dues: %w", err)
 	}
-	if _, err := t.exec(`INSERT INTO holds (application, next_at, document, body) VALUES (?, ?, ?, ?)
-		ON CONFLICT (application) DO UPDATE SET next_at = excluded.next_at, body = excluded.body`,
-		h.Application, micros(h.NextAt), blob(h.Document), body); err != nil {
-		return fmt.Errorf("store: hold: %w", err)
+	if err := fromJSON(body, &d); err != nil {
+		return d, err
 	}
-	return nil
+	d.WarnedAt, d.OverdueAt = moment(warned), moment(overdue)
+	return d, nil
 }
 
-// HeldBefore gives held applications whose next question has come.
-func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gateway.Hold, error) {
-	rows, err := s.query(ctx, `SELECT body, document FROM holds WHERE next_at <= ? ORDER BY next_at, application LIMIT ?`, micros(at), limit)
+func readDues(rows *sql.Rows, err error) ([]gateway.Due, error) {
 	if err != nil {
-		return nil, fmt.Errorf("store: holds: %w", err)
+		return nil, fmt.Errorf("store: dues: %w", err)
 	}
 	defer rows.Close()
-	var all []gateway.Hold
+	var all []gateway.Due
 	for rows.Next() {
-		var body string
-		var document []byte
-		if err := rows.Scan(&body, &document); err != nil {
-			return nil, fmt.Errorf("store: holds: %w", err)
-		}
-		var h gateway.Hold
-		if err := fromJSON(body, &h); err != nil {
+		d, err := readDue(rows)
+		if err != nil {
 			return nil, err
 		}
-		h.Document = document
-		all = append(all, h)
+		all = append(all, d)
 	}
 	return all, rows.Err()
+}
+
+// Dues lists the due times of one application in the order of their start.
+func (s *Store) Dues(ctx context.Context, number string) ([]gateway.Due, error) {
+	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE application = ? ORDER BY started_at, step`, number))
+}
+
+// DuesAfter walks over the open terms by application; those of one application
+// are never parted.
+func (s *Store) DuesAfter(ctx context.Context, application string, limit int) ([]gateway.Due, error) {
+	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE done_at = 0 AND application > ? AND application <= COALESCE(
+		(SELECT application FROM dues WHERE done_at = 0 AND application > ? ORDER BY application LIMIT 1 OFFSET ?),
+		(SELECT MAX(application) FROM dues)) ORDER BY application, step, started_at`, application, application, limit-1))
+}
+
+// Suspended gives terms that stand still and should run on by now.
+func (s *Store) Suspended(ctx context.Context, at time.Time, limit int) ([]gateway.Due, error) {
+	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE resume_at > 0 AND resume_at <= ? ORDER BY resume_at, application LIMIT ?`, micros(at), limit))
+}
+
+// NextDue is when something must be said of a due time next, or a suspension ends.
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+	var tell, resume int64
+	if err := s.row(ctx, `SELECT COALESCE((SELECT MIN(tell_at) FROM dues WHERE tell_at > 0), 0), COALESCE((SELECT MIN(resume_at) FROM dues WHERE resume_at > 0), 0)`).Scan(&tell, &resume); err != nil {
+		return time.Time{}, fmt.Errorf("store: next due: %w", err)
+	}
+	if tell == 0 || resume != 0 && resume < tell {
+		tell = resume
+	}
+	return moment(tell), nil
+}
+
+// Fire marks what is ripe and writes what tell says of it, in one transaction.
+// Marking is one statement that passes over what another node has in hand, so
+// that each is found once; locking the application keeps its history in order.
+func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gateway.Due) gateway.Event) (told []gateway.Due, err error) {
+	// One that waits for the writer in vain, because nothing is ripe, would hold up others.
+	var ripe bool
+	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM dues WHERE tell_at > 0 AND tell_at <= ?)`, micros(at)).Scan(&ripe); err != nil || !ripe {
+		return nil, err
+	}
+	err = s.writer.write(ctx, func(t *tx) error {
+		now := micros(at)
+		told, err = readDues(t.query(`WITH ripe AS MATERIALIZED (
+				SELECT d.application, d.step, d.started_at FROM dues d JOIN applications o ON o.number = d.application
+				WHERE d.tell_at > 0 AND d.tell_at <= ? ORDER BY d.tell_at, d.application, d.step LIMIT ? {skip})
+			UPDATE dues SET warned_at = CASE WHEN warned_at > 0 THEN warned_at ELSE ? END, overdue_at = CASE WHEN due_at <= ? THEN CAST(? AS BIGINT) ELSE 0 END,
+				tell_at = CASE WHEN due_at <= ? THEN 0 ELSE due_at END
+			FROM ripe WHERE dues.application = ripe.application AND dues.step = ripe.step AND dues.started_at = ripe.started_at
+			RETURNING body, warned_at, overdue_at`, now, limit, now, now, now, now))
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(told, func(a, b gateway.Due) int {
+			return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.Application, b.Application), a.Step-b.Step)
+		})
+		for i := range told {
+			e := tell(told[i])
+			if err := t.recordAs(journal.Change, e.Application, ""); err != nil {
+				return err
+			}
+			if err := t.insertEvent(&e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: fire: %w", err)
+	}
+	return told, nil
 }

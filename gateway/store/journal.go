@@ -30,9 +30,18 @@ func (t *tx) part(what, id, note string, content ...[]byte) {
 	t.record.parts = append(t.record.parts, p)
 }
 
+// records are those of a whole job.
+func (t *tx) records() []recording {
+	if len(t.record.parts) == 0 {
+		return t.before
+	}
+	return append(t.before, t.record)
+}
+
 // recordAs begins the record of a write that is about an application, or about
-// a message that became none.
+// a message that became none; a record before it is complete.
 func (t *tx) recordAs(kind journal.Kind, owner, who string) error {
+	t.before = t.records()
 	key, err := t.w.ownerKey(t, owner)
 	t.record = recording{kind: kind, owner: owner, who: who, key: key}
 	return err

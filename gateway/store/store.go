@@ -91,6 +91,9 @@ func (s *Store) start(ctx context.Context) (*Store, error) {
 	if _, err := s.Beat(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := s.fill(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -106,6 +109,19 @@ func (s *Store) closeDB() error {
 		err = errors.Join(err, s.read.Close())
 	}
 	return err
+}
+
+// Clock is what time the database's machine has; zero with an embedded one,
+// which has ours.
+func (s *Store) Clock(ctx context.Context) (time.Time, error) {
+	if !s.d.shared {
+		return time.Time{}, nil
+	}
+	var at int64
+	if err := s.row(ctx, "SELECT {now}").Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("store: clock: %w", err)
+	}
+	return moment(at), nil
 }
 
 // Ping says whether the database answers and can be written.

@@ -50,7 +50,8 @@ type job struct {
 type tx struct {
 	ctx    context.Context
 	w      *writer
-	record recording // what the journal keeps of it
+	record recording   // what the journal keeps of it
+	before []recording // of a job that is about several applications, those that are complete
 }
 
 var errClosed = errors.New("store: closed")
@@ -182,9 +183,7 @@ func (w *writer) one(j *job) error {
 	for try := 1; ; try++ {
 		t := &tx{ctx: j.ctx, w: w}
 		if j.err = j.do(t); j.err == nil {
-			if len(t.record.parts) > 0 {
-				w.records = append(w.records, t.record)
-			}
+			w.records = append(w.records, t.records()...)
 			break
 		}
 		clear(w.keys)

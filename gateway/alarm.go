@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// ripeBatch is how many terms are told of in one transaction: enough that the
+// flush is not what limits, few enough that no application waits long for it.
+const ripeBatch = 1000
+
+// alarms counts what was told since the start.
+type alarms struct {
+	mu  sync.Mutex
+	all map[EventKind]uint64
+}
+
+// Alarms is how many warnings and breaches were found since the start.
+func (b *Bridge) Alarms() (warned, overdue uint64) {
+	b.alarms.mu.Lock()
+	defer b.alarms.mu.Unlock()
+	return b.alarms.all[EventWarning], b.alarms.all[EventOverdue]
+}
+
+// alarmAll tells of everything that is ripe, and says when to look again. With
+// a clock that cannot be believed it tells nothing: an alarm can wait, and a
+// false one is in the history for good.
+func (b *Bridge) alarmAll(ctx context.Context) (time.Duration, error) {
+	if b.keeper.check(ctx) != nil {
+		return tickPause, nil
+	}
+	for {
+		n, err := b.tick(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	next, err := b.o.Store.NextDue(ctx)
+	if err != nil || next.IsZero() {
+		return tickPause, err
+	}
+	return min(max(next.Sub(b.now()), 10*time.Millisecond), tickPause), nil
+}
+
+// tick warns of terms that end soon, finds those that have ended, and lets
+// those run on that stood still as long as they may: one batch of each. It gives
+// how many applications it changed.
+func (b *Bridge) tick(ctx context.Context) (int, error) {
+	at := b.now().UTC()
+	told, err := b.o.Store.Fire(ctx, at, ripeBatch, func(due Due) Event { return b.alarm(due, at) })
+	if err != nil {
+		return 0, err
+	}
+	b.sound(told)
+	still, err := b.o.Store.Suspended(ctx, at, claimBatch)
+	if err != nil {
+		return len(told), err
+	}
+	resumed := 0
+	for _, due := range still {
+		_, err := b.amend(ctx, due.Application, 0, func(d *draft) error { return d.resume(Actor{Name: "timer"}) })
+		switch {
+		case err == nil:
+			resumed++
+		case CodeOf(err) == TryLater:
+			return len(told) + resumed, err
+		default:
+			b.log.Error("suspension", zap.String("application", due.Application), zap.Int("step", due.Step), zap.Error(err))
+		}
+	}
+	return len(told) + resumed, nil
+}
+
+// alarm is what the history says of a term that was marked at a time.
+func (b *Bridge) alarm(due Due, at time.Time) Event {
+	e := Event{Application: due.Application, At: at, Kind: EventWarning, Actor: Actor{Name: "timer"}, Detail: due.DueAt.In(b.zone()).Format(time.RFC3339)}
+	if !due.OverdueAt.IsZero() {
+		e.Kind = EventOverdue
+	}
+	if s, ok := b.set().Service(due.Service); ok {
+		if c, ok := s.Channel(string(due.Channel)); ok {
+			step, _ := c.Terms().Step(due.Step)
+			e.Text = text(step.Action)
+		}
+	}
+	return e
+}
+
+// sound counts and logs what was told: one line for an office, a service and a
+// step, so that a morning on which much is late can still be read.
+func (b *Bridge) sound(told []Due) {
+	type place struct {
+		kind            EventKind
+		office, service string
+		step            int
+	}
+	count, first := map[place]int{}, map[place]Due{}
+	for _, due := range told {
+		p := place{EventWarning, due.Office, due.Service, due.Step}
+		if !due.OverdueAt.IsZero() {
+			p.kind = EventOverdue
+		}
+		if count[p]++; count[p] == 1 {
+			first[p] = due
+		}
+	}
+	b.alarms.mu.Lock()
+	defer b.alarms.mu.Unlock()
+	if b.alarms.all == nil {
+		b.alarms.all = map[EventKind]uint64{}
+	}
+	for p, n := range count {
+		b.alarms.all[p.kind] += uint64(n)
+		say := b.log.Warn
+		if p.kind == EventOverdue {
+			say = b.log.Error
+		}
+		say("due time", zap.String("kind", string(p.kind)), zap.String("office", p.office), zap.String("service", p.service), zap.Int("step", p.step),
+			zap.Int("applications", n), zap.String("application", first[p].Application), zap.Time("due_at", first[p].DueAt))
+	}
+}

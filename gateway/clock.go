@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Bounds of the watch over the clock.
+const (
+	// clockSlack is how far the clock may be set, or be off from the store's,
+	// before it is suspected: more than any correction of a clock that is kept.
+	clockSlack = 2 * time.Minute
+	// clockSettle is how long it must then run evenly to be believed again, where
+	// nobody else can say what time it is.
+	clockSettle = 10 * time.Minute
+	// clockDay is how far it may have been set for that: who sleeps longer than
+	// a day, or was set by more, is looked at by a person.
+	clockDay = 24 * time.Hour
+	// clockMark is where the store keeps when the clock was believed last.
+	clockMark  = "clock"
+	clockEvery = time.Minute
+)
+
+// timekeeper suspects the clock when it was set: forward, so that terms would
+// end early, or back, so that they would end late. It compares it with one that
+// nobody sets, with that of the store's machine where that is another, and at
+// the start with the time at which a bridge believed its clock last.
+//
+// A suspected clock is believed again when it was set back, when the store's
+// agrees, or, where there is no other, when it has run evenly for clockSettle.
+// A start is taken as a person's word that it is right: forward, because nobody
+// can know how long the machine was off; back it is suspected.
+type timekeeper struct {
+	wall    func() time.Time
+	elapsed func() time.Duration
+	store   Store
+	log     *zap.Logger
+
+	mu    sync.Mutex
+	began bool
+	base  time.Time     // when the clock was believed last
+	then  time.Duration // and what the other one said
+	since time.Duration // when it was suspected; with off
+	off   time.Duration // by how much; zero: it is believed
+	jumps uint64
+	kept  time.Duration // when the mark was written
+}
+
+// ClockFault says why the clock is not believed; nil: it is.
+func (b *Bridge) ClockFault() error { return b.keeper.fault() }
+
+// ClockJumps is how often the clock was suspected since the start.
+func (b *Bridge) ClockJumps() uint64 {
+	b.keeper.mu.Lock()
+	defer b.keeper.mu.Unlock()
+	return b.keeper.jumps
+}
+
+func (k *timekeeper) fault() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.suspicion()
+}
+
+func (k *timekeeper) suspicion() error {
+	if k.off == 0 {
+		return nil
+	}
+	return fmt.Errorf("the clock is off by %v from what it should show; due times are not told until it is right", k.off.Round(time.Second))
+}
+
+// check looks at the clocks; an error means that ours must not be believed.
+func (k *timekeeper) check(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wall, run := k.wall().Round(0), k.elapsed() // without the monotonic part, which nobody sets
+	off := time.Duration(0)
+	if k.began {
+		off = wall.Sub(k.base) - (run - k.then)
+	} else if mark, err := k.store.Mark(ctx, clockMark); err == nil && mark != "" {
+		if last, err := time.Parse(time.RFC3339, mark); err == nil && wall.Before(last) {
+			off = wall.Sub(last)
+			k.base, k.then = last, run
+		}
+	}
+	witness, err := k.store.Clock(ctx)
+	if err == nil && !witness.IsZero() {
+		off = wall.Sub(witness)
+	}
+	if off.Abs() <= clockSlack {
+		if k.off != 0 {
+			k.log.Info("the clock is believed again", zap.Time("at", wall))
+		}
+		k.believe(ctx, wall, run)
+		return nil
+	}
+	k.began = true
+	if k.off == 0 {
+		k.jumps++
+		k.since = run
+		if k.base.IsZero() {
+			k.base, k.then = wall, run
+		}
+		k.log.Error("the clock was set", zap.Duration("by", off), zap.Time("shows", wall))
+	} else if (off - k.off).Abs() > clockSlack {
+		k.since = run // set once more
+	}
+	k.off = off
+	if witness.IsZero() && off.Abs() <= clockDay && run-k.since >= clockSettle {
+		k.log.Warn("the clock has run evenly since it was set, and is believed again", zap.Duration("by", off), zap.Time("at", wall))
+		k.believe(ctx, wall, run)
+		return nil
+	}
+	return k.suspicion()
+}
+
+// believe takes the clock as it is now for right.
+func (k *timekeeper) believe(ctx context.Context, wall time.Time, run time.Duration) {
+	first := !k.began
+	k.began, k.base, k.then, k.off = true, wall, run, 0
+	if first || run-k.kept >= clockEvery {
+		k.kept = run
+		if err := k.store.SetMark(ctx, clockMark, wall.UTC().Format(time.RFC3339)); err != nil {
+			k.log.Warn("the time is not kept", zap.Error(err))
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"kopir/gateway"
+)
+
+func (t *tx) putHold(h *gateway.Hold) error {
+	meta := *h
+	meta.Document = nil
+	body, err := toJSON(&meta)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO holds (application, next_at, document, body) VALUES (?, ?, ?, ?)
+		ON CONFLICT (application) DO UPDATE SET next_at = excluded.next_at, body = excluded.body`,
+		h.Application, micros(h.NextAt), blob(h.Document), body); err != nil {
+		return fmt.Errorf("store: hold: %w", err)
+	}
+	return nil
+}
+
+// HeldBefore gives held applications whose next question has come.
+func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gateway.Hold, error) {
+	rows, err := s.query(ctx, `SELECT body, document FROM holds WHERE next_at <= ? ORDER BY next_at, application LIMIT ?`, micros(at), limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: holds: %w", err)
+	}
+	defer rows.Close()
+	var all []gateway.Hold
+	for rows.Next() {
+		var body string
+		var document []byte
+		if err := rows.Scan(&body, &document); err != nil {
+			return nil, fmt.Errorf("store: holds: %w", err)
+		}
+		var h gateway.Hold
+		if err := fromJSON(body, &h); err != nil {
+			return nil, err
+		}
+		h.Document = document
+		all = append(all, h)
+	}
+	return all, rows.Err()
+}
