@@ -107,7 +107,7 @@ func bounded(all []gateway.DueGroup, most int) []gateway.DueGroup {
 	other := gateway.DueGroup{Service: "other", Office: "other"}
 	for _, x := range all[most:] {
 		other.Open, other.Warned, other.Overdue, other.Suspended = other.Open+x.Open, other.Warned+x.Warned, other.Overdue+x.Overdue, other.Suspended+x.Suspended
-		if other.Next.IsZero() || x.Next.Before(other.Next) {
+		if !x.Next.IsZero() && (other.Next.IsZero() || x.Next.Before(other.Next)) {
 			other.Next = x.Next
 		}
 	}

@@ -29,6 +29,8 @@ type scripted struct {
 	gateway.Doors
 	receive      func(context.Context, gateway.Incoming) gateway.Reply
 	applications func(gateway.Filter, string, int) (gateway.Page, error)
+	asked        gateway.DueFilter // last
+	by           []gateway.DueKey
 	application  func(string) (*gateway.Application, error)
 	take         func(string, gateway.Actor) (*gateway.Application, error)
 	decide       func(string, gateway.Actor, gateway.Decision) (*gateway.Application, error)
