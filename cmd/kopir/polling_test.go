@@ -63,7 +63,7 @@ func TestPollingBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	const service = "ALMATY_UNEMPLOYED_CERTIFICATE"
-	polled := strings.Replace(string(text), "\nregistry:", "\n  poll: [{service_id: "+service+", every: 100ms}]\nregistry:", 1)
+	polled := strings.Replace(string(text), "\nregistries:", "\n  poll: [{service_id: "+service+", every: 100ms}]\nregistries:", 1)
 	if err := os.WriteFile(file, []byte(polled), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -304,7 +304,10 @@ gateway:
   sender_id: {{.Bridge.Sender}}
   password_file: keys/gateway.password
   bins: ["{{.Gateway.BIN}}"]
-registry: {sender_code: {{.Bridge.Sender}}, no_data: ["00001"]}
+registries:
+  - {id: gbd-fl, sender_code: {{.Bridge.Sender}}, no_data: ["00001"]}
+  - {id: gbd-ul, requestor_bin: "{{.Bridge.BIN}}", no_data: ["404"]}
+  - {id: enis, shape: enis.yaml}
 senders:
   - {id: {{.Portal.Sender}}, channel: portal, status_service: {{index .Portal.Services 0}}, bins: ["{{.Portal.BIN}}", "{{.Gateway.BIN}}"]}
   - {id: {{.CSC.Sender}}, channel: csc, status_service: {{index .CSC.Services 0}}, bins: ["{{.CSC.BIN}}", "{{.Gateway.BIN}}"]}
@@ -349,7 +352,7 @@ func (p *play) writeSite(ctx context.Context) error {
 	}
 	files := map[string][]byte{
 		"kopir.yaml": []byte(text.String()), "keys/bridge.p12": p12, "keys/bridge.password": []byte(sim.DefaultPassword + "\n"),
-		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "trust/authority.pem": chain,
+		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "trust/authority.pem": chain, "enis.yaml": sim.ShapeYAML(),
 	}
 	for _, other := range site.Others {
 		if files["authorities/"+string(other.Keys)+".cer"], err = p.fetch(ctx, other.Issuing); err != nil {

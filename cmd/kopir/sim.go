@@ -29,6 +29,7 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	notify := flags.Bool("notify", false, "tell the bridge what became of its messages (changeMassageStatusNotification)")
 	keys := flags.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (both authorities run; PUT /sim/keys says who uses which)")
 	dir := flags.String("mappings", "", "folder of an akimat's own service descriptions, as in the bridge's configuration: `DIR`")
+	enis := flags.String("enis", "", "shape of the notaries' registry, as in the bridge's configuration: `FILE`; none: the simulator's own")
 	fresh := flags.Bool("fresh-keys", false, "make new keys instead of the public test keys; other ones at every start")
 	var how playing
 	flags.StringVar(&how.what, "play", "", "drive services through their channels and print what was seen: all, `SERVICE` or SERVICE/CHANNEL; ends then, with status 1 if anything expected was not seen")
@@ -38,7 +39,7 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 	verbose := flags.Bool("v", false, "log deliveries on standard error")
 	flags.Usage = func() {
 		usageOf(flags, "[flags]",
-			"Gateway, portal, service centre, register of natural persons and certification authority on one",
+			"Gateway, portal, service centre, registries and certification authority on one",
 			"address, for tests. GET /sim/ explains how to steer it. Its keys are public: trust them nowhere else.")
 	}
 	if code, ok := parseFlags(flags, args, s); !ok {
@@ -83,6 +84,14 @@ func runSim(ctx context.Context, args []string, s stdio) int {
 			return exitUsage
 		}
 		c.Services = set
+	}
+	if *enis != "" {
+		shape, faults := mappings.LoadShape(*enis)
+		if len(faults) > 0 {
+			s.complain("sim: -enis: %s", faults[0].In(mappings.English))
+			return exitUsage
+		}
+		c.Shape = shape
 	}
 	if *verbose {
 		c.Log = zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(s.err), zapcore.DebugLevel))

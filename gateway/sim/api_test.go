@@ -24,7 +24,7 @@ func TestEverythingIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []any{Trouble{}, Tweaks{}, Case{}, Notice{}, Result{}, order{}, Person{}, Bridge{}, KeyUse{}, AuthorityAddress{}, Certificate{}, Login{}, Offer{}, Opening{}} {
+	for _, v := range []any{Trouble{}, Tweaks{}, Case{}, Notice{}, Result{}, order{}, Person{}, Power{}, Bridge{}, KeyUse{}, AuthorityAddress{}, Certificate{}, Login{}, Offer{}, Opening{}} {
 		collect(reflect.TypeOf(v))
 	}
 	for _, p := range Parts() {

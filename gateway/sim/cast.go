@@ -20,6 +20,7 @@ type castFile struct {
 	Systems       []castSystem            `yaml:"systems"`
 	District      string                  `yaml:"district"`
 	People        []Person                `yaml:"people"`
+	Powers        []Power                 `yaml:"powers"`
 }
 
 type organization struct {
@@ -50,6 +51,7 @@ type Person struct {
 	District     string `yaml:"district" json:"district,omitempty"`
 	Born         string `yaml:"born" json:"born,omitempty"` // 2006-01-02
 	Registry     string `yaml:"registry" json:"registry,omitempty"`
+	Consent      string `yaml:"consent" json:"consent,omitempty"` // to the access to personal data: given (also when empty), pending, refused, expired
 }
 
 var cast = sync.OnceValues(func() (castFile, error) {

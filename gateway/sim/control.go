@@ -68,7 +68,10 @@ type System struct {
 	SyncURL      string   `json:"sync_url,omitempty"`
 }
 
-// System finds a member by key: gateway, bridge, portal, csc, registry.
+// systemKeys are the members of the gateway.
+var systemKeys = []string{"gateway", "bridge", "portal", "csc", "registry", "consent", "entities", "notary"}
+
+// System finds a member by key, see systemKeys.
 func (s *Sim) System(key string) (System, bool) {
 	m, ok := s.members[key]
 	if !ok {
@@ -80,7 +83,7 @@ func (s *Sim) System(key string) (System, bool) {
 
 func (s *Sim) getState(w http.ResponseWriter, _ *http.Request) {
 	systems := []System{}
-	for _, key := range []string{"gateway", "bridge", "portal", "csc", "registry"} {
+	for _, key := range systemKeys {
 		m, _ := s.System(key)
 		systems = append(systems, m)
 	}

@@ -18,75 +18,80 @@ import (
 // Codes of the register of natural persons (messageResult/code). 00000 is
 // known from the field, the others are this simulator's.
 const (
-	registryFound  = "00000"
-	registryNoData = "00001"
-	registryError  = "99999"
+	registryFound     = "00000"
+	registryNoData    = "00001"
+	registryNoConsent = "00002"
+	registryError     = "99999"
 )
 
-// registry is the register of natural persons behind the SyncChannel.
-type registry struct{ sim *Sim }
+// personTokenService is the variant that wants the token of a consent.
+const personTokenService = "GBDFLUniversal_token"
 
-// door answers GBDFL_UniversalServiceSync.
-func (g *registry) door(w http.ResponseWriter, r *http.Request) {
-	s := g.sim
-	as := s.members["registry"]
-	if code := troubleOf(r.Context()).Fault; code != "" {
-		s.fault(w, as, soap.SyncSendMessage, refuse(code, "ordered"))
-		return
+// registryDoor answers the questions that the gateway hands to one registry.
+func (s *Sim) registryDoor(key string, answer func(*soap.SyncSendMessageRequest, Trouble) (soap.Data, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		as, trouble := s.members[key], troubleOf(r.Context())
+		if trouble.Fault != "" {
+			s.fault(w, as, soap.SyncSendMessage, refuse(trouble.Fault, "ordered"))
+			return
+		}
+		raw, bad := readAll(w, r)
+		var got *received
+		if bad == nil {
+			got, bad = s.receive(r.Context(), raw)
+		}
+		if bad != nil {
+			s.fault(w, as, soap.SyncSendMessage, bad)
+			return
+		}
+		request, ok := got.message.Payload.(*soap.SyncSendMessageRequest)
+		if !ok {
+			s.fault(w, as, soap.SyncSendMessage, refuse(codeFormat, "not a SendMessage request"))
+			return
+		}
+		data, err := answer(request, trouble)
+		if err != nil {
+			s.fault(w, as, soap.SyncSendMessage, refuse(codeFormat, "%v", err))
+			return
+		}
+		s.answer(w, r, as, &soap.SyncSendMessageResponse{
+			ResponseInfo: soap.SyncMessageInfoResponse{
+				MessageID: uuid.NewString(), CorrelationID: request.RequestInfo.CorrelationID, ResponseDate: s.now(),
+				Status:    soap.StatusInfo{Code: codeProcessed, Message: "Message has been processed successfully"},
+				SessionID: request.RequestInfo.SessionID,
+			},
+			ResponseData: soap.ResponseData{Data: data},
+		})
 	}
-	raw, bad := readAll(w, r)
-	var got *received
-	if bad == nil {
-		got, bad = s.receive(r.Context(), raw)
-	}
-	if bad != nil {
-		s.fault(w, as, soap.SyncSendMessage, bad)
-		return
-	}
-	request, ok := got.message.Payload.(*soap.SyncSendMessageRequest)
-	if !ok {
-		s.fault(w, as, soap.SyncSendMessage, refuse(codeFormat, "not a SendMessage request"))
-		return
-	}
-	data, err := g.answer(request)
-	if err != nil {
-		s.fault(w, as, soap.SyncSendMessage, refuse(codeFormat, "%v", err))
-		return
-	}
-	s.answer(w, r, as, &soap.SyncSendMessageResponse{
-		ResponseInfo: soap.SyncMessageInfoResponse{
-			MessageID: uuid.NewString(), CorrelationID: request.RequestInfo.CorrelationID, ResponseDate: s.now(),
-			Status:    soap.StatusInfo{Code: codeProcessed, Message: "Message has been processed successfully"},
-			SessionID: request.RequestInfo.SessionID,
-		},
-		ResponseData: soap.ResponseData{Data: soap.NestedData(data)},
-	})
 }
 
-// question is the content of data in a request.
-type question struct{ messageID, iin string }
-
-// read takes the four unprefixed children in any order.
-func (g *registry) read(d soap.Data) (question, error) {
-	var q question
+// children reads unprefixed children of data, each once, in any order.
+func children(d soap.Data, names ...string) (map[string]string, error) {
 	if d.Form != soap.Nested {
-		return q, fmt.Errorf("data must hold elements")
+		return nil, fmt.Errorf("data must hold elements")
 	}
-	for name, into := range map[string]*string{"messageId": &q.messageID, "iin": &q.iin} {
+	values := map[string]string{}
+	for _, name := range names {
 		child, ok, err := d.Node.Child("", name)
 		if err != nil || !ok {
-			return q, fmt.Errorf("data must hold one %s", name)
+			return nil, fmt.Errorf("data must hold one %s", name)
 		}
-		*into = child.Text()
+		values[name] = child.Text()
 	}
-	return q, nil
+	return values, nil
 }
 
-// answer is the content of data: fields and the register's own signature.
-func (g *registry) answer(request *soap.SyncSendMessageRequest) ([]byte, error) {
-	q, err := g.read(request.RequestData.Data)
+// person answers GBDFL_UniversalServiceSync and GBDFLUniversal_token: fields and
+// the register's own signature.
+func (s *Sim) person(request *soap.SyncSendMessageRequest, trouble Trouble) (soap.Data, error) {
+	names := []string{"messageId", "iin"}
+	byToken := request.RequestInfo.ServiceID == personTokenService
+	if byToken {
+		names = append(names, "kdpToken", "publicKey")
+	}
+	q, err := children(request.RequestData.Data, names...)
 	if err != nil {
-		return nil, err
+		return soap.Data{}, err
 	}
 	data := etree.NewElement("data")
 	put := func(parent *etree.Element, pairs ...string) {
@@ -96,20 +101,25 @@ func (g *registry) answer(request *soap.SyncSendMessageRequest) ([]byte, error) 
 			}
 		}
 	}
-	put(data, "messageId", uuid.NewString(), "messageDate", soap.FormatDateTime(g.sim.now()), "requestId", q.messageID,
-		"sender", g.sim.members["registry"].sender, "receiver", request.RequestInfo.Sender.SenderID)
+	put(data, "messageId", uuid.NewString(), "messageDate", soap.FormatDateTime(s.now()), "requestId", q["messageId"],
+		"sender", s.members["registry"].sender, "receiver", request.RequestInfo.Sender.SenderID)
 	coded := func(parent *etree.Element, name, code, ru, kk string) {
 		put(parent.CreateElement(name), "code", code, "nameRu", ru, "nameKz", kk)
 	}
 	n, err := registryWords()
 	if err != nil {
-		return nil, err
+		return soap.Data{}, err
 	}
-	p, known := g.sim.byIIN(q.iin)
+	p, known := s.byIIN(q["iin"])
+	if trouble.OtherPerson {
+		p, known = s.somebodyElse(q["iin"]), true
+	}
 	switch {
+	case byToken && !s.consents.opens(q["kdpToken"], q["publicKey"], q["iin"], s.now()):
+		coded(data, "messageResult", registryNoConsent, n.NoConsent.RU, n.NoConsent.KK)
 	case known && p.Registry == "error":
 		coded(data, "messageResult", registryError, n.Error.RU, n.Error.KK)
-	case !known || p.Registry == "none":
+	case !known || p.Registry == "none" || trouble.NoData:
 		coded(data, "messageResult", registryNoData, n.NoData.RU, n.NoData.KK)
 	default:
 		coded(data, "messageResult", registryFound, n.Found.RU, n.Found.KK)
@@ -118,8 +128,21 @@ func (g *registry) answer(request *soap.SyncSendMessageRequest) ([]byte, error) 
 		coded(person, "citizenship", "398", n.Country.RU, n.Country.KK)
 		coded(person, "lifeStatus", "0", n.Alive.RU, n.Alive.KK)
 	}
-	by, _ := g.sim.members["registry"].keys()
-	return sealData(data, by)
+	by, _ := s.members["registry"].keys()
+	content, err := sealData(data, by)
+	return soap.NestedData(content), err
+}
+
+// somebodyElse is a person of another number.
+func (s *Sim) somebodyElse(iin string) Person {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range s.order {
+		if p := s.people[key]; p.IIN != iin && p.Registry == "" {
+			return p
+		}
+	}
+	return Person{}
 }
 
 // sealData signs the data element by itself (exclusive canonical form, so that

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,8 +38,10 @@ type Config struct {
 	// Services are the descriptions whose forms people fill in, and whose
 	// requests go to the bridge; nil: the built-in ones.
 	Services *mappings.Set
-	Bridge   Bridge
-	Log      *zap.Logger // zero: silent
+	// Shape is that of the notaries' registry; nil: testdata/enis.yaml.
+	Shape  *mappings.RegistryShape
+	Bridge Bridge
+	Log    *zap.Logger // zero: silent
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -68,8 +71,10 @@ type Sim struct {
 
 	authorities []*authority // one, or two with mixed keys; fixed after New
 	verifier    *signature.Verifier
-	members     map[string]*member // by key; the map is fixed after New
-	registry    *registry
+	members     map[string]*member      // by key; the map is fixed after New
+	shape       *mappings.RegistryShape // of the notaries' registry
+	consents    consents
+	powers      powers
 	portal, csc *desk
 	troubles    troubles
 	handler     http.Handler
@@ -123,6 +128,12 @@ func New(c Config) (*Sim, error) {
 	if s.set = c.Services; s.set == nil {
 		var faults []mappings.Fault
 		if s.set, faults = builtin(); len(faults) > 0 {
+			return nil, fmt.Errorf("sim: %w", faults[0])
+		}
+	}
+	if s.shape = c.Shape; s.shape == nil {
+		var faults []mappings.Fault
+		if s.shape, faults = mappings.ReadShape("enis.yaml", ShapeYAML()); len(faults) > 0 {
 			return nil, fmt.Errorf("sim: %w", faults[0])
 		}
 	}
@@ -205,7 +216,7 @@ func (s *Sim) castAll() error {
 		s.members[row.Key] = &member{key: row.Key, sender: row.Sender, password: row.Password, bin: org.BIN, services: row.Services,
 			credential: credential, sign: key, pushing: map[string]bool{}}
 	}
-	for _, key := range []string{"gateway", "bridge", "portal", "csc", "registry"} {
+	for _, key := range systemKeys {
 		if s.members[key] == nil {
 			return fmt.Errorf("sim: cast.yaml: no system %q", key)
 		}
@@ -216,10 +227,13 @@ func (s *Sim) castAll() error {
 	}
 	s.portal = newDesk(s, s.members["portal"], "portal")
 	s.csc = newDesk(s, s.members["csc"], "csc")
-	s.registry = &registry{sim: s}
 	s.members["portal"].async = s.base + "/portal/callback"
 	s.members["csc"].async = s.base + "/csc/callback"
-	s.members["registry"].sync = s.base + "/registry/gbdfl"
+	s.members["notary"].services = []string{s.shape.ServiceID}
+	for key, path := range map[string]string{"registry": "gbdfl", "consent": "kdp", "entities": "gbdul", "notary": "enis"} {
+		s.members[key].sync = s.base + "/registry/" + path
+	}
+	s.powers.list = slices.Clone(c.Powers)
 	for _, p := range c.People {
 		if org, ok := c.Organizations[p.Organization]; ok {
 			p.BIN, p.Organization = org.BIN, org.Name

@@ -32,6 +32,8 @@ func (s *Sim) syncDoor(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, gateway, soap.SyncSendMessage, bad)
 	case fault != nil:
 		s.passFault(w, gateway, fault)
+	case troubleOf(r.Context()).WrongSigner:
+		s.answer(w, r, s.members["csc"], answer)
 	default:
 		s.answer(w, r, gateway, answer)
 	}

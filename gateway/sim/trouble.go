@@ -22,6 +22,9 @@ const (
 	PartPortal   Part = "portal"   // the portal's call-back
 	PartCSC      Part = "csc"      // the service centre's call-back
 	PartRegistry Part = "registry" // the register of natural persons
+	PartConsent  Part = "consent"  // the consent service
+	PartEntities Part = "entities" // the register of legal entities
+	PartNotary   Part = "notary"   // the notaries' registry
 	PartOCSP     Part = "ocsp"
 	PartCRL      Part = "crl" // full and delta lists
 	PartCert     Part = "cert"
@@ -30,7 +33,7 @@ const (
 
 // Parts lists them all.
 func Parts() []Part {
-	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartRegistry, PartOCSP, PartCRL, PartCert, PartTSP}
+	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartRegistry, PartConsent, PartEntities, PartNotary, PartOCSP, PartCRL, PartCert, PartTSP}
 }
 
 // Duration is a time.Duration that JSON writes as "1.5s".
@@ -56,17 +59,19 @@ type Trouble struct {
 	Status     int      `json:"status,omitempty"`      // answer with this HTTP status and a line of text
 	Garbage    bool     `json:"garbage,omitempty"`     // answer 200 with bytes that mean nothing
 	LoseAnswer bool     `json:"lose_answer,omitempty"` // do the work, then close the connection; push: do not wait for the answer
-	Fault      string   `json:"fault,omitempty"`       // sync, async, portal, csc, registry: a SOAP fault with this errorCode
+	Fault      string   `json:"fault,omitempty"`       // sync, async, portal, csc, registries: a SOAP fault with this errorCode
 
-	Unsigned  bool `json:"unsigned,omitempty"`  // push, registry: without a WS-Security signature
-	Tamper    bool `json:"tamper,omitempty"`    // push, registry: changed after signing
-	Duplicate int  `json:"duplicate,omitempty"` // push: so many copies more, byte for byte
-	Reorder   bool `json:"reorder,omitempty"`   // push: kept back until another one has gone
+	Unsigned    bool `json:"unsigned,omitempty"`     // push, sync, registries: without a WS-Security signature
+	Tamper      bool `json:"tamper,omitempty"`       // push, sync, registries: changed after signing
+	NoData      bool `json:"no_data,omitempty"`      // registry, entities, notary: knows nothing of anybody
+	OtherPerson bool `json:"other_person,omitempty"` // the same: answers about somebody else
+	Duplicate   int  `json:"duplicate,omitempty"`    // push: so many copies more, byte for byte
+	Reorder     bool `json:"reorder,omitempty"`      // push: kept back until another one has gone
 
 	TryLater    bool     `json:"try_later,omitempty"`    // ocsp: status tryLater
 	NoNonce     bool     `json:"no_nonce,omitempty"`     // ocsp: not echoed
 	WrongNonce  bool     `json:"wrong_nonce,omitempty"`  // ocsp: another one
-	WrongSigner bool     `json:"wrong_signer,omitempty"` // ocsp: signed by somebody who is no responder
+	WrongSigner bool     `json:"wrong_signer,omitempty"` // ocsp: signed by somebody who is no responder; sync: by another organisation
 	Age         Duration `json:"age,omitzero"`           // ocsp, crl: as old as this; crl: lapsed when over 180 days
 
 	Times int `json:"times,omitempty"` // wears off after so many messages; 0: lasts until it is reset
@@ -75,8 +80,11 @@ type Trouble struct {
 // applies says which fields a part understands; everything else is refused
 // when it is set, so that a harness does not wait for trouble that cannot come.
 var applies = map[Part][]string{
-	PartSync: {"fault"}, PartAsync: {"fault"}, PartPortal: {"fault"}, PartCSC: {"fault"},
-	PartRegistry: {"fault", "unsigned", "tamper"},
+	PartSync: {"fault", "unsigned", "tamper", "wrong_signer"}, PartAsync: {"fault"}, PartPortal: {"fault"}, PartCSC: {"fault"},
+	PartRegistry: {"fault", "unsigned", "tamper", "no_data", "other_person"},
+	PartEntities: {"fault", "unsigned", "tamper", "no_data", "other_person"},
+	PartNotary:   {"fault", "unsigned", "tamper", "no_data", "other_person"},
+	PartConsent:  {"fault", "unsigned", "tamper"},
 	PartPush:     {"unsigned", "tamper", "duplicate", "reorder"},
 	PartOCSP:     {"try_later", "no_nonce", "wrong_nonce", "wrong_signer", "age"},
 	PartCRL:      {"age"},

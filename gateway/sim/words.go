@@ -18,11 +18,14 @@ type word struct {
 }
 
 type registryNames struct {
-	Found   word `yaml:"found"`
-	NoData  word `yaml:"no_data"`
-	Error   word `yaml:"error"`
-	Country word `yaml:"country"`
-	Alive   word `yaml:"alive"`
+	Found      word `yaml:"found"`
+	NoData     word `yaml:"no_data"`
+	NoConsent  word `yaml:"no_consent"`
+	Registered word `yaml:"registered"`
+	Notary     word `yaml:"notary"`
+	Error      word `yaml:"error"`
+	Country    word `yaml:"country"`
+	Alive      word `yaml:"alive"`
 }
 
 var registryWords = sync.OnceValues(func() (registryNames, error) {
