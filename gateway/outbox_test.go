@@ -21,7 +21,7 @@ func (w *town) codes(r gateway.Route) (got []string) {
 		if d.Route != r {
 			continue
 		}
-		for _, c := range []string{"ACCEPTED", "IN_PROCESSING", "COMPLETED", "<code>1<", "<code>2<", "<code>3<"} {
+		for _, c := range []string{"ACCEPTED", "IN_PROCESSING", "COMPLETED", "<code>1<", "<code>2<", "<code>3<", "<code>4<"} {
 			if strings.Contains(string(d.Body), c) {
 				got = append(got, strings.Trim(c, "<code>"))
 			}

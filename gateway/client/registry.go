@@ -26,10 +26,16 @@ func inquire(ctx context.Context, channel *Sync, info soap.SyncMessageInfo, data
 	return f, sendError(err)
 }
 
-// sendError tells whether asking again can help.
+// sendError tells whether asking again can help. Of a fault only the code goes
+// on: its text is a registry's, and may name the person.
 func sendError(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
+		if e.Outcome == Refused {
+			bare := *e
+			bare.Err = errors.New("answered with a fault")
+			e, err = &bare, &bare
+		}
 		return &gateway.SendError{Permanent: !e.Temporary, Code: e.Code, Err: err}
 	}
 	return err

@@ -158,7 +158,10 @@ func (s *Sim) consent(request *soap.SyncSendMessageRequest, _ Trouble) (soap.Dat
 	doc := newDocument()
 	doc.SetRoot(root)
 	content, err := doc.WriteToBytes()
-	return soap.NestedData(content), err
+	if err != nil {
+		return soap.Data{}, err
+	}
+	return soap.InForm(soap.Nested, content)
 }
 
 // broken puts a line break into base64, as the real service does.
