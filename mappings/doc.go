@@ -41,7 +41,7 @@
 //	statuses      state | local code | portal code | csc code | name | text
 //	results       what ends the service, positive and negative
 //	refusals      regulated messages; {ground} is filled in
-//	registries    who is asked, at which step, and the refusal without data
+//	registries    who is asked, at which step; what is compared; the refusals (registry.go)
 //	notifications which states are told to whom, for which channels
 //	notices       the document that tells a partner, element by element
 //	channels      portal, csc, office, akim: signer, conditions, steps
