@@ -81,6 +81,7 @@ func (s *Sim) compose(service *mappings.Service, channel, number string, sub *Su
 	if err != nil {
 		return nil, err
 	}
+	s.notarise(sub, number, form.Values)
 	if sub.Tweaks.IIN != "" {
 		form.Values[service.Request.Signer] = sub.Tweaks.IIN
 	}
@@ -110,6 +111,21 @@ func (s *Sim) represent(sub *Submission, known map[string]string) error {
 		return fmt.Errorf("attorney %q is neither notarised nor plain", sub.Attorney)
 	}
 	return nil
+}
+
+// notarise lets the notaries' registry know the power of attorney of a form
+// that was filled in here, under a number of its own; one that the submission
+// names is whatever the registry says of it.
+func (s *Sim) notarise(sub *Submission, number string, values map[string]string) {
+	if values["poa_number"] == "" || sub.Values["poa_number"] != "" {
+		return
+	}
+	p := Power{Number: "POA-" + number, Date: values["poa_date"], ValidUntil: "2099-12-31", Principal: values["applicant_iin"], Representative: values["representative_iin"]}
+	if scopes := s.shape.Answer.Scopes; len(scopes) > 0 {
+		p.Scope = scopes[0]
+	}
+	values["poa_number"] = p.Number
+	s.powers.put(p)
 }
 
 // breachesOf finds breaches by name; all stands for one of every field but the signer's.

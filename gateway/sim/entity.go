@@ -100,7 +100,7 @@ func (s *Sim) entity(request *soap.SyncSendMessageRequest, trouble Trouble) (soa
 }
 
 // Power is a power of attorney in the notaries' registry. Principal and
-// Representative are keys of people.
+// Representative are keys or IINs of people.
 type Power struct {
 	Number         string `yaml:"number" json:"number"`
 	Date           string `yaml:"date" json:"date"` // 2006-01-02, as the other dates
@@ -158,10 +158,14 @@ func (s *Sim) powerDocument(number string, trouble Trouble) ([]byte, error) {
 	if len(codes) == 0 {
 		return nil, fmt.Errorf("the shape has no code for a power of attorney that is %s", p.State)
 	}
-	principal, _ := s.Person(p.Principal)
-	representative, _ := s.Person(p.Representative)
+	iin := func(who string) string {
+		if person, ok := s.Person(who); ok {
+			return person.IIN
+		}
+		return who
+	}
 	return s.shape.AnswerDocument(codes[0], map[string]string{
-		"number": p.Number, "date": p.Date, "valid_from": p.ValidFrom, "valid_until": p.ValidUntil, "principal_iin": principal.IIN,
-		"representative_iin": representative.IIN, "notary": n.Notary.RU, "scope": p.Scope,
+		"number": p.Number, "date": p.Date, "valid_from": p.ValidFrom, "valid_until": p.ValidUntil, "principal_iin": iin(p.Principal),
+		"representative_iin": iin(p.Representative), "notary": n.Notary.RU, "scope": p.Scope,
 	})
 }

@@ -34,11 +34,24 @@ func (p *powers) find(number string, other bool) (Power, bool) {
 	return Power{}, false
 }
 
+// put adds one, in place of another of the same number.
+func (p *powers) put(one Power) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(slices.DeleteFunc(p.list, func(old Power) bool { return old.Number == one.Number }), one)
+	if len(p.list) > maxPowers {
+		p.list = slices.Delete(p.list, 0, 1)
+	}
+}
+
+// maxPowers bounds what is remembered of them; the oldest go first.
+const maxPowers = 5_000
+
 // AddPower lets the notaries' registry know a power of attorney.
 func (s *Sim) AddPower(p Power) error {
 	for _, key := range []string{p.Principal, p.Representative} {
-		if _, ok := s.Person(key); !ok {
-			return fmt.Errorf("there is no person %q", key)
+		if _, ok := s.Person(key); !ok && len(key) != 12 {
+			return fmt.Errorf("there is no person %q; an IIN has twelve digits", key)
 		}
 	}
 	for _, date := range []string{p.Date, p.ValidUntil} {
@@ -49,10 +62,7 @@ func (s *Sim) AddPower(p Power) error {
 	if p.Number == "" || !slices.Contains([]string{"", "revoked", "expired"}, p.State) {
 		return fmt.Errorf("a power of attorney needs a number, and a state that is empty, revoked or expired")
 	}
-	s.powers.mu.Lock()
-	defer s.powers.mu.Unlock()
-	s.powers.list = slices.DeleteFunc(s.powers.list, func(old Power) bool { return old.Number == p.Number })
-	s.powers.list = append(s.powers.list, p)
+	s.powers.put(p)
 	return nil
 }
 
