@@ -35,7 +35,11 @@ func messageContent(m *gateway.Message) [][]byte {
 }
 
 func evidenceContent(e *gateway.Evidence) [][]byte {
-	return [][]byte{[]byte(e.Message), []byte(e.Application), strconv.AppendInt(nil, micros(e.At), 10), []byte(e.Outcome.String()), []byte(e.Reason), e.Verdict, e.Document}
+	content := [][]byte{[]byte(e.Message), []byte(e.Application), strconv.AppendInt(nil, micros(e.At), 10), []byte(e.Outcome.String()), []byte(e.Reason), e.Verdict, e.Document}
+	if len(e.Finding) > 0 { // of registries alone
+		content = append(content, e.Finding)
+	}
+	return content
 }
 
 // Audit is what comparing the journal with the tables found.
@@ -185,7 +189,10 @@ func (s *Store) rows(ctx context.Context, each func(k thing, content ...[]byte))
 				At: moment(c[7].(int64)), Application: str(c[8]), Code: gateway.Code(str(c[9])), Raw: raw(c[10]), Reply: raw(c[11])}
 			each(thing{journalMessage, str(c[0])}, messageContent(&m)...)
 		}},
-		{`SELECT message, application, at, outcome, reason, verdict, document FROM evidence`, func(c []any) {
+		{`SELECT message, application, at, outcome, reason, verdict, document, finding FROM evidence`, func(c []any) {
+			if len(raw(c[len(c)-1])) == 0 {
+				c = c[:len(c)-1]
+			}
 			content := make([][]byte, len(c))
 			for i := range c {
 				content[i] = raw(c[i])

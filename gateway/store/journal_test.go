@@ -23,7 +23,7 @@ func whole(n int) gateway.Change {
 	return gateway.Change{
 		Message: message(fmt.Sprint(n), "PORTAL", fmt.Sprint("k", n), number), Application: a, Result: &result,
 		Evidence: []gateway.Evidence{
-			{Message: fmt.Sprint(n), Application: number, Kind: gateway.ByPerson, At: t0, Outcome: verdict.Passed, Verdict: []byte("{}"), Document: []byte("<doc/>")},
+			{Message: fmt.Sprint(n), Application: number, Kind: gateway.ByPerson, At: t0, Outcome: verdict.Passed, Verdict: []byte("{}"), Document: []byte("<doc/>"), Finding: []byte(`{"standing":"found"}`)},
 			{Message: fmt.Sprint(n), Application: number, Kind: gateway.BySystem, At: t0, Outcome: verdict.Failed, Reason: verdict.Revoked, Verdict: []byte("{}")}},
 		Events:     []gateway.Event{{Application: number, At: t0, Kind: gateway.EventState, To: gateway.Received}},
 		Dues:       []gateway.Due{{Application: number, Step: 5, StartedAt: t0, DueAt: t0.Add(time.Hour)}},
@@ -126,6 +126,7 @@ func behind(t *testing.T, s *Store) {
 		{`UPDATE dues SET body = body || ' ' WHERE application = 'N-1'`, `UPDATE dues SET body = RTRIM(body)`, "due N-1/5/"},
 		{`UPDATE messages SET code = 'x' WHERE id = '1'`, `UPDATE messages SET code = ''`, "message 1 is not"},
 		{`UPDATE evidence SET outcome = 'TOTAL_PASSED' WHERE application = 'N-1' AND kind = 'system'`, `UPDATE evidence SET outcome = 'TOTAL_FAILED' WHERE kind = 'system'`, "verdict N-1 is not"},
+		{`UPDATE evidence SET finding = '{}' WHERE application = 'N-1' AND finding <> ''`, `UPDATE evidence SET finding = '{"standing":"found"}' WHERE finding <> ''`, "verdict N-1 is not"},
 		{`UPDATE results SET body = body || ' ' WHERE application = 'N-1'`, `UPDATE results SET body = RTRIM(body)`, "result N-1 is not"},
 		{`UPDATE outbox SET body = body || ' ' WHERE id = 'dN-1'`, `UPDATE outbox SET body = RTRIM(body)`, "delivery dN-1 is not"},
 		{`UPDATE journal_keys SET secret = '123' WHERE owner = 'N-1'`, ``, "N-1 is not"},
