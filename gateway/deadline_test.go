@@ -225,11 +225,17 @@ func TestRecount(t *testing.T) {
 		}
 		w.deliver()
 	}
+	use := func(set *mappings.Set) {
+		t.Helper()
+		if err := w.bridge.Use(ctx, set); err != nil {
+			t.Fatal(err)
+		}
+	}
 	count()
 	if len(w.post.taken()) != before {
 		t.Error("told of a count that changed nothing")
 	}
-	plain.Calendar.Replace(otherCalendar(t, "{year: 2026, kurban_ait: [2026-05-28], extra: [2026-11-26]}").Calendar)
+	use(otherCalendar(t, "{year: 2026, kurban_ait: [2026-05-28], extra: [2026-11-26]}"))
 	count()
 	count()
 	app, _ = w.bridge.Application(ctx, app.Number)
@@ -241,7 +247,7 @@ func TestRecount(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 	told = w.post.taken()
-	plain.Calendar.Replace(otherCalendar(t, "{year: 2026, kurban_ait: [2026-05-28]}").Calendar)
+	use(otherCalendar(t, "{year: 2026, kurban_ait: [2026-05-28]}"))
 	count()
 	if len(w.post.taken()) != len(told) {
 		t.Error("told of a shorter term")

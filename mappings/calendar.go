@@ -10,8 +10,8 @@ import (
 // Calendar counts terms in the time of Kazakhstan: public holidays, days off
 // that move, and office hours, all from shared/calendar.yaml. It knows only
 // the years that the file lists; a term that leaves them is an error, never a
-// guess. Safe for concurrent use; Replace takes over another issue of the file.
-type Calendar struct{ now atomic.Pointer[yearbook] }
+// guess. Safe for concurrent use.
+type Calendar struct{ book *yearbook }
 
 // yearbook is one issue of the file. What a method of Calendar promises is
 // written there.
@@ -20,9 +20,6 @@ type yearbook struct {
 	file   calendarFile
 	tables [128]atomic.Pointer[workdays] // by working week
 }
-
-// Replace makes c count as other does, from the next question on.
-func (c *Calendar) Replace(other *Calendar) { c.now.Store(other.now.Load()) }
 
 // ErrYear is wrapped by every error about a year that the calendar lacks.
 var ErrYear = errors.New("year not in the calendar")
@@ -115,9 +112,7 @@ func readCalendar(files []source) (*Calendar, []Fault) {
 			}
 		}
 	}
-	calendar := &Calendar{}
-	calendar.now.Store(c)
-	return calendar, faults
+	return &Calendar{c}, faults
 }
 
 func weekend(d Date) bool {
@@ -126,15 +121,15 @@ func weekend(d Date) bool {
 }
 
 // Zone is the zone in which all terms are counted.
-func (c *Calendar) Zone() *time.Location { return c.now.Load().zone }
+func (c *Calendar) Zone() *time.Location { return c.book.zone }
 
 // Known says whether a year is listed, and whether a person confirmed it.
-func (c *Calendar) Known(y int) (known, confirmed bool) { return c.now.Load().known(y) }
+func (c *Calendar) Known(y int) (known, confirmed bool) { return c.book.known(y) }
 
 // Assumed says that a year from one moment to another is not confirmed: what
 // was counted there rests on days that no person compared with the order.
 func (c *Calendar) Assumed(from, to time.Time) bool {
-	b := c.now.Load()
+	b := c.book
 	for y := from.In(b.zone).Year(); y <= to.In(b.zone).Year(); y++ {
 		if _, confirmed := b.known(y); !confirmed {
 			return true
@@ -144,10 +139,10 @@ func (c *Calendar) Assumed(from, to time.Time) bool {
 }
 
 // Workday says whether offices with such hours work on the day of t.
-func (c *Calendar) Workday(t time.Time, h Hours) (bool, error) { return c.now.Load().workday(t, h) }
+func (c *Calendar) Workday(t time.Time, h Hours) (bool, error) { return c.book.workday(t, h) }
 
 // Open says whether an office with such hours is at work at t.
-func (c *Calendar) Open(t time.Time, h Hours) (bool, error) { return c.now.Load().open(t, h) }
+func (c *Calendar) Open(t time.Time, h Hours) (bool, error) { return c.book.open(t, h) }
 
 // Add gives the moment at which a term that starts at from ends.
 //
@@ -159,13 +154,13 @@ func (c *Calendar) Open(t time.Time, h Hours) (bool, error) { return c.now.Load(
 //
 // The error wraps ErrYear when the term leaves the years of the calendar.
 func (c *Calendar) Add(from time.Time, t Term, h Hours) (time.Time, error) {
-	return c.now.Load().add(from, t, h)
+	return c.book.add(from, t, h)
 }
 
 // Before gives the moment that lies a term before due: when to warn. Working
 // days before keep the time of day.
 func (c *Calendar) Before(due time.Time, t Term, h Hours) (time.Time, error) {
-	return c.now.Load().before(due, t, h)
+	return c.book.before(due, t, h)
 }
 
 // Later gives the end of a term of unit that stood still from paused to
@@ -177,17 +172,17 @@ func (c *Calendar) Before(due time.Time, t Term, h Hours) (time.Time, error) {
 // the end stays. A pause that begins or ends while the office is closed does so
 // when it opens next.
 func (c *Calendar) Later(due, paused, resumed time.Time, unit Unit, h Hours) (time.Time, error) {
-	return c.now.Load().later(due, paused, resumed, unit, h)
+	return c.book.later(due, paused, resumed, unit, h)
 }
 
 // Worked gives how many seconds an office with such hours works from one
 // moment to another.
 func (c *Calendar) Worked(from, to time.Time, h Hours) (int64, error) {
-	return c.now.Load().worked(from, to, h)
+	return c.book.worked(from, to, h)
 }
 
 // After gives the moment at which an office with such hours has worked so many
 // seconds since from.
 func (c *Calendar) After(from time.Time, seconds int64, h Hours) (time.Time, error) {
-	return c.now.Load().after(from, seconds, h)
+	return c.book.after(from, seconds, h)
 }

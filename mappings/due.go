@@ -76,6 +76,6 @@ func coarser(a, b Unit) Unit {
 // Timetable names everything that terms are counted by beside the descriptions
 // of services: days off and hours. Another name means another count.
 func (s *Set) Timetable() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%v %v", s.Calendar.now.Load().file, s.Offices.hours))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%v %v", s.Calendar.book.file, s.Offices.hours))
 	return fmt.Sprintf("%x", sum[:16])
 }

@@ -99,6 +99,9 @@ func told(t *testing.T, s *Store) {
 		})
 	}
 	wg.Wait()
+	if a := audit(t, s); len(a.Faults) > 0 || a.Rows == 0 {
+		t.Errorf("what was told is not as the journal has it: %+v", a)
+	}
 	if n := found[0] + found[1] + found[2] + found[3]; n != 50 {
 		t.Errorf("%d of 50 were found: %v", n, found)
 	}
