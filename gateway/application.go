@@ -179,6 +179,7 @@ const (
 	EventDead      EventKind = "dead"      // a delivery was given up and waits for a person
 	EventResult    EventKind = "result"    // a result document was attached
 	EventForwarded EventKind = "forwarded" // it went from the akim to the provider, or back
+	EventDrift     EventKind = "drift"     // the document came otherwise than described
 )
 
 // Event is one entry of an application's history. Seq counts from 1 within

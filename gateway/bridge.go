@@ -105,6 +105,8 @@ type Doors interface {
 	Deadlines(ctx context.Context, f DueFilter, by []DueKey) ([]DueGroup, error)
 	// Dues lists open terms, the next to end first.
 	Dues(ctx context.Context, f DueFilter, cursor string, limit int) (DuePage, error)
+	// Drift lists what partners send otherwise than it is described.
+	Drift(ctx context.Context) ([]Drift, error)
 
 	// Deliveries lists what is on its way or given up; Retry sends a dead one
 	// again, Drop gives it up for good with a reason that is kept.

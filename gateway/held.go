@@ -61,6 +61,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 		}
 		d.fill(j)
 		d.remark(j)
+		d.drifted(p, j, d.app.Sender)
 		return d.enter(Received, Actor{Name: "intake"})
 	})
 	return err

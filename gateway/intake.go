@@ -22,6 +22,7 @@ type paper struct {
 	doc     *signature.Document
 	system  *signature.Verdict // of the envelope, where that is all that is signed
 	body    []byte             // what a later judgement begins from
+	form    soap.Form          // how data carried it; none where it came bare
 }
 
 // judgement is what came of a paper: one of reading (accepted), ground
@@ -46,6 +47,7 @@ func (b *Bridge) unwrap(s *mappings.Service, ch Channel, at time.Time, system *s
 }
 
 func (p *paper) open(d soap.Data) error {
+	p.form = d.Form
 	switch d.Form {
 	case soap.Escaped, soap.Untyped, soap.CDATA:
 		var err error
@@ -238,8 +240,13 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 	d := b.draft(p.service, p.channel, p.at)
 	d.change.Message = from.message
 	d.change.Evidence = append(from.evidence, b.evidence(ByPerson, p.at, j.verdict))
+	partner := from.sender
+	if partner == "" {
+		partner = string(p.channel)
+	}
 	if j.ground != nil {
 		from.message.Code = ServiceRefused
+		d.drifted(p, j, partner)
 		return d, nil
 	}
 	number, err := b.number(d.ctx(), p.service, p.at)
@@ -257,6 +264,7 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 	}
 	d.fill(j)
 	d.remark(j)
+	d.drifted(p, j, partner)
 	return d, d.enter(Received, Actor{Name: "intake"})
 }
 
@@ -292,15 +300,11 @@ func (d *draft) fill(j *judgement) {
 	}
 }
 
-// remark puts into the history what was strange about the document and is no
-// ground for refusal: doubtful values, and elements that the description does
-// not know, which a partner's new form would bring.
+// remark puts into the history what is doubtful about the values and is no
+// ground for refusal.
 func (d *draft) remark(j *judgement) {
 	for _, r := range j.reading.Remarks {
 		d.event(Event{Kind: EventNote, Actor: Actor{Name: "intake"}, Text: text(r.Text), Detail: r.Path + ": " + r.Rule})
-	}
-	if len(j.reading.Unknown) > 0 {
-		d.event(Event{Kind: EventNote, Actor: Actor{Name: "intake"}, Detail: "elements that the description does not know: " + strings.Join(j.reading.Unknown, ", ")})
 	}
 }
 

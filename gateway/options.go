@@ -69,7 +69,8 @@ type Bridge struct {
 	services  atomic.Pointer[mappings.Set]
 	switching sync.RWMutex  // held against Use while an intake is written
 	renewed   chan struct{} // other descriptions are in use
-	sending   atomic.Int64  // messages on their way to a partner, not settled yet
+	drifts    drifts
+	sending   atomic.Int64 // messages on their way to a partner, not settled yet
 	log       *zap.Logger
 	now       func() time.Time
 	newID     func() string

@@ -73,6 +73,8 @@ type Store interface {
 	Lead(ctx context.Context, name string, ttl time.Duration) (bool, error)
 	Resign(ctx context.Context, name string) error
 
+	// Drifts lists what came otherwise than described.
+	Drifts(ctx context.Context) ([]Drift, error)
 	// Running tells the editions of services that applications still need.
 	Running(ctx context.Context) ([]RunningEdition, error)
 
@@ -94,6 +96,7 @@ type Change struct {
 	// Dues are inserted or, by application, step and StartedAt, replaced.
 	Dues       []Due
 	Deliveries []Delivery // new ones, and claimed ones that are settled
+	Drifts     []Drift    // counted, by service, partner, kind and path
 	Hold       *Hold      // inserted or replaced
 	Offer      *Offer     // of a questionnaire
 	Release    string     // number of the application that is held no more
@@ -137,6 +140,7 @@ const (
 	ByPerson   EvidenceKind = "person"   // inside data, by the applicant, operator or specialist
 	ByOfficial EvidenceKind = "official" // over the result
 	ByRegistry EvidenceKind = "registry" // a registry's answer
+	ByDrift    EvidenceKind = "drift"    // Document is the elements that the description does not know
 	ByConsent  EvidenceKind = "consent"  // the consent service's, that the person agrees
 )
 

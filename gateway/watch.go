@@ -249,6 +249,7 @@ func (b *Bridge) follow(ctx context.Context, version int64, row LocalStatus) err
 	_, err := b.amend(ctx, row.Number, version, func(d *draft) error {
 		status, ok := d.service.StatusByLocal(row.Code) // of the edition it was filed under
 		if !ok {
+			b.driftedLocally(ctx, d.service.ID)
 			return refuse(Malformed, "status", "the code is not in the table of statuses")
 		}
 		to := State(status.State)

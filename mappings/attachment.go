@@ -116,7 +116,7 @@ func (r *reader) attachment(e xmltree.Node, b *branch) {
 	for c := range e.Elements() {
 		role, ok := kind.role(r.s.Request.Data, c)
 		if !ok {
-			r.unknown(b.path + "/" + c.Local())
+			r.unknown(b.path+"/"+c.Local(), c)
 			continue
 		}
 		if _, twice := parts[role]; twice {

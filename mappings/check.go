@@ -251,6 +251,9 @@ func (k *checker) fieldRules(at string, f *Field) {
 	if (f.Yes != "" || f.No != "") && (f.Type != "bool" || f.Yes == f.No || f.Yes == "" || f.No == "") {
 		k.fault(at+".yes", "words-and-type")
 	}
+	if f.Open && f.Type != "code" {
+		k.fault(at+".open", "codes-and-type")
+	}
 	if f.MinLen < 0 || f.MaxLen < 0 || f.MaxLen > 0 && f.MinLen > f.MaxLen {
 		k.fault(at+".max_len", "bad-bounds")
 	}

@@ -28,8 +28,12 @@ type Reading struct {
 	Faults      []FieldFault
 	Remarks     []FieldFault // worth telling, never a ground for refusal
 	// Unknown are the paths of elements and attributes that the description
-	// does not know: kept by the caller, an alarm that the contract drifts.
+	// does not know, and Strange those elements themselves, one after the other
+	// in exclusive canonical form. Drift is every departure from the
+	// description: an alarm that the contract drifts.
 	Unknown []string
+	Drift   []Drift
+	Strange []byte
 }
 
 // maxUnknown bounds the list of unknown paths of one document.
@@ -229,7 +233,7 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 	case !ok:
 		r.fault("", "", "unknown-channel", Text{}, "value", channel)
 		return r.out
-	case root.IsZero() || !root.Is(top.space, top.local):
+	case root.IsZero() || root.Local() != top.local:
 		r.fault("", "/"+top.local, "unknown-root", Text{}, "value", top.local)
 		return r.out
 	}
@@ -238,6 +242,9 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 	r.value = make([]any, len(r.fields))
 	r.groups = make([]int, len(s.plan.groups))
 	r.files = make([]int, len(s.Request.Attachments))
+	if root.Space() != top.space {
+		r.drift(DriftNamespace, "/"+top.local, root)
+	}
 	r.walk(root, top, true)
 	r.finish(channel)
 	return r.out
@@ -253,11 +260,15 @@ func (r *reader) walk(n xmltree.Node, b *branch, isRoot bool) {
 				break
 			}
 		}
+		if known == nil && (!isRoot || !e.Is(nsXMLDSig, "Signature")) {
+			if known = renamed(n, e, b); known != nil {
+				r.drift(DriftNamespace, known.path, e)
+			} else {
+				r.unknown(join2(b.path, e.Local()), e)
+			}
+		}
 		switch {
 		case known == nil:
-			if !isRoot || !e.Is(nsXMLDSig, "Signature") {
-				r.unknown(join2(b.path, e.Local()))
-			}
 			continue
 		case known.attachment >= 0:
 			r.attachment(e, known)
@@ -270,13 +281,21 @@ func (r *reader) walk(n xmltree.Node, b *branch, isRoot bool) {
 		}
 		for a := range e.Attrs() {
 			if a.Space != nsXSI {
-				r.unknown(known.path + "/@" + a.Local)
+				path := known.path + "/@" + a.Local
+				r.drift(DriftAttribute, path, e)
+				r.list(path)
 			}
 		}
 	}
 }
 
-func (r *reader) unknown(path string) {
+func (r *reader) unknown(path string, e xmltree.Node) {
+	r.drift(DriftElement, path, e)
+	r.list(path)
+}
+
+// list tells a path that the description lacks.
+func (r *reader) list(path string) {
 	if len(r.out.Unknown) < maxUnknown && !slices.Contains(r.out.Unknown, path) {
 		r.out.Unknown = append(r.out.Unknown, path)
 	}
@@ -302,6 +321,13 @@ func (r *reader) leaf(e xmltree.Node, b *branch) {
 		return
 	}
 	v, broken := f.kind.read(f, text)
+	if broken == "code" {
+		_, path, _ := r.place(f.Name, f.Path, f.Label)
+		r.drift(DriftCode, path, e)
+		if f.Open {
+			v, broken = text, ""
+		}
+	}
 	if broken == "" {
 		switch {
 		case f.min != nil && compare(v, f.min) < 0:

@@ -186,16 +186,54 @@ func TestChannelsDiffer(t *testing.T) {
 
 func TestRoot(t *testing.T) {
 	s := certificate(t)
-	for _, src := range []string{`<request/>`, `<application xmlns="urn:other"/>`} {
-		if have := rules(s.Read(parse(t, []byte(src)), "portal", filedAt).Faults); !slices.Equal(have, []string{" unknown-root"}) {
-			t.Errorf("%s: %v", src, have)
-		}
+	if have := rules(s.Read(parse(t, []byte(`<request/>`)), "portal", filedAt).Faults); !slices.Equal(have, []string{" unknown-root"}) {
+		t.Errorf("another root: %v", have)
 	}
-	// Elements of the right local name in another namespace are not ours.
-	src := `<application><x:applicant xmlns:x="urn:x"><x:iin>900101300017</x:iin></x:applicant></application>`
-	got := s.Read(parse(t, []byte(src)), "portal", filedAt)
-	if !slices.Contains(rules(got.Faults), "applicant_iin required") || !slices.Equal(got.Unknown, []string{"applicant"}) {
-		t.Errorf("foreign namespace: %v, unknown %v", rules(got.Faults), got.Unknown)
+}
+
+// TestOtherNamespaces: a form whose namespaces changed is read, and told. An
+// element beside the one that is meant is not taken for it.
+func TestOtherNamespaces(t *testing.T) {
+	s := certificate(t)
+	src := string(document(t, s, "portal", goodValues()))
+	moved := s.Read(parse(t, []byte(strings.Replace(src, "<application>", `<application xmlns="urn:x">`, 1))), "portal", filedAt)
+	if len(moved.Faults) > 0 || len(moved.Unknown) > 0 || moved.Row.Text("surname") != "ТЕСТОВ" {
+		t.Errorf("%v %v", rules(moved.Faults), moved.Unknown)
+	}
+	if !slices.Contains(moved.Drift, Drift{DriftNamespace, "/application"}) || !slices.Contains(moved.Drift, Drift{DriftNamespace, "applicant/iin"}) {
+		t.Errorf("%v", moved.Drift)
+	}
+	beside := s.Read(parse(t, []byte(strings.Replace(src, "<purpose>", `<purpose xmlns="urn:x">чужое</purpose><purpose>`, 1))), "portal", filedAt)
+	if len(beside.Faults) > 0 || beside.Row.Text("purpose") != goodValues()["purpose"] || !slices.Equal(beside.Drift, []Drift{{DriftElement, "purpose"}}) {
+		t.Errorf("%v %q %v", rules(beside.Faults), beside.Row.Text("purpose"), beside.Drift)
+	}
+	if want := `<purpose xmlns="urn:x">чужое</purpose>` + "\n"; string(beside.Strange) != want {
+		t.Errorf("kept %q", beside.Strange)
+	}
+}
+
+// TestStrictAndOpen: what departs from the description is refused, and an
+// unknown code kept, where the description says so.
+func TestStrictAndOpen(t *testing.T) {
+	strict := *certificate(t)
+	strict.Request.Strict = true
+	strict.Request.Fields = slices.Clone(strict.Request.Fields)
+	for i := range strict.Request.Fields {
+		strict.Request.Fields[i].Open = strict.Request.Fields[i].Name == "delivery"
+	}
+	strict.plan = newPlan(&strict)
+	src := string(document(t, &strict, "portal", goodValues()))
+	src = strings.NewReplacer("<delivery>email", "<delivery>drone", "<consent>", `<consent a="1">`, "</application>", "<x/></application>").Replace(src)
+	got := strict.Read(parse(t, []byte(src)), "portal", filedAt)
+	var told []string
+	for _, f := range got.Faults {
+		told = append(told, f.Path+" "+f.Rule)
+	}
+	if slices.Sort(told); !slices.Equal(told, []string{"consent/@a unknown-element", "x unknown-element"}) || got.Row.Text("delivery") != "drone" {
+		t.Errorf("%q %q", told, got.Row.Text("delivery"))
+	}
+	if !slices.Contains(got.Drift, Drift{DriftCode, "delivery"}) {
+		t.Errorf("%v", got.Drift)
 	}
 }
 

@@ -68,7 +68,8 @@ type Request struct {
 	Fields      []Field          `yaml:"fields,required"`
 	Groups      []Group          `yaml:"groups"` // elements that repeat
 	Attachments []AttachmentKind `yaml:"attachments"`
-	Cross       []string         `yaml:"cross"` // named rules over several fields, see rule.go
+	Cross       []string         `yaml:"cross"`  // named rules over several fields, see rule.go
+	Strict      bool             `yaml:"strict"` // what the description does not know is a ground for refusal
 }
 
 // Data says how the partner carries a document: CONTRACT of the gateway, the
@@ -107,6 +108,7 @@ type Field struct {
 	MaxLen   int      `yaml:"max_len"`
 	Pattern  string   `yaml:"pattern"` // RE2, matches the whole value
 	Codes    string   `yaml:"codes"`   // name of a code list; offices for the directory of offices
+	Open     bool     `yaml:"open"`    // codes that the list lacks are kept, with an alarm, not refused
 	Min      string   `yaml:"min"`     // smallest number or date
 	Max      string   `yaml:"max"`
 	Rules    []string `yaml:"rules"`  // further named rules, see rule.go

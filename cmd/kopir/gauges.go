@@ -31,12 +31,13 @@ var (
 	hitDesc    = prometheus.NewDesc("kopir_trust_candidate_chains_total", "Chains that would have held if the candidate were trusted.", []string{"sha256"}, nil)
 	issueDesc  = prometheus.NewDesc("kopir_trust_bundle_issue", "Issue number of the trust bundle in use; 0 without one.", nil, nil)
 	localDesc  = prometheus.NewDesc("kopir_local_up", "1 while the local database answers; while it does not, applications are accepted and their rows wait.", nil, nil)
+	driftDesc  = prometheus.NewDesc("kopir_contract_drift_total", "Places in messages that depart from the service's description.", []string{"service", "partner", "kind"}, nil)
 	keyDesc    = prometheus.NewDesc("kopir_key_expires_seconds", "Time until the certificate of the bridge's key expires; negative once it has.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc, endDesc, hitDesc, issueDesc, localDesc} {
+	for _, d := range []*prometheus.Desc{openDesc, oldestDesc, heldDesc, keyDesc, endDesc, hitDesc, issueDesc, localDesc, driftDesc} {
 		out <- d
 	}
 }
@@ -68,6 +69,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	} else {
 		gauge(heldDesc, float64(n))
 	}
+	g.drift(ctx, out)
 	list, err := g.store.OpenDeliveries(ctx)
 	if err != nil {
 		g.log.Warn("metrics", zap.Error(err))
@@ -90,5 +92,22 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 			gauge(openDesc, float64(o.Count), string(route), string(state))
 			gauge(oldestDesc, age, string(route), string(state))
 		}
+	}
+}
+
+// drift counts by service, partner and kind; the paths are at /api/v1/drift.
+func (g *gauges) drift(ctx context.Context, out chan<- prometheus.Metric) {
+	all, err := g.store.Drifts(ctx)
+	if err != nil {
+		g.log.Warn("metrics", zap.Error(err))
+		return
+	}
+	type place struct{ service, partner, kind string }
+	count := map[place]int64{}
+	for _, d := range all {
+		count[place{d.Service, d.Partner, string(d.Kind)}] += d.Times
+	}
+	for p, n := range count {
+		out <- prometheus.MustNewConstMetric(driftDesc, prometheus.CounterValue, float64(n), p.service, p.partner, p.kind)
 	}
 }

@@ -50,6 +50,7 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/questionnaire/summary", role: Reader, read: s.questionnaireSummary},
 		{method: "GET", path: "/questionnaire/:token", read: s.readQuestionnaire},
 		{method: "POST", path: "/questionnaire/:token", change: s.answerQuestionnaire},
+		{method: "GET", path: "/drift", role: Reader, read: s.listDrift},
 		{method: "GET", path: "/deliveries", role: Reader, read: s.listDeliveries},
 		{method: "POST", path: "/deliveries/:id/retry", role: Admin, change: s.retryDelivery},
 		{method: "POST", path: "/deliveries/:id/drop", role: Admin, change: s.dropDelivery},

@@ -59,6 +59,11 @@ func (t *tx) apply(c *gateway.Change) error {
 			return err
 		}
 	}
+	for i := range c.Drifts {
+		if err := t.putDrift(&c.Drifts[i]); err != nil {
+			return err
+		}
+	}
 	if c.Hold != nil {
 		if err := t.putHold(c.Hold); err != nil {
 			return err

@@ -59,6 +59,7 @@ var suite = []struct {
 	{"idempotency keys", replays},
 	{"a questionnaire is answered once", questionnaires},
 	{"editions that are needed", runningEditions},
+	{"drift is counted by place", driftsCounted},
 	{"writes survive a reopening", reopen},
 	{"the journal tells what was written", journalTells},
 	{"what was changed behind the bridge is found", behind},
@@ -83,7 +84,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}
