@@ -12,7 +12,7 @@
 // remedy, all at once (Fault). Paths are absolute and namespaced, never "//".
 // Documents are read from the tree of verified bytes only; every fault of a
 // document is found at once, in Russian and Kazakh (Reading). What the
-// description does not know is reported, never dropped in silence. Values go
+// description does not know is reported (Drift), never dropped in silence. Values go
 // out as parameters, never as SQL. The package neither logs nor knows the clock.
 //
 // Documents it follows: the regulations of the services (act and table are
@@ -56,7 +56,8 @@
 // A field has name, path (from below the root: applicant/iin, p:a/p:b), type,
 // column and label; and, as needed, optional, channels (elsewhere the element
 // is unknown), min_len, max_len and pattern (RE2, the whole value) for strings,
-// min and max for date, int and decimal, codes for type code, and rules by name.
+// min and max for date, int and decimal, codes for type code (open: those that
+// the list lacks are kept, with an alarm), and rules by name.
 // Types: string, iin, bin, date (xs:date), datetime (xs:dateTime), code, int, decimal, email, phone
 // (stored as +7...), bool. An IIN or BIN is twelve digits; a check digit or a
 // date of birth that does not fit is a remark, never a ground for refusal,

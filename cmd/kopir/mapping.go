@@ -27,7 +27,7 @@ var mappingVerbs = []mappingVerb{
 	{"check", "", "every fault of the descriptions, with its place and what to do", (*mappingRun).check},
 	{"show", "SERVICE", "one service as tables: fields, statuses, steps and terms", (*mappingRun).show},
 	{"new", "", "a first description from an XML schema or from messages, with what to decide marked", (*mappingRun).describe},
-	{"test", "SERVICE FILE|-", "what a document becomes: row, attachments and faults, as JSON", (*mappingRun).test},
+	{"test", "SERVICE FILE|-", "what a document becomes: row, attachments and faults, as JSON; with -replay, what recorded messages become otherwise than in force", (*mappingRun).test},
 }
 
 // mappingRun is what the verbs share.
@@ -39,6 +39,7 @@ type mappingRun struct {
 	set                         *mappings.Set
 	faults                      []mappings.Fault
 	new                         newFlags
+	again                       replayFlags
 }
 
 // runMapping shows and checks service descriptions. Status: 0 in order, 1
@@ -82,6 +83,7 @@ func (v mappingVerb) start(args []string, s stdio) int {
 		m.new.add(flags)
 	case "test":
 		flags.StringVar(&m.channel, "channel", "portal", "`CHANNEL` by which the document came")
+		m.again.add(flags)
 		flags.StringVar(&at, "at", "", "time of receipt, `RFC3339` (default: now)")
 	}
 	flags.Usage = func() {
@@ -91,7 +93,11 @@ func (v mappingVerb) start(args []string, s stdio) int {
 		return code
 	}
 	m.args = flags.Args()
-	if want := len(strings.Fields(v.arguments)); len(m.args) != want {
+	want := len(strings.Fields(v.arguments))
+	if m.again.from != "" {
+		want = 1 // the messages stand for FILE
+	}
+	if len(m.args) != want {
 		s.complain("mapping %s: %d arguments, want %d: %s", v.name, len(m.args), want, v.arguments)
 		return exitUsage
 	}
@@ -238,6 +244,9 @@ type mappingResult struct {
 }
 
 func (m *mappingRun) test() int {
+	if m.again.from != "" {
+		return m.replay()
+	}
 	s, ok := m.service()
 	if !ok {
 		return exitUsage

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"time"
 
 	"kopir/gateway"
 )
@@ -33,4 +34,36 @@ func (r *Reader) Close() error { return r.s.read.Close() }
 // Running tells the editions of services that applications still need.
 func (r *Reader) Running(ctx context.Context) ([]gateway.RunningEdition, error) {
 	return r.s.Running(ctx)
+}
+
+// Kept is one message as it was received.
+type Kept struct {
+	ID      string
+	Channel string // of its application; empty where it became none
+	At      time.Time
+	Raw     []byte
+}
+
+// Messages hands on every message of a service, oldest first.
+func (r *Reader) Messages(ctx context.Context, service string, each func(Kept) error) error {
+	rows, err := r.s.query(ctx, `SELECT m.id, COALESCE(a.channel, ''), m.at, m.raw FROM messages m LEFT JOIN applications a ON a.number = m.application WHERE m.service = ? ORDER BY m.at, m.id`, service)
+	if err != nil {
+		return fmt.Errorf("store: messages: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k Kept
+		var at int64
+		if err := rows.Scan(&k.ID, &k.Channel, &at, &k.Raw); err != nil {
+			return fmt.Errorf("store: messages: %w", err)
+		}
+		k.At = moment(at)
+		if err := each(k); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("store: messages: %w", err)
+	}
+	return nil
 }
