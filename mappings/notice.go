@@ -3,12 +3,9 @@ package mappings
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/beevik/etree"
 
 	"kopir/signature/xmltree"
 )
@@ -140,7 +137,7 @@ func (s *Service) Notice(partner string, n *Notice) ([]byte, error) {
 			b.set(e.Path, value)
 		}
 	}
-	return b.bytes()
+	return b.bytes(), nil
 }
 
 // ReadNotice is the other direction: the values by name of a document that
@@ -213,10 +210,9 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 			switch {
 			case value == "" || name == "":
 			case name == ".":
-				e.SetText(value)
+				b.elements[e].text = value
 			default:
-				c := e.CreateElement(name)
-				c.SetText(value)
+				b.child(e, name, value)
 			}
 		}
 		part("name", a.Name)
@@ -224,61 +220,5 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 		part("sha256", a.SHA256)
 		part("content", base64.StdEncoding.EncodeToString(a.Content))
 	}
-	return b.bytes()
+	return b.bytes(), nil
 }
-
-// builder puts elements into an outgoing document by their paths.
-type builder struct {
-	doc  *etree.Document
-	root *etree.Element
-	made map[string]*etree.Element // by path
-}
-
-func newBuilder(d Data) *builder {
-	doc := etree.NewDocument()
-	// What is written must come out of a canonicaliser as it went in.
-	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
-	root := doc.CreateElement(d.Root.Name)
-	if d.Root.NS != "" {
-		root.Space = d.Root.Prefix
-		attr := "xmlns"
-		if d.Root.Prefix != "" {
-			attr += ":" + d.Root.Prefix
-		}
-		root.CreateAttr(attr, d.Root.NS)
-	}
-	for _, p := range d.Namespaces {
-		if p.Prefix != d.Root.Prefix || d.Root.NS == "" {
-			root.CreateAttr("xmlns:"+p.Prefix, p.NS)
-		}
-	}
-	return &builder{doc, root, map[string]*etree.Element{}}
-}
-
-func (b *builder) set(path, value string) { b.at(path, false).SetText(value) }
-
-// add makes a new last element of a path even where one exists.
-func (b *builder) add(path string) *etree.Element { return b.at(path, true) }
-
-func (b *builder) at(path string, fresh bool) *etree.Element {
-	if e, ok := b.made[path]; ok && !fresh {
-		return e
-	}
-	parent, seg := b.root, path
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		parent, seg = b.at(path[:i], false), path[i+1:]
-	}
-	prefix, local, ok := strings.Cut(seg, ":")
-	if !ok {
-		prefix, local = "", seg
-	}
-	e := parent.CreateElement(local)
-	e.Space = prefix
-	if fresh { // what was below the one before is not below this
-		maps.DeleteFunc(b.made, func(p string, _ *etree.Element) bool { return strings.HasPrefix(p, path+"/") })
-	}
-	b.made[path] = e
-	return e
-}
-
-func (b *builder) bytes() ([]byte, error) { return b.doc.WriteToBytes() }

@@ -148,7 +148,7 @@ func (s *RegistryShape) Question(values map[string]string) ([]byte, error) {
 			b.set(e.Path, value)
 		}
 	}
-	return b.bytes()
+	return b.bytes(), nil
 }
 
 // ReadQuestion is the other side: the values by name of a document that
@@ -177,7 +177,7 @@ func (s *RegistryShape) AnswerDocument(code string, facts map[string]string) ([]
 			b.set(f.Path, v)
 		}
 	}
-	return b.bytes()
+	return b.bytes(), nil
 }
 
 // ReadAnswer gives the code and the facts of an answer.
