@@ -321,8 +321,23 @@ func (k *checker) shapes() {
 			w := fmt.Sprintf("%s.elements[%d]", at, i)
 			k.path(w+".path", e.Path, sh.Data)
 			k.repeated(paths, w+".path", "path", e.Path)
-			if !slices.Contains(NoticeValues(), e.Value) {
+			given := 0
+			for _, is := range []bool{e.Value != "", e.Text != "", len(e.Codes) > 0} {
+				if is {
+					given++
+				}
+			}
+			switch {
+			case given != 1:
+				k.fault(w, "element-value")
+			case e.Value != "":
 				k.oneOf(w+".value", e.Value, NoticeValues()...)
+			}
+			states := map[string]bool{}
+			for j, c := range e.Codes {
+				at := fmt.Sprintf("%s.codes[%d].state", w, j)
+				k.state(at, c.State)
+				k.repeated(states, at, "state", c.State)
 			}
 		}
 	}

@@ -129,7 +129,17 @@ func (s *Service) Notice(partner string, n *Notice) ([]byte, error) {
 	b := newBuilder(shape.Data)
 	for _, e := range shape.Elements {
 		value := code
-		if e.Value != "code" {
+		switch {
+		case e.Text != "":
+			value = e.Text
+		case len(e.Codes) > 0:
+			value = ""
+			for _, c := range e.Codes {
+				if c.State == n.State {
+					value = c.Code
+				}
+			}
+		case e.Value != "code":
 			i := slices.IndexFunc(noticeValues, func(v noticeValue) bool { return v.name == e.Value })
 			value = noticeValues[i].of(s, row, n)
 		}
@@ -140,8 +150,8 @@ func (s *Service) Notice(partner string, n *Notice) ([]byte, error) {
 	return b.bytes(), nil
 }
 
-// ReadNotice is the other direction: the values by name of a document that
-// Notice built. Unknown elements are left out; the simulator's portal and
+// ReadNotice is the other direction: the values of a document that Notice
+// built, by name, and those of other vocabularies by path. Unknown elements are left out; the simulator's portal and
 // service centre read with it.
 func (s *Service) ReadNotice(partner string, root xmltree.Node) (map[string]string, error) {
 	shape, ok := s.Shape(partner)
@@ -163,8 +173,12 @@ func (s *Service) ReadNotice(partner string, root xmltree.Node) (map[string]stri
 				break
 			}
 		}
-		if found {
-			values[e.Value] = n.Text()
+		if found && e.Text == "" {
+			name := e.Value
+			if name == "" {
+				name = e.Path
+			}
+			values[name] = n.Text()
 		}
 	}
 	return values, nil

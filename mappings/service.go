@@ -215,12 +215,20 @@ type Shape struct {
 	Elements []Element `yaml:"elements,required"`
 }
 
-// Element is one value of an outgoing document. A value that is empty leaves
-// the element out, unless Always.
+// Element is one value of an outgoing document: one of Value, Text and Codes.
+// A value that is empty leaves the element out, unless Always.
 type Element struct {
-	Path   string `yaml:"path,required"`
-	Value  string `yaml:"value,required"` // see notice.go
-	Always bool   `yaml:"always"`
+	Path   string      `yaml:"path,required"`
+	Value  string      `yaml:"value"` // see notice.go
+	Text   string      `yaml:"text"`  // always the same
+	Codes  []StateCode `yaml:"codes"` // a vocabulary of the partner's beside the statuses' codes
+	Always bool        `yaml:"always"`
+}
+
+// StateCode is a partner's word for a state.
+type StateCode struct {
+	State string `yaml:"state,required"`
+	Code  string `yaml:"code,required"`
 }
 
 // Channel is one way in: who signs, which conditions are checked, which steps follow.
