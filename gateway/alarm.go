@@ -10,7 +10,7 @@ import (
 
 // ripeBatch is how many terms are told of in one transaction: enough that the
 // flush is not what limits, few enough that no application waits long for it.
-const ripeBatch = 1000
+const ripeBatch = 200
 
 // alarms counts what was told since the start.
 type alarms struct {
