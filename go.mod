@@ -3,6 +3,8 @@ module kopir
 go 1.26.1
 
 require (
+	codeberg.org/go-pdf/fpdf v0.12.0
+	github.com/boombuler/barcode v1.1.0
 	github.com/ThalesGroup/crypto11 v1.5.0
 	github.com/beevik/etree v1.8.1
 	github.com/gin-gonic/gin v1.12.0

@@ -100,6 +100,16 @@ type Document struct {
 	SHA256    string    `json:"sha256"`
 	SignedBy  *Party    `json:"signed_by,omitempty"`
 	SignedAt  time.Time `json:"signed_at,omitzero"`
+	// Certificate is the signer's.
+	Certificate *Certificate `json:"certificate,omitempty"`
+	// Token is the secret part of the address where a result is verified.
+	Token string `json:"token,omitempty"`
+}
+
+// Certificate names the certificate of a signature.
+type Certificate struct {
+	Serial   string    `json:"serial"` // hexadecimal
+	NotAfter time.Time `json:"not_after"`
 }
 
 // Application (zayavlenie) is what the bridge carries. Version counts its
@@ -140,6 +150,8 @@ type Application struct {
 	Holder  string    `json:"holder,omitempty"`
 	Refusal *Ground   `json:"refusal,omitempty"`
 	Result  *Document `json:"result,omitempty"`
+	// Pickup is the line of the register of results that are handed over in person.
+	Pickup *Pickup `json:"pickup,omitempty"`
 
 	// How its sender knows it.
 	Sender        string `json:"sender,omitempty"`
@@ -180,6 +192,7 @@ const (
 	EventResult    EventKind = "result"    // a result document was attached
 	EventForwarded EventKind = "forwarded" // it went from the akim to the provider, or back
 	EventDrift     EventKind = "drift"     // the document came otherwise than described
+	EventHanded    EventKind = "handed"    // the result was handed over, or returned to the provider
 )
 
 // Event is one entry of an application's history. Seq counts from 1 within

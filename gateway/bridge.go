@@ -52,13 +52,15 @@ type Submission struct {
 
 // Decision ends an application.
 type Decision struct {
-	State State // Completed or Refused
-	// Result is required with Completed: signed by an official of the
-	// provider's organisation, the signature inside the XML document, as CMS
-	// around it, or as CMS beside it in Signature.
+	State State // Completed or Refused; empty: as the signed result says
+	// Result is required unless State is Refused: XML with the signature of an
+	// official of the provider's organisation inside it, CMS around it, or CMS
+	// beside it in Signature; over the draft of this application or a document in one of
+	// the service's foreign shapes; then Kind says which result it is, where
+	// the document does not.
 	Result *Document
-	// Ground is required with Refused: a code of the service's refusals, or
-	// the official's own text in both languages.
+	// Ground is required with Refused where no signed draft has it: a code of
+	// the service's refusals, or the official's own text in both languages.
 	Ground *Ground
 	// Version is the version on which it was decided; zero: whatever it is now.
 	Version int64
@@ -81,6 +83,8 @@ type Doors interface {
 	HandOver(ctx context.Context, number string, who, to Actor) (*Application, error)
 	// Forward hands an application from the akim to the provider, and back.
 	Forward(ctx context.Context, number string, who Actor, f Forwarding) (*Application, error)
+	// DraftResult gives the document for the official to sign.
+	DraftResult(ctx context.Context, number string, w ResultWish) (*Document, error)
 	Decide(ctx context.Context, number string, who Actor, d Decision) (*Application, error)
 	Extend(ctx context.Context, number string, who Actor, e Extension) (*Application, error)
 	// Suspend lets the running term stand still; Resume lets it run on.
@@ -100,6 +104,16 @@ type Doors interface {
 	Registries(ctx context.Context, number string, who Actor) ([]RegistryAnswer, error)
 	// Result is the result document with its content.
 	Result(ctx context.Context, number string) (*Document, error)
+	// ResultPaper is the result as PDF, in kk, ru, or both with an empty language.
+	ResultPaper(ctx context.Context, number, language string) (*Document, error)
+	// Verify tells what everybody with the token of a result may know, and
+	// whether a digest is that of the result or of a paper of it.
+	Verify(ctx context.Context, token, digest string) (*Verification, error)
+	// Results is the register of those handed over in person; HandResult and
+	// ReturnResult write in it.
+	Results(ctx context.Context, f PickupFilter, cursor string, limit int) (Page, error)
+	HandResult(ctx context.Context, number string, who Actor, h Handing) (*Application, error)
+	ReturnResult(ctx context.Context, number string, who Actor, version int64) (*Application, error)
 
 	// Deadlines counts the open terms by office, service or step.
 	Deadlines(ctx context.Context, f DueFilter, by []DueKey) ([]DueGroup, error)

@@ -181,15 +181,16 @@ func TestCMSHeld(t *testing.T) {
 
 // A result is bound to the provider's organisation in whatever form it is signed.
 func TestResultInCMS(t *testing.T) {
-	pdf := []byte("%PDF-1.7 a certificate")
 	for name, alg := range bothKinds {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t)
 			official, stranger := w.national(alg, "official"), w.national(alg, "stranger")
-			attached := w.cms([]byte("<certificate/>"), official, signature.CMSOptions{})
-			beside := w.cms(pdf, official, signature.CMSOptions{Detached: true})
 			w.apply("m-1")
 			number := w.only().Number
+			draft := w.draftOf(number, gateway.ResultWish{}).Content
+			attached := w.cms(draft, official, signature.CMSOptions{})
+			beside := w.cms(draft, official, signature.CMSOptions{Detached: true})
+			pdf := []byte("%PDF-1.7 a certificate")
 			who := gateway.Actor{Name: "specialist"}
 			if _, err := w.bridge.Take(t.Context(), number, who); err != nil {
 				t.Fatal(err)
@@ -200,10 +201,11 @@ func TestResultInCMS(t *testing.T) {
 				code   gateway.Code
 				reason verdict.Reason
 			}{
-				{"around, of another organisation", gateway.Document{Content: w.cms([]byte("<certificate/>"), stranger, signature.CMSOptions{})}, gateway.SignatureRefused, verdict.BINMismatch},
-				{"beside, of another organisation", gateway.Document{Content: pdf, Signature: w.cms(pdf, stranger, signature.CMSOptions{Detached: true})}, gateway.SignatureRefused, verdict.BINMismatch},
-				{"beside other content", gateway.Document{Content: []byte("%PDF-1.7 another"), Signature: beside}, gateway.SignatureRefused, verdict.HashFailure},
+				{"around, of another organisation", gateway.Document{Content: w.cms(draft, stranger, signature.CMSOptions{})}, gateway.SignatureRefused, verdict.BINMismatch},
+				{"beside, of another organisation", gateway.Document{Content: draft, Signature: w.cms(draft, stranger, signature.CMSOptions{Detached: true})}, gateway.SignatureRefused, verdict.BINMismatch},
+				{"beside other content", gateway.Document{Content: append([]byte(" "), draft...), Signature: beside}, gateway.SignatureRefused, verdict.HashFailure},
 				{"without its content", gateway.Document{Content: beside}, gateway.SignatureRefused, verdict.SignedDataNotFound},
+				{"beside, about nobody", gateway.Document{Content: pdf, Signature: w.cms(pdf, official, signature.CMSOptions{Detached: true})}, gateway.WrongResult, ""},
 				{"beside, of no form", gateway.Document{Content: pdf, Signature: []byte("signed")}, gateway.Malformed, ""},
 				{"nothing but a file", gateway.Document{Content: pdf}, gateway.Malformed, ""},
 			} {
@@ -215,7 +217,7 @@ func TestResultInCMS(t *testing.T) {
 			}
 			result := gateway.Document{Content: attached}
 			if alg == sigtest.RSA {
-				result = gateway.Document{Name: "certificate.pdf", MediaType: "application/pdf", Content: pdf, Signature: inBase64(beside)}
+				result = gateway.Document{Name: "certificate.xml", Content: draft, Signature: inBase64(beside)}
 			}
 			app, err := w.bridge.Decide(t.Context(), number, who, gateway.Decision{State: gateway.Completed, Result: &result})
 			if err != nil {

@@ -25,6 +25,10 @@
 //  11. Terms are counted, moved and counted again (deadline.go, suspend.go,
 //     recount.go), warn and fall overdue, and are foreseen.           alarm.go, forecast.go
 //
+// A result is drafted for its official, and bound to its application when it
+// comes back signed, in result.go; paper.go prints it and answers who verifies
+// it; pickup.go is the register of those that are handed over in person.
+//
 // A message that the bridge fetched instead of having it pushed walks the same
 // steps: fetch.go. The operations by which partners fetch messages and speak
 // about them are in async.go; what a local system sets in its own database is followed in watch.go, its code lists are kept by codes.go;

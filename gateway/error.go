@@ -29,6 +29,9 @@ const (
 	SignatureMissing Code = "signature_missing" // not signed
 	SignatureRefused Code = "signature_refused" // Reason says why
 
+	// The signed result is not one of this application.
+	WrongResult Code = "wrong_result"
+
 	// The service is refused as the regulations say; Ground tells it.
 	ServiceRefused Code = "service_refused"
 
@@ -47,7 +50,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		Malformed, TooLarge, DuplicateID, UnknownService, UnknownOperation, UnknownMessage, Stale, InvalidFields,
-		UnknownSender, SignatureMissing, SignatureRefused, ServiceRefused,
+		UnknownSender, SignatureMissing, SignatureRefused, WrongResult, ServiceRefused,
 		NotFound, MoveNotAllowed, StaleVersion, NotYours, TryLater, Internal,
 	}
 }

@@ -32,7 +32,7 @@ func (b *Bridge) Forward(ctx context.Context, number string, who Actor, f Forwar
 	var letter *official
 	if f.Letter != nil {
 		var err error
-		if letter, err = b.judgeResult(ctx, f.Letter); err != nil {
+		if letter, err = b.judgeOfficial(ctx, f.Letter); err != nil {
 			return nil, err
 		}
 	}

@@ -38,7 +38,7 @@ func TestForward(t *testing.T) {
 	code("decided by the akim", gateway.MoveNotAllowed)(w.bridge.Decide(ctx, app.Number, who, refused))
 	code("nowhere", gateway.Malformed)(forward("mayor", nil))
 	code("to whom has it", gateway.MoveNotAllowed)(forward(gateway.HolderAkim, nil))
-	code("a letter of a stranger", gateway.SignatureRefused)(forward(gateway.HolderProvider, w.result("stranger")))
+	code("a letter of a stranger", gateway.SignatureRefused)(forward(gateway.HolderProvider, w.signed("stranger", []byte("<letter/>"))))
 	code("a letter without a signature", gateway.SignatureMissing)(forward(gateway.HolderProvider, &gateway.Document{Name: "l.xml", Content: []byte("<l/>")}))
 	if app, err = forward(gateway.HolderProvider, nil); err != nil || app.Holder != gateway.HolderProvider || !app.Executor.IsZero() {
 		t.Fatalf("%+v %v", app, err)

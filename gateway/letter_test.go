@@ -58,7 +58,7 @@ func (w *town) finishWith(own map[string]string) *gateway.Application {
 	if _, err := w.bridge.Take(w.t.Context(), app.Number, ann); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.bridge.Decide(w.t.Context(), app.Number, ann, gateway.Decision{State: gateway.Completed, Result: w.result("official")}); err != nil {
+	if _, err := w.bridge.Decide(w.t.Context(), app.Number, ann, gateway.Decision{State: gateway.Completed, Result: w.result("official", app.Number, "")}); err != nil {
 		w.t.Fatal(err)
 	}
 	return app

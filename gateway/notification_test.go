@@ -14,7 +14,7 @@ func TestNotifications(t *testing.T) {
 	if _, err := w.bridge.Take(t.Context(), app.Number, who); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.bridge.Decide(t.Context(), app.Number, who, gateway.Decision{State: gateway.Completed, Result: w.result("official")}); err != nil {
+	if _, err := w.bridge.Decide(t.Context(), app.Number, who, gateway.Decision{State: gateway.Completed, Result: w.result("official", app.Number, "")}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := w.bridge.Notifications(t.Context(), app.Number)

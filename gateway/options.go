@@ -37,6 +37,9 @@ type Options struct {
 	Officials []BIN
 	// SenderID names the bridge in messages that partners fetch.
 	SenderID string
+	// PublicURL is the address under which everybody reaches the bridge, for the
+	// QR code of printed results; empty: they have none.
+	PublicURL string
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route

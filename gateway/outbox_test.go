@@ -36,7 +36,7 @@ func (w *town) finish() *gateway.Application {
 	if _, err := w.bridge.Take(w.t.Context(), app.Number, gateway.Actor{Name: "ann"}); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.bridge.Decide(w.t.Context(), app.Number, gateway.Actor{Name: "ann"}, gateway.Decision{State: gateway.Completed, Result: w.result("official")}); err != nil {
+	if _, err := w.bridge.Decide(w.t.Context(), app.Number, gateway.Actor{Name: "ann"}, gateway.Decision{State: gateway.Completed, Result: w.result("official", app.Number, "")}); err != nil {
 		w.t.Fatal(err)
 	}
 	return app

@@ -213,7 +213,7 @@ func TestDecisionAwaitsTheRegistries(t *testing.T) {
 		t.Fatal(err)
 	}
 	decide := func(ctx context.Context) error {
-		_, err := w.bridge.Decide(ctx, number, ann, gateway.Decision{State: gateway.Completed, Result: w.result("official")})
+		_, err := w.bridge.Decide(ctx, number, ann, gateway.Decision{State: gateway.Completed, Result: w.result("official", number, "")})
 		return err
 	}
 	short, cancel := context.WithCancel(t.Context())

@@ -36,6 +36,13 @@ type Store interface {
 	Dues(ctx context.Context, number string) ([]Due, error)
 	Evidence(ctx context.Context, number string) ([]Evidence, error)
 	Result(ctx context.Context, number string) (*Document, error)
+	// Paper is a printed result; PaperDigests are the SHA-256 of all of them.
+	Paper(ctx context.Context, number, languages string) (*Document, error)
+	PaperDigests(ctx context.Context, number string) ([]string, error)
+	// Verifiable finds the application whose result has a token.
+	Verifiable(ctx context.Context, token string) (number string, err error)
+	// Pickups lists results that are handed over in person, longest waiting first.
+	Pickups(ctx context.Context, f PickupFilter, cursor string, limit int) (Page, error)
 
 	// Fire marks due times whose warning or end has come, so that each is told
 	// once, whoever asks, and puts what tell says of them into the histories, in
@@ -91,6 +98,7 @@ type Change struct {
 	Message     *Message     // with Reply: what to answer when it comes again
 	Application *Application // Version 1: new; else replaces Version-1
 	Result      *Document    // content of the application's result
+	Papers      []Paper      // inserted where there is none of the kind
 	Evidence    []Evidence
 	Events      []Event
 	// Dues are inserted or, by application, step and StartedAt, replaced.

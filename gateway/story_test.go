@@ -397,9 +397,7 @@ func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keyst
 	case a.Take != "":
 		_, err = w.bridge.Take(ctx, number, gateway.Actor{Name: a.Take})
 	case a.Complete != "":
-		result := w.result(a.Complete)
-		result.Kind = a.Result
-		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Completed, Result: result})
+		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{Result: w.result(a.Complete, number, a.Result)})
 	case a.Ground != "":
 		_, err = w.bridge.Decide(ctx, number, specialist, gateway.Decision{State: gateway.Refused, Ground: &gateway.Ground{Code: a.Ground}})
 	case a.Refuse != "":
@@ -407,7 +405,7 @@ func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keyst
 	case a.Forward != "":
 		way := gateway.Forwarding{To: a.Forward}
 		if a.Forward == gateway.HolderProvider {
-			way.Letter = w.result("official")
+			way.Letter = w.signed("official", []byte(`<certificate><number>1</number></certificate>`))
 			way.Letter.Name = "letter.xml"
 		}
 		_, err = w.bridge.Forward(ctx, number, specialist, way)
@@ -425,13 +423,39 @@ func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keyst
 	}
 }
 
-// result is a certificate signed by somebody.
-func (w *town) result(by string) *gateway.Document {
-	doc, err := signature.SignEnveloped([]byte(`<certificate><number>1</number></certificate>`), w.keys[by], signature.SignOptions{})
+// result is the draft of a result of an application, signed by somebody: of
+// the first result that completes the service when none is named, with some
+// value for everything that its form asks for.
+func (w *town) result(by, number, id string) *gateway.Document {
+	w.t.Helper()
+	draft := w.draftOf(number, gateway.ResultWish{Result: id})
+	doc, err := signature.SignEnveloped(draft.Content, w.keys[by], signature.SignOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &gateway.Document{Name: "certificate.xml", MediaType: "application/xml", Content: doc}
+	return &gateway.Document{Content: doc}
+}
+
+func (w *town) draftOf(number string, wish gateway.ResultWish) *gateway.Document {
+	w.t.Helper()
+	app, err := w.bridge.Application(w.t.Context(), number)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, _ := w.set.Service(app.Service)
+	for _, r := range s.Results {
+		if wish.Result == "" && gateway.State(r.State) == gateway.Completed {
+			wish.Result = r.ID
+		}
+		if wish.Values == nil && r.ID == wish.Result {
+			wish.Values = r.Sample(w.clock())
+		}
+	}
+	draft, err := w.bridge.DraftResult(w.t.Context(), number, wish)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return draft
 }
 
 func (w *town) openLocal(t *testing.T) *sql.DB {

@@ -454,7 +454,17 @@ func (w *town) apply(id string) (*gateway.Application, gateway.Reply) {
 	if r.Code != "" {
 		w.t.Fatalf("refused: %s %s", r.Code, r.Bytes)
 	}
-	return w.only(), r
+	return w.newest(), r
+}
+
+// newest is the application that came last.
+func (w *town) newest() *gateway.Application {
+	w.t.Helper()
+	all := w.all()
+	if len(all) == 0 {
+		w.t.Fatal("no application")
+	}
+	return &all[0]
 }
 
 // only is the one application that there is.

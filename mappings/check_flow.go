@@ -94,6 +94,11 @@ func (k *checker) ends() {
 		k.oneOf(at+".kind", r.Kind, "positive", "negative")
 		kinds[r.Kind] = true
 		k.state(at+".state", r.State)
+		k.resultPaper(at, r)
+	}
+	k.foreign()
+	if p := k.s.Pickup; p != nil && (p.Days < 1 || p.Days > 3650) {
+		k.fault("pickup.days", "out-of-range", "value", p.Days, "min", 1, "max", 3650)
 	}
 	for _, kind := range []string{"positive", "negative"} {
 		if !kinds[kind] {

@@ -39,7 +39,11 @@
 //	local         the akimat's own tables, see below
 //	numbering     format ({year}, {seq}), digits, owner, linked
 //	statuses      state | local code | portal code | csc code | name | text
-//	results       what ends the service, positive and negative
+//	results       what ends the service, positive and negative; paper (shared/paper-NAME.yaml
+//	              says what the document says and how it is printed), says, asks
+//	pickup        days that a result handed over in person waits; 30 when not given
+//	foreign_results  documents of the akimat's own system that are taken as results, and
+//	              where they name the application
 //	refusals      regulated messages; {ground} is filled in
 //	registries    who is asked, at which step; what is compared; the refusals (registry.go)
 //	notifications which states are told to whom, for which channels

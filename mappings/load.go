@@ -22,6 +22,7 @@ type Set struct {
 	services []*Service
 	actors   []Actor
 	codes    map[string]*CodeList
+	papers   map[string]*Paper
 }
 
 // layer is one folder of descriptions; a later layer replaces files of an
@@ -82,6 +83,8 @@ func load(layers ...layer) (*Set, []Fault) {
 	faults = append(faults, fs...)
 	fs = set.readCodes(files)
 	faults = append(faults, fs...)
+	set.papers, fs = readPapers(files)
+	faults = append(faults, fs...)
 	faults = append(faults, set.readServices(files)...)
 	faults = append(faults, set.checkTogether()...)
 	sortFaults(faults)
@@ -109,7 +112,7 @@ func (s *Set) readServices(files []source) []Fault {
 
 // readService reads and judges one description by itself.
 func (s *Set) readService(f source) (*Service, []Fault) {
-	v := &Service{file: f.shown, codes: s.codes, texts: s.Texts}
+	v := &Service{file: f.shown, codes: s.codes, papers: s.papers, texts: s.Texts}
 	var faults []Fault
 	// A description that does not read cannot be judged further.
 	if v.places, faults = decode(f.shown, f.data, v); len(faults) == 0 {

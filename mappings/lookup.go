@@ -215,5 +215,8 @@ func (c *Channel) Step(no int) (Step, bool) {
 // are written as parts of a sentence.
 func upperFirst(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
 	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -160,7 +160,7 @@ func crossRuleNames() (names []string) {
 var ruleNames = []string{
 	"residence", "other-office", "required", "repeated", "has-elements", "unknown-channel", "unknown-root",
 	"too-short", "too-long", "pattern", "characters", "min", "max",
-	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty", "group-count", "unknown-element",
+	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty", "group-count", "unknown-value", "unknown-element",
 }
 
 // remarkNames are things worth telling that are never a ground for refusal.

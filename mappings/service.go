@@ -19,6 +19,8 @@ type Service struct {
 	Numbering     Numbering      `yaml:"numbering,required"`
 	Statuses      []Status       `yaml:"statuses,required"`
 	Results       []Result       `yaml:"results,required"`
+	Foreign       []Foreign      `yaml:"foreign_results"`
+	Pickup        *PickupTerm    `yaml:"pickup"`
 	Refusals      []Refusal      `yaml:"refusals,required"`
 	Registries    []RegistryUse  `yaml:"registries"`
 	Notifications []Notification `yaml:"notifications"`
@@ -35,6 +37,7 @@ type Service struct {
 	places map[string]place // path in the description -> line and column
 	codes  map[string]*CodeList
 	live   map[string]*liveCodes // the lists of local.codes
+	papers map[string]*Paper
 	texts  *Texts
 	plan   *plan // compiled request, see read.go
 	until  Date  // last day in force, see edition.go
@@ -180,6 +183,55 @@ type Result struct {
 	Kind  string `yaml:"kind,required"` // positive, negative
 	Name  Text   `yaml:"name,required"`
 	State string `yaml:"state,required"` // state that it leads to
+	// Paper names the file shared/paper-NAME.yaml that says what the result
+	// document says and how it is printed; refusal or notice when not given.
+	Paper string  `yaml:"paper"`
+	Says  Text    `yaml:"says"` // what it certifies, in a sentence of the paper; the name when not given
+	Asks  []Asked `yaml:"asks"` // what the official must add
+}
+
+// Asked is a value of a result that the application does not hold.
+type Asked struct {
+	Name     string `yaml:"name,required"`
+	Type     string `yaml:"type,required"` // as of fields: string, date, decimal ...
+	MaxLen   int    `yaml:"max_len"`
+	Optional bool   `yaml:"optional"`
+	Label    Text   `yaml:"label,required"`
+}
+
+func (r Result) fields() (all []Field) {
+	for _, a := range r.Asks {
+		all = append(all, Field{Name: a.Name, Type: a.Type, MaxLen: a.MaxLen, Optional: a.Optional, Label: a.Label})
+	}
+	return all
+}
+
+// Foreign is a result document in the shape of the akimat's own system: what
+// it must say to be taken for a result of an application. Paths start below
+// the root. Without a row for its root a foreign document is refused.
+type Foreign struct {
+	Root       Name     `yaml:"root,required"`
+	Namespaces []Prefix `yaml:"namespaces"`
+	Number     string   `yaml:"number,required"` // our number of the application
+	Applicant  string   `yaml:"applicant"`       // IIN or BIN
+	Result     string   `yaml:"result"`          // id of the result
+}
+
+// PickupTerm says how long a result that is handed over in person waits for
+// its applicant before it goes back to the provider.
+type PickupTerm struct {
+	Days int `yaml:"days,required"` // calendar days after the day on which it was ready
+}
+
+// defaultKeepDays is a month: the acts ask for safekeeping and name no term (G14).
+const defaultKeepDays = 30
+
+// KeepDays is how long results wait.
+func (s *Service) KeepDays() int {
+	if s.Pickup == nil {
+		return defaultKeepDays
+	}
+	return s.Pickup.Days
 }
 
 // Refusal is a regulated message of refusal. Text holds {ground}; the ground

@@ -18,8 +18,10 @@ import (
 var arrows = map[string][]string{
 	"cmd/kopir": {"*"},
 
-	"gateway":      {"gateway/soap", "signature", "signature/*", "mappings"},
-	"gateway/soap": {"signature/xmltree"},
+	"gateway": {"gateway/soap", "gateway/paper", "signature", "signature/*", "mappings"},
+	// Draws what a result document says as pages; it knows nothing of applications.
+	"gateway/paper": {"mappings"},
+	"gateway/soap":  {"signature/xmltree"},
 	// HTTP requests signed by RFC 9421: headers and keys, nothing of messages.
 	"gateway/httpsig": {"signature/*"},
 	"gateway/server":  {"gateway", "gateway/httpsig", "gateway/soap", "mappings", "wsdl"},
@@ -58,6 +60,7 @@ var onlyIn = map[string][]string{
 	"github.com/gin-gonic/gin":        {"gateway/server", "gateway/signer", "gateway/sim"},
 	"github.com/ThalesGroup/crypto11": {"signature/keystore"},
 	"database/sql":                    {"gateway/store", "gateway/mio", "cmd/kopir", "gateway/sim"},
+	"codeberg.org/go-pdf/fpdf":        {"gateway/paper"},
 	"net/http":                        {"gateway/server", "gateway/httpsig", "gateway/signer", "gateway/client", "gateway/sim", "signature/revocation", "cmd/kopir"},
 	"go.uber.org/zap":                 {"gateway", "gateway/server", "gateway/signer", "gateway/client", "gateway/store", "gateway/mio", "gateway/sim", "cmd/kopir"},
 	"kopir/signature/sigtest":         {"gateway/sim", "cmd/kopir"},

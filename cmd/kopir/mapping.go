@@ -34,6 +34,7 @@ var mappingVerbs = []mappingVerb{
 type mappingRun struct {
 	stdio
 	dir, stories, lang, channel string
+	paper, result               string // of show: a file for a preview, and of which result
 	at                          time.Time
 	args                        []string
 	set                         *mappings.Set
@@ -81,6 +82,9 @@ func (v mappingVerb) start(args []string, s stdio) int {
 		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted and verdict.json where refused (default: stories in the folder of -dir)")
 	case "new":
 		m.new.add(flags)
+	case "show":
+		flags.StringVar(&m.paper, "paper", "", "instead, print a result with sample data into this PDF `FILE`")
+		flags.StringVar(&m.result, "result", "", "with -paper: `ID` of the result (default: the service's first)")
 	case "test":
 		flags.StringVar(&m.channel, "channel", "portal", "`CHANNEL` by which the document came")
 		m.again.add(flags)

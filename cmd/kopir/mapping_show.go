@@ -15,6 +15,9 @@ func (m *mappingRun) show() int {
 	if !ok {
 		return exitUsage
 	}
+	if m.paper != "" {
+		return m.preview(s, m.paper, m.result)
+	}
 	in := func(t mappings.Text) string { return t.In(m.lang) }
 	w := tabwriter.NewWriter(m.out, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t")) }

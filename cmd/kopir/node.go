@@ -127,7 +127,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		Posts:  posts, QuestionnaireURL: l.PublicURL,
 		Local:      n.local,
 		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, Polled: l.polled(), Log: log,
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Polled: l.polled(), Log: log,
 	})
 	if err != nil {
 		return n, err
@@ -176,7 +176,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
-		PublicURL: n.l.PublicURL, Proxies: n.l.TrustedProxies,
+		PublicURL: n.l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: n.l.TrustedProxies,
 		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},

@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/beevik/etree"
 
 	"kopir/gateway"
 	"kopir/mappings"
@@ -280,7 +279,8 @@ func (p *play) takeIt(ctx context.Context, sc *scene) error {
 	return p.rowIs(ctx, sc, "in_progress")
 }
 
-// signResult makes the result document and has the official sign it.
+// signResult asks the bridge for the result document and has the official
+// sign exactly that.
 func (p *play) signResult(ctx context.Context, sc *scene) error {
 	if err := p.sign(ctx, sc); err != nil {
 		return err
@@ -290,14 +290,15 @@ func (p *play) signResult(ctx context.Context, sc *scene) error {
 }
 
 func (p *play) sign(ctx context.Context, sc *scene) error {
-	doc := etree.NewDocument()
-	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
-	root := doc.CreateElement("certificate")
-	root.CreateElement("applicationNumber").SetText(sc.app.Number)
-	root.CreateElement("service").SetText(sc.service.Title.Ru)
-	root.CreateElement("applicant").SetText(sc.app.Applicant.Name)
-	root.CreateElement("date").SetText(time.Now().In(almaty()).Format(time.DateOnly))
-	unsigned, err := doc.WriteToBytes()
+	i := slices.IndexFunc(sc.service.Results, func(r mappings.Result) bool { return r.State == mappings.Completed })
+	if i < 0 {
+		return errors.New("the service has no result that completes it")
+	}
+	wish, err := json.Marshal(map[string]any{"result": sc.service.Results[i].ID, "values": sc.service.Results[i].Sample(time.Now())})
+	if err != nil {
+		return err
+	}
+	unsigned, err := p.send(ctx, "POST", p.bridge+"/api/v1/applications/"+url.PathEscape(sc.app.Number)+"/result/draft", "application/json", wish, nil)
 	if err != nil {
 		return err
 	}
@@ -312,7 +313,7 @@ func (p *play) sign(ctx context.Context, sc *scene) error {
 }
 
 func (p *play) decideIt(ctx context.Context, sc *scene) error {
-	if err := p.change(ctx, sc, "/decision?name=certificate.xml", "application/xml", sc.result); err != nil {
+	if err := p.change(ctx, sc, "/decision", "application/xml", sc.result); err != nil {
 		return err
 	}
 	if sc.app.State != gateway.Completed {

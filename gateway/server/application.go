@@ -132,19 +132,6 @@ func (s *Server) readRegistries(c *gin.Context) *fail {
 	return nil
 }
 
-func (s *Server) readResult(c *gin.Context) *fail {
-	d, err := s.doors.Result(c.Request.Context(), c.Param("number"))
-	if err != nil {
-		return failOf(err)
-	}
-	c.Header("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(d.Name))
-	c.Header("Cache-Control", "no-store")
-	// A document comes from outside: a browser must not run it as ours.
-	c.Header("Content-Security-Policy", "sandbox")
-	c.Data(http.StatusOK, d.MediaType, d.Content)
-	return nil
-}
-
 // person names who acts, when one key serves a system of several people.
 type person struct {
 	Name string      `json:"name"`

@@ -34,7 +34,7 @@ func (s *Server) forward(c *gin.Context, body []byte) *fail {
 	if in.Letter != nil {
 		bad.need(in.Letter.Name != "" && len(in.Letter.Name) <= 255, "required", "letter", "name")
 		bad.need(len(in.Letter.Content) > 0, "required", "letter", "content")
-		way.Letter = document(in.Letter.Name, in.Letter.MediaType, in.Letter.Content, nil)
+		way.Letter = &gateway.Document{Name: in.Letter.Name, MediaType: in.Letter.MediaType, Content: in.Letter.Content}
 	}
 	if f := bad.fail(); f != nil {
 		return f

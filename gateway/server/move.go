@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"mime"
 
 	"github.com/gin-gonic/gin"
@@ -70,63 +68,6 @@ func (s *Server) handOver(c *gin.Context, body []byte) *fail {
 	}
 	a, err := s.doors.HandOver(c.Request.Context(), c.Param("number"), actor(c, in.Actor), actor(c, in.To))
 	return finish(c, a, err)
-}
-
-// decide completes an application with its result: JSON with the document in
-// base64, or the signed XML itself as the body.
-func (s *Server) decide(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
-	if f != nil {
-		return f
-	}
-	d := gateway.Decision{State: gateway.Completed, Version: version}
-	var who *person
-	if isXML(c.GetHeader("Content-Type")) {
-		name := c.Query("name")
-		if name == "" {
-			name = "result.xml"
-		}
-		var bad faulty
-		bad.need(len(body) > 0, "required")
-		if f := bad.fail(); f != nil {
-			return f
-		}
-		d.Result = document(name, "application/xml", body, nil)
-	} else {
-		var in struct {
-			Actor  *person `json:"actor"`
-			Result *struct {
-				Name      string `json:"name"`
-				MediaType string `json:"media_type"`
-				Content   []byte `json:"content"`
-				Signature []byte `json:"signature"`
-			} `json:"result"`
-		}
-		if bad := decodeJSON(c.Request, body, &in); bad != nil {
-			return bad
-		}
-		var bad faulty
-		bad.actor(in.Actor, "actor")
-		bad.need(in.Result != nil, "required", "result")
-		if in.Result != nil {
-			bad.need(in.Result.Name != "" && len(in.Result.Name) <= 255, "required", "result", "name")
-			_, _, err := mime.ParseMediaType(in.Result.MediaType)
-			bad.need(err == nil, "media_type", "result", "media_type")
-			bad.need(len(in.Result.Content) > 0, "required", "result", "content")
-		}
-		if f := bad.fail(); f != nil {
-			return f
-		}
-		who = in.Actor
-		d.Result = document(in.Result.Name, in.Result.MediaType, in.Result.Content, in.Result.Signature)
-	}
-	a, err := s.doors.Decide(c.Request.Context(), c.Param("number"), actor(c, who), d)
-	return finish(c, a, err)
-}
-
-func document(name, mediaType string, content, signature []byte) *gateway.Document {
-	sum := sha256.Sum256(content)
-	return &gateway.Document{Name: name, MediaType: mediaType, Content: content, Signature: signature, SHA256: hex.EncodeToString(sum[:])}
 }
 
 func isXML(contentType string) bool {

@@ -64,6 +64,7 @@ var statusOf = map[string]int{
 	string(gateway.UnknownSender):    http.StatusForbidden,
 	string(gateway.SignatureMissing): http.StatusUnprocessableEntity,
 	string(gateway.SignatureRefused): http.StatusUnprocessableEntity,
+	string(gateway.WrongResult):      http.StatusUnprocessableEntity,
 	string(gateway.ServiceRefused):   http.StatusUnprocessableEntity,
 	string(gateway.NotFound):         http.StatusNotFound,
 	string(gateway.MoveNotAllowed):   http.StatusConflict,

@@ -50,7 +50,8 @@ type Options struct {
 	Access func(context.Context, Access) error
 
 	PublicURL  string
-	Proxies    []string // addresses or networks whose X-Forwarded-* are believed
+	Zone       *time.Location // of the times on pages for people; nil: UTC
+	Proxies    []string       // addresses or networks whose X-Forwarded-* are believed
 	Readiness  []Readiness
 	Collectors []prometheus.Collector
 }
@@ -70,6 +71,8 @@ type Server struct {
 	publicURL string
 	proxies   []netip.Prefix
 	readiness []Readiness
+	zone      *time.Location
+	guests    guests
 
 	metrics  *metrics
 	slots    chan struct{}
@@ -98,6 +101,9 @@ func New(o Options) (*Server, error) {
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),
 	}
+	if s.zone = o.Zone; s.zone == nil {
+		s.zone = time.UTC
+	}
 	for _, c := range o.Collectors {
 		if err := s.metrics.registry.Register(c); err != nil {
 			return nil, err
@@ -115,6 +121,7 @@ func New(o Options) (*Server, error) {
 	s.mountSOAP(e)
 	s.mountHealth(e)
 	s.mountQuestionnaire(e)
+	s.mountVerify(e)
 	rest := e.Group(apiRoot, s.catchPanics(s.writeProblem), s.limitConcurrency(s.writeProblem), s.limitTime)
 	rest.GET("/openapi.json", s.openAPI)
 	s.mountREST(rest)

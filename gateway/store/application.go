@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -61,8 +62,8 @@ func (t *tx) insertResult(number string, d *gateway.Document) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO results (application, body, content, signature) VALUES (?, ?, ?, ?)`,
-		number, body, blob(d.Content), blob(d.Signature)); err != nil {
+	if _, err := t.exec(`INSERT INTO results (application, body, content, signature, token) VALUES (?, ?, ?, ?, ?)`,
+		number, body, blob(d.Content), blob(d.Signature), orNull(d.Token)); err != nil {
 		return fmt.Errorf("store: result: %w", err)
 	}
 	t.part(journalResult, number, d.MediaType, []byte(body), blob(d.Content), blob(d.Signature))
@@ -148,6 +149,11 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	if err != nil {
 		return gateway.Page{}, fmt.Errorf("store: applications: %w", err)
 	}
+	return applicationPage(rows, limit)
+}
+
+// applicationPage reads rows of time, number and body.
+func applicationPage(rows *sql.Rows, limit int) (gateway.Page, error) {
 	defer rows.Close()
 	var page gateway.Page
 	var last string
@@ -170,6 +176,9 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	}
 	return page, rows.Err()
 }
+
+// orNull keeps what is not there out of a unique index.
+func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func (t *tx) insertEvent(e *gateway.Event) error {
 	row, err := t.row(`SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE application = ?`, e.Application)

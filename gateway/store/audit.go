@@ -19,6 +19,7 @@ const (
 	journalEvent       = "event"
 	journalDue         = "due"
 	journalResult      = "result"
+	journalPaper       = "paper"
 	journalPayload     = "payload" // what a delivery carries
 	journalDelivery    = "delivery"
 )
@@ -179,6 +180,9 @@ func (s *Store) rows(ctx context.Context, each func(k thing, content ...[]byte))
 		}},
 		{`SELECT application, body, content, signature FROM results`, func(c []any) {
 			each(thing{journalResult, str(c[0])}, raw(c[1]), raw(c[2]), raw(c[3]))
+		}},
+		{`SELECT application, languages, body, content FROM papers`, func(c []any) {
+			each(thing{journalPaper, str(c[0]) + "/" + str(c[1])}, raw(c[2]), raw(c[3]))
 		}},
 		{`SELECT id, body, payload, sent, answer FROM outbox`, func(c []any) {
 			each(thing{journalPayload, str(c[0])}, raw(c[2]))

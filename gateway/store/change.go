@@ -28,10 +28,18 @@ func (t *tx) apply(c *gateway.Change) error {
 		if err := t.putApplication(c.Application); err != nil {
 			return err
 		}
+		if err := t.putPickup(c.Application); err != nil {
+			return err
+		}
 		if c.Result != nil {
 			if err := t.insertResult(c.Application.Number, c.Result); err != nil {
 				return err
 			}
+		}
+	}
+	for i := range c.Papers {
+		if err := t.insertPaper(&c.Papers[i]); err != nil {
+			return err
 		}
 	}
 	for i := range c.Events {

@@ -52,6 +52,8 @@ func ownerOf(c *gateway.Change) string {
 	switch {
 	case c.Application != nil:
 		return c.Application.Number
+	case len(c.Papers) > 0:
+		return c.Papers[0].Application
 	case len(c.Deliveries) > 0:
 		return c.Deliveries[0].Application
 	case len(c.Events) > 0:
