@@ -209,6 +209,10 @@ type LocalRow struct {
 	// the mapping's local.system.
 	System map[string]string `json:"system,omitempty"`
 	Files  []Document        `json:"files,omitempty"`
+	// Result: the application ended with a result, which is in Issued when the row
+	// is written.
+	Result bool    `json:"result,omitempty"`
+	Issued *Issued `json:"-"`
 }
 
 // LocalStatus is the status of a row. Code is the local system's own; the

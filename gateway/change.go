@@ -22,6 +22,7 @@ type draft struct {
 	dues    []Due      // as they are in the store
 	files   []Document // attachments with their content, for the local row
 	change  Change
+	issued  *Issued   // the result of the change
 	why     Text      // of an extension or a suspension
 	until   time.Time // when a suspension ends at the latest
 	quiet   bool      // the local database knows already
@@ -116,14 +117,10 @@ func (d *draft) notice() *mappings.Notice {
 	case Suspended:
 		n.Due, n.Reason = d.until.In(d.b.zone()), d.why.mapped()
 	}
-	if d.change.Result != nil {
-		n.Result = resultFile(d.change.Result)
+	if d.issued != nil {
+		n.Result = d.issued.file()
 	}
 	return n
-}
-
-func resultFile(r *Document) *mappings.ResultFile {
-	return &mappings.ResultFile{ID: r.Kind, Name: r.Name, Type: r.MediaType, Content: r.Content}
 }
 
 // routeOf is the way to whom a notification names.
@@ -224,7 +221,7 @@ func refusedOnly(line string) bool { return strings.HasPrefix(line, refusedPrefi
 
 // local puts the row, or its new status, on the way to the local database.
 func (d *draft) local(fresh bool) {
-	row := LocalRow{Service: d.service.ID, Edition: d.service.Edition, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole()}
+	row := LocalRow{Service: d.service.ID, Edition: d.service.Edition, Number: d.app.Number, State: d.app.State, At: d.at, Reason: d.app.Refusal.whole(), Result: d.issued != nil}
 	if fresh {
 		row.Fields, row.Groups, row.Files = d.app.Fields, d.app.Groups, d.files
 		a := d.app

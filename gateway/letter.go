@@ -19,7 +19,8 @@ type Letter struct {
 	Subject string `json:"subject,omitempty"`
 	Text    string `json:"text"`
 	State   State  `json:"state"` // that it tells of
-	// Result: the result of the application is to be enclosed.
+	// Result: the result of the application is to be enclosed, printed and as
+	// the signed document.
 	Result     bool       `json:"result,omitempty"`
 	Enclosures []Document `json:"-"`
 }
@@ -89,11 +90,11 @@ func (b *Bridge) postLetter(ctx context.Context, d *Delivery) (func(*draft) erro
 		return nil, fmt.Errorf("there is no way out to %s any more; configure it again, or drop the letter", d.Route)
 	}
 	if l.Result {
-		doc, err := b.o.Store.Result(ctx, d.Application)
+		i, err := b.issued(ctx, d.Application)
 		if err != nil {
 			return nil, err
 		}
-		l.Enclosures = []Document{*doc}
+		l.Enclosures = i.files()
 	}
 	if err := post.Post(ctx, l); err != nil {
 		return nil, err
@@ -129,11 +130,11 @@ func (d *draft) inCabinet(lost Delivery) error {
 	}
 	n := d.notice()
 	if l.Result {
-		doc, err := d.b.o.Store.Result(d.ctx(), d.app.Number)
+		i, err := d.b.issued(d.ctx(), d.app.Number)
 		if err != nil {
 			return err
 		}
-		n.Result = resultFile(doc)
+		n.Result = i.file()
 	}
 	if err := d.tell(ToPortal, portal, n, d.app.Number, d.app.CorrelationID); err != nil {
 		return err

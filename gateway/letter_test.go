@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -101,8 +102,8 @@ func TestLetters(t *testing.T) {
 			if l.To != "citizen@example.kz" || l.Subject != c.subject || l.ID == "" || !strings.Contains(l.Text, app.Number) || strings.Contains(l.Text, "{") {
 				t.Errorf("%s: %s\n%s", l.To, l.Subject, l.Text)
 			}
-			if len(l.Enclosures) != 1 || len(l.Enclosures[0].Content) == 0 {
-				t.Errorf("the result is not enclosed: %+v", l.Enclosures)
+			if len(l.Enclosures) != 2 || !bytes.HasPrefix(l.Enclosures[0].Content, []byte("%PDF-")) || l.Enclosures[0].Name != app.Number+".pdf" || !bytes.HasPrefix(l.Enclosures[1].Content, []byte("<result")) {
+				t.Errorf("%d enclosures; wanted are the paper and the signed document", len(l.Enclosures))
 			}
 			if !slices.Contains(w.history(app.Number), "delivered email") {
 				t.Errorf("%v", w.history(app.Number))

@@ -37,15 +37,12 @@ type Options struct {
 	Officials []BIN
 	// SenderID names the bridge in messages that partners fetch.
 	SenderID string
-	// PublicURL is the address under which everybody reaches the bridge, for the
-	// QR code of printed results; empty: they have none.
+	// PublicURL is the address under which everybody reaches the bridge: for the
+	// QR code of printed results and for the questionnaire; empty: there is neither.
 	PublicURL string
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route
-	// QuestionnaireURL is the address of our own under which applicants reach
-	// /q/; empty: no questionnaire is offered.
-	QuestionnaireURL string
 	// Posts carry letters to applicants: ToEmail, ToSMS. A route without one is
 	// noted in the application's history instead.
 	Posts map[Route]Post

@@ -167,6 +167,12 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 	if err := json.Unmarshal(d.Body, &row); err != nil {
 		return &SendError{Permanent: true, Err: err}
 	}
+	if s, ok := b.set().Edition(row.Service, row.Edition); ok && row.Result && s.Local.Result != nil {
+		var err error
+		if row.Issued, err = b.issued(ctx, row.Number); err != nil {
+			return err
+		}
+	}
 	return b.o.Local.Write(ctx, row)
 }
 

@@ -24,8 +24,6 @@ type Paper struct {
 	Document
 }
 
-const pdfType = "application/pdf"
-
 // ResultPaper is the result printed for people, in one language or in both.
 func (b *Bridge) ResultPaper(ctx context.Context, number, language string) (*Document, error) {
 	if language != "" && language != mappings.Kazakh && language != mappings.Russian {
@@ -53,7 +51,7 @@ func (b *Bridge) ResultPaper(ctx context.Context, number, language string) (*Doc
 	d.app = app
 	p, err := d.print(result, language)
 	if err != nil {
-		return nil, err
+		return nil, &Error{Code: Internal, Say: "the result could not be printed", Cause: err}
 	}
 	if err := b.o.Store.Commit(ctx, Change{Papers: []Paper{*p}}); err != nil {
 		return nil, tryLater(err)
@@ -67,23 +65,23 @@ func (b *Bridge) ResultPaper(ctx context.Context, number, language string) (*Doc
 
 // print makes the paper of a result that was judged.
 func (d *draft) print(result *Document, language string) (*Paper, error) {
-	failed := func(err error) error {
-		return &Error{Code: Internal, Say: "the result could not be printed", Cause: err}
-	}
 	r, ok := d.service.Result(result.Kind)
 	if !ok {
-		return nil, failed(errors.New("the service has no result " + result.Kind))
+		return nil, errors.New("the service has no result " + result.Kind)
 	}
 	p, ok := d.service.Paper(r)
 	if !ok {
-		return nil, failed(errors.New("there is no paper " + r.Paper))
+		return nil, errors.New("there is no paper " + r.Paper)
 	}
 	out, err := d.says(result, r)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
 	doc := printing.Document{Paper: p, Outcome: out, Address: d.b.VerifyAddress(result.Token), SignedAt: result.SignedAt.In(d.b.zone()),
 		File: printing.File{Name: result.Name, MediaType: result.MediaType, Content: result.Content, SHA256: result.SHA256}}
+	if s, ok := (&Issued{Document: *result}).Signature(); ok {
+		doc.Beside = &printing.File{Name: s.Name, MediaType: s.MediaType, Content: s.Content}
+	}
 	if language != "" {
 		doc.Languages = []string{language}
 	}
@@ -95,7 +93,7 @@ func (d *draft) print(result *Document, language string) (*Paper, error) {
 	}
 	content, err := printing.Print(doc)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
 	sum := sha256.Sum256(content)
 	name := d.app.Number + ".pdf"
@@ -103,7 +101,7 @@ func (d *draft) print(result *Document, language string) (*Paper, error) {
 		name = d.app.Number + "-" + language + ".pdf"
 	}
 	return &Paper{Application: d.app.Number, Languages: language, Document: Document{
-		Kind: result.Kind, Name: name, MediaType: pdfType, Content: content, SHA256: hex.EncodeToString(sum[:]), SignedAt: result.SignedAt,
+		Kind: result.Kind, Name: name, MediaType: mappings.PaperType, Content: content, SHA256: hex.EncodeToString(sum[:]), SignedAt: result.SignedAt,
 	}}, nil
 }
 
@@ -135,8 +133,11 @@ func (b *Bridge) VerifyAddress(token string) string {
 	if b.o.PublicURL == "" || token == "" {
 		return ""
 	}
-	return strings.TrimRight(b.o.PublicURL, "/") + "/verify/" + token
+	return b.public("/verify/" + token)
 }
+
+// public is a path of ours as everybody reaches it.
+func (b *Bridge) public(path string) string { return strings.TrimRight(b.o.PublicURL, "/") + path }
 
 // Verification is what anybody who holds the address of a result learns: no
 // name and no number of a person.

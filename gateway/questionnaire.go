@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
-	"strings"
 
 	"kopir/mappings"
 )
@@ -44,12 +43,12 @@ type QuestionnaireStore interface {
 // offer makes an offer when the application has ended and the service asks for
 // it, and gives the link for the notice; empty: none.
 func (d *draft) offer(to State) string {
-	if d.b.o.QuestionnaireURL == "" || !slices.Contains(d.service.Questionnaire, string(to)) {
+	if d.b.o.PublicURL == "" || !slices.Contains(d.service.Questionnaire, string(to)) {
 		return ""
 	}
 	token := rand.Text() // 128 bits and more
 	d.change.Offer = &Offer{Hash: tokenHash(token), Service: d.service.ID, Channel: d.app.Channel}
-	return strings.TrimSuffix(d.b.o.QuestionnaireURL, "/") + "/q/" + token
+	return d.b.public("/q/" + token)
 }
 
 func tokenHash(token string) string {

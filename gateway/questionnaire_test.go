@@ -22,7 +22,7 @@ func TestQuestionnaire(t *testing.T) {
 	w := newTown(t)
 	email := &mailbox{}
 	o := w.options(zapcore.NewNopCore())
-	o.Posts, o.QuestionnaireURL = map[gateway.Route]gateway.Post{gateway.ToEmail: email}, "https://kopir.example/"
+	o.Posts, o.PublicURL = map[gateway.Route]gateway.Post{gateway.ToEmail: email}, "https://kopir.example/"
 	var err error
 	if w.bridge, err = gateway.New(o); err != nil {
 		t.Fatal(err)

@@ -141,24 +141,23 @@ func (b *Bridge) Decide(ctx context.Context, number string, who Actor, dec Decis
 		if err := d.decides(); err != nil {
 			return err
 		}
-		to, ground := dec.State, dec.Ground
+		to := dec.State
 		if result != nil {
 			own := *result
 			var err error
-			if to, ground, err = d.bind(&own, dec); err != nil {
+			if to, d.app.Refusal, err = d.bind(&own, dec); err != nil {
 				return err
 			}
 			if err := allowed(d.app.State, to); err != nil {
 				return &Error{Code: MoveNotAllowed, Field: "state", Say: err.Error()}
 			}
 			d.attach(&own, who)
-		} else if g, err := d.decided(ground); err != nil {
-			return err
+			d.issue()
 		} else {
-			ground = g
-		}
-		if to == Refused {
-			d.app.Refusal = ground
+			var err error
+			if d.app.Refusal, err = d.decided(dec.Ground); err != nil {
+				return err
+			}
 		}
 		return d.enter(to, who)
 	})

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -254,7 +255,7 @@ func play(t *testing.T, dir string) {
 		got["reply.json"] = reply
 	}
 	for i, d := range w.post.taken() {
-		got[fmt.Sprintf("out-%02d-%s-%s.xml", i+1, d.Route, strings.ToLower(d.MessageType))] = d.Body
+		got[fmt.Sprintf("out-%02d-%s-%s.xml", i+1, d.Route, strings.ToLower(d.MessageType))] = printed.ReplaceAll(d.Body, []byte("JVBERi0xLjc="))
 	}
 	if all := w.all(); len(all) > was || was > 0 {
 		tl, err := w.bridge.Timeline(t.Context(), all[0].Number)
@@ -276,6 +277,10 @@ func play(t *testing.T, dir string) {
 	}
 	compare(t, dir, got)
 }
+
+// printed is a PDF in base64, of which a story shows the beginning: its bytes
+// hang on the library that compresses them.
+var printed = regexp.MustCompile(`JVBERi0xLjcK[A-Za-z0-9+/=]+`)
 
 // kept is what the store has of a message.
 func (w *town) kept(t *testing.T, door, file string) *gateway.Message {

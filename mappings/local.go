@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ type Local struct {
 	Entities  []Entity      `yaml:"entities"`
 	Codes     []LocalCodes  `yaml:"codes"`
 	Files     *LocalFiles   `yaml:"files"`
+	Result    *LocalResult  `yaml:"result"`
 }
 
 // LocalStatus names the columns that carry the state, both ways.
@@ -38,7 +40,7 @@ type SystemValue struct {
 type Constant struct {
 	Column string `yaml:"column,required"`
 	Value  string `yaml:"value,required"`
-	Entity string `yaml:"entity"` // whose table has the column
+	Entity string `yaml:"entity"` // whose table has the column, see FilesName
 }
 
 // Lookup translates what goes into a column: the column gets the id of the row
@@ -49,8 +51,13 @@ type Lookup struct {
 	Table  string `yaml:"table,required"`
 	Code   string `yaml:"code,required"`
 	ID     string `yaml:"id,required"`
-	Entity string `yaml:"entity"` // whose table has the column
+	Entity string `yaml:"entity"` // whose table has the column, see FilesName
 }
+
+// FilesName stands for the table of enclosed documents where a constant or a
+// lookup names a table by entity; the others are the entities and the groups,
+// by their names, and without a name the service's own table.
+const FilesName = "files"
 
 // Entity is a row that applications share, such as a person: found by its key,
 // made when it is not there, never changed. Fields and constants name it.
@@ -81,6 +88,36 @@ type LocalFiles struct {
 	Type    string `yaml:"type,required"`
 	SHA256  string `yaml:"sha256,required"`
 	Content string `yaml:"content,required"`
+}
+
+// LocalResult names the columns of the service's table that get the result with
+// the status that ends the application; each may be left out.
+type LocalResult struct {
+	Document  string `yaml:"document"`  // the signed document, its bytes
+	Signature string `yaml:"signature"` // the official's, where it stands beside the document (CMS, DER)
+	Paper     string `yaml:"paper"`     // printed for people (PDF)
+	Name      string `yaml:"name"`      // of the document's file
+	SHA256    string `yaml:"sha256"`    // of the document, hexadecimal
+	Address   string `yaml:"address"`   // where anybody can verify it
+}
+
+// LocalResultColumn is a column with what it holds: document, signature,
+// paper, name, sha256 or address.
+type LocalResultColumn struct{ What, Column string }
+
+// Bytes says whether it holds a file.
+func (c LocalResultColumn) Bytes() bool {
+	return c.What == "document" || c.What == "signature" || c.What == "paper"
+}
+
+// Columns are those that the description names.
+func (r *LocalResult) Columns() []LocalResultColumn {
+	if r == nil {
+		return nil
+	}
+	return slices.DeleteFunc([]LocalResultColumn{
+		{"document", r.Document}, {"signature", r.Signature}, {"paper", r.Paper}, {"name", r.Name}, {"sha256", r.SHA256}, {"address", r.Address},
+	}, func(c LocalResultColumn) bool { return c.Column == "" })
 }
 
 // KeyedByID says whether a child table's key is the parent's id.
@@ -151,6 +188,21 @@ func (k *checker) local() {
 			columns[strings.ToLower(f.Column)] = true
 		}
 	}
+	for _, g := range k.s.Request.Groups {
+		taken[g.Name] = columnSet{strings.ToLower(g.Key): true, strings.ToLower(g.Number): true}
+		for _, f := range g.Fields {
+			taken[g.Name][strings.ToLower(f.Column)] = true
+		}
+	}
+	if l.Files != nil {
+		if taken[FilesName] != nil {
+			k.fault("local.files", "repeated", "what", "name", "value", FilesName)
+		}
+		taken[FilesName] = columnSet{}
+		for _, c := range l.Files.columns() {
+			taken[FilesName][strings.ToLower(c[1])] = true
+		}
+	}
 	column := func(where, entity, name string) {
 		if name == "" {
 			return
@@ -167,6 +219,9 @@ func (k *checker) local() {
 	column("local.status.column", "", l.Status.Column)
 	column("local.status.changed", "", l.Status.Changed)
 	column("local.status.reason", "", l.Status.Reason)
+	for _, c := range l.Result.Columns() {
+		column("local.result."+c.What, "", c.Column)
+	}
 	for i, v := range l.System {
 		at := fmt.Sprintf("local.system[%d]", i)
 		k.oneOf(at+".value", v.Value, systemValues...)
@@ -183,6 +238,9 @@ func (k *checker) local() {
 
 func (k *checker) entities(column func(where, entity, name string)) {
 	names := map[string]bool{"": true}
+	for _, g := range k.s.Request.Groups {
+		names[g.Name] = true
+	}
 	for i, e := range k.s.Local.Entities {
 		at := fmt.Sprintf("local.entities[%d]", i)
 		k.name(at+".name", e.Name)

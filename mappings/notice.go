@@ -24,13 +24,31 @@ type Notice struct {
 	Questionnaire string // link to it, where one is offered
 }
 
-// ResultFile is the document that ends the service.
+// ResultFile is the document that ends the service, with what goes out beside
+// it.
 type ResultFile struct {
 	ID      string // of the description's results
 	Name    string
 	Type    string
 	Content []byte
+	// Signature is the official's where it stands beside Content (CMS, DER); the
+	// partner gets it as a file named after the document.
+	Signature []byte
+	PaperName string // of Paper, the same printed for people (PDF); nil: not printed
+	Paper     []byte
+	Address   string // where anybody can verify it; empty: nowhere
 }
+
+// Media types and the name of what goes out beside a result.
+const (
+	PaperType     = "application/pdf"
+	SignatureType = "application/pkcs7-signature" // RFC 8551, 3.2.1
+	signatureEnd  = ".p7s"
+)
+
+// SignatureName is the name of the file with a signature that stands beside a
+// document of this name.
+func SignatureName(document string) string { return document + signatureEnd }
 
 // noticeValue gives one value of an outgoing document.
 type noticeValue struct {
@@ -62,6 +80,27 @@ var noticeValues = []noticeValue{
 	{"result_content", func(_ *Service, _ Status, n *Notice) string {
 		return base64.StdEncoding.EncodeToString(n.file().Content)
 	}},
+	{"result_address", func(_ *Service, _ Status, n *Notice) string { return n.file().Address }},
+	{"signature_name", func(_ *Service, _ Status, n *Notice) string {
+		return beside(n.file().Signature, SignatureName(n.file().Name))
+	}},
+	{"signature_type", func(_ *Service, _ Status, n *Notice) string { return beside(n.file().Signature, SignatureType) }},
+	{"signature_content", func(_ *Service, _ Status, n *Notice) string {
+		return base64.StdEncoding.EncodeToString(n.file().Signature)
+	}},
+	{"paper_name", func(_ *Service, _ Status, n *Notice) string { return beside(n.file().Paper, n.file().PaperName) }},
+	{"paper_type", func(_ *Service, _ Status, n *Notice) string { return beside(n.file().Paper, PaperType) }},
+	{"paper_content", func(_ *Service, _ Status, n *Notice) string {
+		return base64.StdEncoding.EncodeToString(n.file().Paper)
+	}},
+}
+
+// beside is what is said of a file where there is one.
+func beside(file []byte, what string) string {
+	if len(file) == 0 {
+		return ""
+	}
+	return what
 }
 
 // NoticeValues lists the names that an element's value key may have.

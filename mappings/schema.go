@@ -95,6 +95,7 @@ type need struct {
 	kind   string // see fits; empty: it must be there, and a new row does not fill it
 	length int    // of the longest value, in characters; 0: no bound known
 	absent bool   // a row may come without it
+	later  bool   // a new row does not fill it: a status does
 	cyril  bool   // values are people's texts
 }
 
@@ -147,7 +148,9 @@ func (k *checker) use(u use, db Schema) error {
 			a.Read = append(a.Read, c.Name)
 			continue
 		}
-		a.Insert = append(a.Insert, c.Name)
+		if !n.later {
+			a.Insert = append(a.Insert, c.Name)
+		}
 		k.fit(n, u, t, c)
 	}
 	if len(a.Insert) > 0 {
@@ -227,11 +230,8 @@ func (s *Service) uses() []use {
 		main.needs = append(main.needs, need{where: at + ".column", column: e.Column, kind: "any", absent: s.mayLack(e)})
 	}
 	add := func(entity string, n need) {
-		if _, ok := l.Lookup(entity, n.column); ok && n.kind != "" {
-			n.kind, n.length, n.cyril = "any", 0, false
-		}
 		if u := entities[entity]; u != nil && n.column != "" {
-			u.needs = append(u.needs, n)
+			u.needs = append(u.needs, l.looked(entity, n))
 		}
 	}
 	add("", need{where: "local.key", column: l.Key, kind: "code", length: s.Numbering.length()})
@@ -250,21 +250,51 @@ func (s *Service) uses() []use {
 		}
 		add("", n)
 	}
-	for i, v := range l.Constants {
-		at := fmt.Sprintf("local.constants[%d].column", i)
-		add(v.Entity, need{where: at, column: v.Column, kind: "any", length: utf8.RuneCountInString(v.Value), cyril: !plainASCII(v.Value)})
+	main.needs = append(main.needs, l.constants("")...)
+	for _, e := range l.Entities {
+		entities[e.Name].needs = append(entities[e.Name].needs, l.constants(e.Name)...)
 	}
 	add("", need{where: "local.status.column", column: l.Status.Column, kind: "code", length: s.longestStatus()})
 	add("", need{where: "local.status.changed", column: l.Status.Changed, kind: "time"})
-	add("", need{where: "local.status.reason", column: l.Status.Reason})
+	add("", need{where: "local.status.reason", column: l.Status.Reason, kind: "string", later: true, cyril: true})
 	add("", need{where: "local.id", column: l.ID})
-	main.read = []string{l.Key, l.Status.Column, l.Status.Changed}
+	main.read = []string{l.Key, l.Status.Column, l.Status.Changed, l.Status.Reason}
 	main.update = []string{l.Status.Column, l.Status.Changed, l.Status.Reason}
+	for _, c := range l.Result.Columns() {
+		n := need{where: "local.result." + c.What, column: c.Column, kind: "string", later: true, cyril: c.What == "name"}
+		switch {
+		case c.Bytes():
+			n.kind = "bytes"
+		case c.What == "sha256":
+			n.length = 64
+		}
+		add("", n)
+		main.update = append(main.update, c.Column)
+	}
 	out := slices.Concat(s.childUses(), s.listUses())
 	for _, u := range all {
 		out = append(out, *u)
 	}
 	return out
+}
+
+// looked is what a column needs that gets the id of a row of another table.
+func (l *Local) looked(entity string, n need) need {
+	if _, ok := l.Lookup(entity, n.column); ok && n.kind != "" {
+		n.kind, n.length, n.cyril = "any", 0, false
+	}
+	return n
+}
+
+// constants is what the constants of a table need.
+func (l *Local) constants(entity string) (all []need) {
+	for i, v := range l.Constants {
+		if v.Entity == entity {
+			at := fmt.Sprintf("local.constants[%d].column", i)
+			all = append(all, l.looked(entity, need{where: at, column: v.Column, kind: "any", length: utf8.RuneCountInString(v.Value), cyril: !plainASCII(v.Value)}))
+		}
+	}
+	return all
 }
 
 // childUses are the tables of groups and files.
@@ -280,8 +310,9 @@ func (s *Service) childUses() []use {
 		at := fmt.Sprintf("request.groups[%d]", i)
 		u := use{where: at + ".table", table: g.Table, needs: []need{key(at+".key", g.Key, g.KeyIs), {where: at + ".number", column: g.Number, kind: "number"}}}
 		for j := range g.Fields {
-			u.needs = append(u.needs, s.fieldNeed(fmt.Sprintf("%s.fields[%d].column", at, j), &g.Fields[j]))
+			u.needs = append(u.needs, s.Local.looked(g.Name, s.fieldNeed(fmt.Sprintf("%s.fields[%d].column", at, j), &g.Fields[j])))
 		}
+		u.needs = append(u.needs, s.Local.constants(g.Name)...)
 		all = append(all, u)
 	}
 	if f := s.Local.Files; f != nil {
@@ -296,8 +327,9 @@ func (s *Service) childUses() []use {
 			case "content":
 				n.kind = "bytes"
 			}
-			u.needs = append(u.needs, n)
+			u.needs = append(u.needs, s.Local.looked(FilesName, n))
 		}
+		u.needs = append(u.needs, s.Local.constants(FilesName)...)
 		all = append(all, u)
 	}
 	return all

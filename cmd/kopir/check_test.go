@@ -46,6 +46,16 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// TestCheckNotesWhatApplicantsLack: without an address of ours there is neither
+// QR code nor questionnaire, and it is said.
+func TestCheckNotesWhatApplicantsLack(t *testing.T) {
+	s := newSite(t)
+	code, _, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	if code != exitPassed || !strings.Contains(errs, "note: ") || !strings.Contains(errs, "public_url is not set") || !strings.Contains(errs, "QR code") || !strings.Contains(errs, "questionnaire") {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
 // serve is the gateway and the authority's responder and lists, at one address.
 func (s *site) serve(a *sigtest.Authority) string {
 	lists := http.NewServeMux()
@@ -165,6 +175,7 @@ func kopir(t *testing.T, args ...string) (int, string, string) {
 
 func TestCheckPassesOverTheExample(t *testing.T) {
 	s := newSite(t)
+	s.edit("# public_url:", "public_url:")
 	code, out, errs := kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
 	if code != exitPassed || errs != "" {
 		t.Fatalf("%d\n%s%s", code, out, errs)

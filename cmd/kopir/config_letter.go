@@ -153,3 +153,18 @@ func (l *loaded) posts(m *materials) (map[gateway.Route]gateway.Post, error) {
 	}
 	return out, nil
 }
+
+// notePublicURL says what applicants do not get without an address of ours.
+func (l *loaded) notePublicURL(m *materials) {
+	if l.PublicURL != "" || m.set == nil {
+		return
+	}
+	asks := 0
+	for _, s := range m.set.Services() {
+		if len(s.Questionnaire) > 0 {
+			asks++
+		}
+	}
+	m.notes = append(m.notes, fmt.Sprintf("public_url is not set: printed results bear no QR code and cannot be verified by it, and the questionnaire, which %d service%s ask%s for, is not offered; write the address under which applicants reach this bridge, such as https://kopir.akimat.example",
+		asks, plural(asks), map[bool]string{true: "s"}[asks == 1]))
+}

@@ -32,9 +32,10 @@ type inbox struct {
 		Transport outcome `json:"transport"`
 	} `json:"notices"`
 	Result *struct {
-		Name    string   `json:"name"`
-		SHA256  string   `json:"sha256"`
-		Verdict *outcome `json:"verdict"`
+		Name      string   `json:"name"`
+		SHA256    string   `json:"sha256"`
+		Verdict   *outcome `json:"verdict"`
+		PaperName string   `json:"paper_name"`
 	} `json:"result"`
 }
 

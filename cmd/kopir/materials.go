@@ -65,6 +65,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	fs = append(fs, l.openREST(m)...)
 	fs = append(fs, l.openRegistries(m)...)
 	fs = append(fs, l.openLetters(m)...)
+	l.notePublicURL(m)
 	if l.Gateway.PasswordFile != "" {
 		m.gatewayPassword = l.secret("gateway.password_file", l.Gateway.PasswordFile, m, &fs)
 	}

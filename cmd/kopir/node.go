@@ -123,8 +123,8 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	}
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
-		Sender: n.sender,
-		Posts:  posts, QuestionnaireURL: l.PublicURL,
+		Sender:     n.sender,
+		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
 		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Polled: l.polled(), Log: log,

@@ -14,6 +14,7 @@ import (
 // its own, and a proxy: check finds no fault, and goes where it must.
 func TestCheckGoesTheConfiguredWays(t *testing.T) {
 	s := newSite(t)
+	s.edit("# public_url:", "public_url:")
 	other := s.other()
 	gate := httptest.NewTLSServer(http.NotFoundHandler())
 	defer gate.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"kopir/gateway"
 )
@@ -47,7 +48,10 @@ func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 		return fmt.Errorf("application %s came through", other.app.Number)
 	}
 	rejected, _ := sc.service.Status("refused")
-	p.note("fact-refused", "code", rejected.Code(sc.channel.ID), "reason", reason)
+	if code := rejected.Code(sc.channel.ID); code != "" {
+		reason = code + ": " + reason
+	}
+	p.note("fact-refused", "reason", strings.TrimSuffix(reason, "; "))
 	var after gateway.Page
 	if err := p.get(ctx, "/applications?limit=500", &after); err != nil {
 		return err

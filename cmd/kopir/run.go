@@ -284,6 +284,7 @@ func (t *tap) count(what string) int {
 
 var siteTemplate = template.Must(template.New("kopir.yaml").Parse(`# Written by kopir run. ` + "`kopir check -config`" + ` reads it too.
 listen: {{.Listen}}
+public_url: {{.URL}}
 store: {path: data/kopir.db}
 local: {path: data/mio.db}
 key: {p12: keys/bridge.p12, password_file: keys/bridge.password}
@@ -326,11 +327,11 @@ func (p *play) writeSite(ctx context.Context) error {
 	p.key, hash = server.NewKey()
 	p.admin, adminHash = server.NewKey()
 	site := struct {
-		Listen, Hash, AdminHash      string
+		Listen, URL, Hash, AdminHash string
 		A                            sim.Address
 		Others                       []sim.AuthorityAddress // beside the first
 		Bridge, Gateway, Portal, CSC sim.System
-	}{Listen: strings.TrimPrefix(p.bridge, "http://"), Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
+	}{Listen: strings.TrimPrefix(p.bridge, "http://"), URL: p.bridge, Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
 	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC} {
 		var ok bool
 		if *s, ok = p.sim.System(name); !ok {

@@ -30,7 +30,7 @@ func TestRunOnce(t *testing.T) {
 		if code != exitPassed || errs != "" {
 			t.Fatalf("%s: %d\n%s\n%s", lang, code, out, errs)
 		}
-		if n := strings.Count(out, "✓"); n != 18 || strings.ContainsAny(out, "✗\x1b\r") || strings.Contains(out, "[run.") || regexp.MustCompile(`\{[a-z]+\}`).MatchString(out) {
+		if n := strings.Count(out, "✓"); n != 19 || strings.ContainsAny(out, "✗\x1b\r") || strings.Contains(out, "[run.") || regexp.MustCompile(`\{[a-z]+\}`).MatchString(out) {
 			t.Errorf("%s: %d steps\n%s", lang, n, out)
 		}
 		number := regexp.MustCompile(`UC-\d{4}-\d{6}`).FindString(out)
@@ -60,7 +60,7 @@ func TestRunKeys(t *testing.T) {
 		t.Run(keys, func(t *testing.T) {
 			dir := t.TempDir()
 			code, out, errs := kopir(t, "run", "-once", "-keys", keys, "-addr", "127.0.0.1:0", "-data", dir, "-lang", "en")
-			if code != exitPassed || errs != "" || strings.Count(out, "✓") != 18 || strings.Contains(out, "✗") {
+			if code != exitPassed || errs != "" || strings.Count(out, "✓") != 19 || strings.Contains(out, "✗") {
 				t.Fatalf("%d\n%s\n%s", code, out, errs)
 			}
 			// The bridge's own key, and what it trusts, are of the kind asked for.

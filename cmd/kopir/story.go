@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +31,7 @@ type scene struct {
 	sent    inbox  // as the portal sent it
 	app     gateway.Application
 	result  []byte // signed
+	paper   []byte // the same printed
 	ocsp    int    // questions to the responder before
 }
 
@@ -327,6 +330,27 @@ func (p *play) decideIt(ctx context.Context, sc *scene) error {
 	return p.rowIs(ctx, sc, "completed")
 }
 
+// printIt writes the result as people get it into the folder of the data.
+func (p *play) printIt(ctx context.Context, sc *scene) error {
+	var err error
+	sc.paper, err = p.send(ctx, "GET", p.bridge+"/api/v1/applications/"+url.PathEscape(sc.app.Number)+"/result?format=pdf", "", nil, nil)
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(sc.paper, []byte("%PDF-")) {
+		return errors.New("what was printed is no PDF")
+	}
+	file := filepath.Join(p.dir, "results", sc.app.Number+".pdf")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, sc.paper, 0o600); err != nil {
+		return err
+	}
+	p.note("fact-paper", "path", file)
+	return nil
+}
+
 // resultArrives: the partner holds the very bytes that the official signed,
 // and judges the signature good.
 func (p *play) resultArrives(partner string) func(context.Context, *scene) error {
@@ -350,7 +374,14 @@ func (p *play) resultArrives(partner string) func(context.Context, *scene) error
 			if c.Result.Verdict == nil || c.Result.Verdict.Outcome != totalPassed {
 				return fmt.Errorf("%s does not confirm the official's signature", partner)
 			}
-			p.note("fact-result", "file", c.Result.Name, "bytes", len(got), "outcome", c.Result.Verdict.Outcome)
+			if got, err = p.fetch(ctx, p.simulator+"/sim/"+partner+"/applications/"+url.PathEscape(c.Number)+"/paper"); err != nil {
+				return err
+			}
+			if !bytes.Equal(got, sc.paper) {
+				return fmt.Errorf("the paper at %s is not the one that was printed", partner)
+			}
+			p.note("fact-result", "file", c.Result.Name, "bytes", len(sc.result), "outcome", c.Result.Verdict.Outcome)
+			p.note("fact-result-paper", "file", c.Result.PaperName, "bytes", len(got))
 			return p.noticed(c, want.Code(partner))
 		})
 	}

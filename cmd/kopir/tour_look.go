@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kopir/gateway"
+	"kopir/mappings"
 )
 
 // look waits until everything that the regulations promise of an application
@@ -105,6 +106,8 @@ func (t *tour) told(ctx context.Context, sc *scene, tl *gateway.Timeline, saw *s
 		if tl.Application.State == gateway.Completed {
 			if c.Result == nil || c.Result.Verdict == nil || c.Result.Verdict.Outcome != totalPassed {
 				faults = append(faults, fmt.Errorf("no confirmed result is at %s", partner))
+			} else if c.Result.PaperName == "" && carries(sc, partner, "paper_name") {
+				faults = append(faults, fmt.Errorf("%s has nothing for people to read", partner))
 			} else {
 				saw.Result = c.Result.Verdict.Outcome
 			}
@@ -117,6 +120,12 @@ func (t *tour) told(ctx context.Context, sc *scene, tl *gateway.Timeline, saw *s
 		faults = append(faults, errors.New("there is no signed result"))
 	}
 	return errors.Join(faults...)
+}
+
+// carries says whether the notices to a partner have a value.
+func carries(sc *scene, partner, value string) bool {
+	shape, _ := sc.service.Shape(partner)
+	return shape != nil && slices.ContainsFunc(shape.Elements, func(e mappings.Element) bool { return e.Value == value })
 }
 
 // promised are the codes of which a partner must be told.

@@ -130,8 +130,8 @@ func TestRunOtherServices(t *testing.T) {
 		args  []string
 		steps int
 	}{
-		{[]string{"-service", "karaganda-targeted-social-assistance", "-lang", "ru"}, 16},
-		{[]string{"-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-lang", "kk"}, 14},
+		{[]string{"-service", "karaganda-targeted-social-assistance", "-lang", "ru"}, 17},
+		{[]string{"-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-lang", "kk"}, 15},
 	} {
 		code, out, errs := kopir(t, append([]string{"run", "-once", "-addr", "127.0.0.1:0"}, c.args...)...)
 		if n := strings.Count(out, "✓"); code != exitPassed || errs != "" || n != c.steps || strings.Contains(out, "[run.") {

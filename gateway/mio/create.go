@@ -28,6 +28,13 @@ func newTables(s *mappings.Service) map[string][]newColumn {
 	for _, v := range l.System {
 		main = append(main, newColumn{v.Column, ""})
 	}
+	for _, c := range l.Result.Columns() {
+		kind := ""
+		if c.Bytes() {
+			kind = "bytes"
+		}
+		main = append(main, newColumn{c.Column, kind})
+	}
 	all := map[string][]newColumn{l.Table: append(main, newColumn{l.Status.Column, ""}, newColumn{l.Status.Changed, ""}, newColumn{l.Status.Reason, ""})}
 	for _, g := range s.Request.Groups {
 		own := []newColumn{{g.Key, ""}, {g.Number, "number"}}

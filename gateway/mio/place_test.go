@@ -166,7 +166,7 @@ func application(akimat, number string) gateway.LocalRow {
 		r.Fields = fields("applicant_iin", "IIN", "001101300017", "surname", "SURNAME", "ӘБІЛҚАЙЫР'); --", "given_name", "GIVEN_NAME", "ТЕСТ",
 			"birth_date", "BIRTH_DATE", "1990-01-31", "district", "DEPT_ID", almaly, "rooms", "ROOM_CNT", "3", "area", "AREA", "54.30", "consent", "IS_CONSENT", "true")
 		r.Groups = []gateway.GroupRow{
-			{Group: "members", Number: 1, Fields: fields("iin", "IIN", "001101300017", "income", "INCOME", "123456789012345.123456")},
+			{Group: "members", Number: 1, Fields: fields("iin", "IIN", "001101300017", "income", "INCOME", "123456789012345.123456", "relation", "REL_ID", "CHILD")},
 			{Group: "members", Number: 2, Fields: fields("iin", "IIN", "900101300017")},
 		}
 		pdf.Kind = "contract"

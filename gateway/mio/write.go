@@ -3,7 +3,6 @@ package mio
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -268,23 +267,20 @@ func (w *writer) groups(ctx context.Context) error {
 		if !ok {
 			return permanent(fmt.Errorf("mio: %s has no group %s any more", w.s.ID, r.Group))
 		}
-		c := w.cells(ctx, g.Table, noLookups)
+		c := w.cells(ctx, g.Table, g.Name)
 		c.add(ctx, g.Key, w.owner(g.KeyIs))
 		c.add(ctx, g.Number, datum{kind: "number", text: fmt.Sprint(r.Number)})
 		for _, f := range r.Fields {
 			field, ok := g.Field(f.Name)
 			c.field(ctx, field, ok, f)
 		}
+		c.constants(ctx)
 		if err := c.put(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// noLookups is the name of no entity: columns of child tables are not
-// translated.
-const noLookups = "/"
 
 func (w *writer) files(ctx context.Context) error {
 	l := w.s.Local.Files
@@ -292,77 +288,16 @@ func (w *writer) files(ctx context.Context) error {
 		return nil
 	}
 	for _, f := range w.row.Files {
-		c := w.cells(ctx, l.Table, noLookups)
+		c := w.cells(ctx, l.Table, mappings.FilesName)
 		c.add(ctx, l.Key, w.owner(l.KeyIs))
 		for _, v := range [][2]string{{l.Kind, f.Kind}, {l.Name, f.Name}, {l.Type, f.MediaType}, {l.SHA256, f.SHA256}} {
 			c.add(ctx, v[0], datum{kind: "string", text: v[1]})
 		}
 		c.add(ctx, l.Content, datum{kind: "bytes", bytes: f.Content})
+		c.constants(ctx)
 		if err := c.put(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// maxRaces bounds how often a status is set anew because the local system
-// changed it meanwhile.
-const maxRaces = 3
-
-// update sets the status of the row that is there. It is compared again
-// afterwards: a trigger or a view may have let it fall.
-func (w *writer) update(ctx context.Context) error {
-	l := &w.s.Local
-	for try := 0; ; try++ {
-		c := w.cells(ctx, l.Table, "")
-		if c.err != nil {
-			return c.err
-		}
-		key, err := w.m.cell(c.t, l.Key, datum{kind: "code", text: w.row.Number})
-		if err != nil {
-			return err
-		}
-		raw, there, err := w.m.one(ctx, w.tx, c.t, l.Status.Column, key)
-		if err != nil {
-			return err
-		}
-		if !there {
-			return fmt.Errorf("mio: %s has no row %s: was it deleted?", l.Table, w.row.Number)
-		}
-		now, err := w.m.localCode(ctx, w.tx, l, raw)
-		if err != nil || now == w.code {
-			return err
-		}
-		if s, ok := w.s.StatusByLocal(now); ok && gateway.State(s.State).Final() && !w.row.State.Final() {
-			return nil // the local system was faster and has ended it
-		}
-		if try == maxRaces {
-			return &Fault{Op: "set the status in", Table: c.t.Name, Class: Other, Cause: errors.New("the table does not keep it")}
-		}
-		if err := w.set(ctx, c, key, raw); err != nil {
-			return err
-		}
-	}
-}
-
-// set writes the status where it is still as it was read.
-func (w *writer) set(ctx context.Context, c *cells, key cell, was string) error {
-	l := &w.s.Local
-	c.add(ctx, l.Status.Column, datum{kind: "code", text: w.code})
-	c.add(ctx, l.Status.Changed, moment(w.row.At))
-	if w.row.State == gateway.Refused {
-		c.add(ctx, l.Status.Reason, datum{kind: "string", text: w.row.Reason.RU})
-	}
-	if c.err != nil {
-		return c.err
-	}
-	where := []cell{key}
-	if was != "" {
-		still, err := w.m.cell(c.t, l.Status.Column, datum{kind: "any", text: was})
-		if err != nil {
-			return err
-		}
-		where = append(where, still)
-	}
-	return w.m.exec(ctx, w.tx, w.m.d.update(c.t, c.list, where), c.t.Name)
 }

@@ -17,7 +17,14 @@ import (
 type about struct {
 	title, language string
 	at              time.Time
-	file            File
+	files           []attached // in the order of their names
+}
+
+// attached is a file inside, and what it is to the pages: Source, Supplement
+// (ISO 19005-3, annex E).
+type attached struct {
+	File
+	is string
 }
 
 // archive makes a PDF/A-3b file of the pages that the library wrote. The
@@ -26,7 +33,7 @@ type about struct {
 //
 //	XMP metadata               ISO 19005-3, 6.6.2
 //	catalog                    with OutputIntents (6.2.3), AF and the names of embedded files
-//	embedded file, its Filespec  6.8 and annex E: AFRelationship
+//	embedded files, their Filespecs  6.8 and annex E: AFRelationship
 //	colour profile             6.2.3
 //	trailer with ID            6.1.3
 func archive(pages []byte, a about) ([]byte, error) {
@@ -53,33 +60,34 @@ func archive(pages []byte, a about) ([]byte, error) {
 		out.WriteString("\nendstream\nendobj\n")
 	}
 	xmp, catalog := n-1, n
-	embedded, filespec, profile := n+1, n+2, n+3
+	embedded := func(i int) int { return n + 1 + 2*i } // and its Filespec behind it
+	profile := embedded(len(a.files))
 	if xmp != len(offsets)+1 {
 		return nil, fmt.Errorf("paper: the objects are not counted right")
 	}
 	object("/Type/Metadata/Subtype/XML", metadata(a))
 	names, af := "", ""
-	if a.file.Content != nil {
-		names = fmt.Sprintf("/Names<</EmbeddedFiles<</Names[%s %d 0 R]>>>>", text(a.file.Name), filespec)
-		af = fmt.Sprintf("/AF[%d 0 R]", filespec)
-	} else {
-		profile = n + 1
+	for i, f := range a.files {
+		names += fmt.Sprintf("%s %d 0 R ", text(f.Name), embedded(i)+1)
+		af += fmt.Sprintf("%d 0 R ", embedded(i)+1)
+	}
+	if len(a.files) > 0 {
+		names, af = "/Names<</EmbeddedFiles<</Names["+names+"]>>>>", "/AF["+af+"]"
 	}
 	object(fmt.Sprintf("/Type/Catalog/Pages 1 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>"+
 		"/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>]%s%s",
 		xmp, a.language, profile, af, names), nil)
-	if a.file.Content != nil {
-		packed, err := deflate(a.file.Content)
+	for i, f := range a.files {
+		packed, err := deflate(f.Content)
 		if err != nil {
 			return nil, err
 		}
-		object(fmt.Sprintf("/Type/EmbeddedFile/Subtype/%s/Params<</ModDate(%s)/Size %d>>/Filter/FlateDecode", name(a.file.MediaType), pdfDate(a.at), len(a.file.Content)), packed)
-		if len(offsets) != embedded {
+		object(fmt.Sprintf("/Type/EmbeddedFile/Subtype/%s/Params<</ModDate(%s)/Size %d>>/Filter/FlateDecode", name(f.MediaType), pdfDate(a.at), len(f.Content)), packed)
+		if len(offsets) != embedded(i) {
 			return nil, fmt.Errorf("paper: the objects are not counted right")
 		}
-		// The pages show what the embedded document says: it is their source.
-		object(fmt.Sprintf("/Type/Filespec/F%s/UF%s/AFRelationship/Source/Desc%s/EF<</F %d 0 R/UF %d 0 R>>",
-			text(a.file.Name), text(a.file.Name), text(a.title), embedded, embedded), nil)
+		object(fmt.Sprintf("/Type/Filespec/F%s/UF%s/AFRelationship/%s/Desc%s/EF<</F %d 0 R/UF %d 0 R>>",
+			text(f.Name), text(f.Name), f.is, text(a.title), embedded(i), embedded(i)), nil)
 	}
 	icc, err := deflate(sRGB())
 	if err != nil {

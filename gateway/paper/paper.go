@@ -39,6 +39,7 @@ type Document struct {
 
 	Address string // where the document is verified; empty: no code is printed
 	File    File   // the signed electronic document
+	Beside  *File  // the signature, where it is not in the document
 }
 
 // File goes into the printed document.
@@ -79,8 +80,21 @@ func Print(d Document) ([]byte, error) {
 		return nil, fmt.Errorf("paper: %w", err)
 	}
 	return archive(pages.Bytes(), about{
-		title: p.title(), language: languages[0], at: d.SignedAt, file: d.File,
+		title: p.title(), language: languages[0], at: d.SignedAt, files: d.files(),
 	})
+}
+
+// files are those that go inside.
+func (d *Document) files() []attached {
+	var all []attached
+	if d.File.Content != nil {
+		all = append(all, attached{d.File, "Source"}) // the pages show what it says
+	}
+	if d.Beside != nil {
+		all = append(all, attached{*d.Beside, "Supplement"})
+	}
+	slices.SortFunc(all, func(a, b attached) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // press draws one document.

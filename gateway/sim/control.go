@@ -343,19 +343,22 @@ func (d *desk) getCase(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (d *desk) getResult(w http.ResponseWriter, r *http.Request) {
-	c, ok := d.oneCase(w, r)
-	if !ok {
-		return
+// getResult gives one of the files of a result.
+func (d *desk) getResult(file func(*Result) []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, ok := d.oneCase(w, r)
+		if !ok {
+			return
+		}
+		if c.Result == nil || len(file(c.Result)) == 0 {
+			problem(w, http.StatusNotFound, "none has come yet")
+			return
+		}
+		// Never the media type that the bridge names: nothing of it may run in a browser.
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Write(file(c.Result))
 	}
-	if c.Result == nil {
-		problem(w, http.StatusNotFound, "no result has come yet")
-		return
-	}
-	// Never the media type that the bridge names: nothing of it may run in a browser.
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Write(c.Result.Content)
 }
 
 func (d *desk) oneCase(w http.ResponseWriter, r *http.Request) (Case, bool) {

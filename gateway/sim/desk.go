@@ -36,7 +36,10 @@ type Result struct {
 	MediaType string             `json:"media_type"`
 	Content   []byte             `json:"content"`
 	SHA256    string             `json:"sha256"`
-	Verdict   *signature.Verdict `json:"verdict,omitempty"` // of the official's signature, where it is inside the XML
+	Verdict   *signature.Verdict `json:"verdict,omitempty"` // of the official's signature, inside the XML or beside it
+	PaperName string             `json:"paper_name,omitempty"`
+	Paper     []byte             `json:"-"`                 // the same printed for people
+	Address   string             `json:"address,omitempty"` // where it is verified
 }
 
 // Case is an application as a partner sees it.

@@ -115,13 +115,26 @@ func (s *Sim) judgeInner(ctx context.Context, document []byte) *signature.Verdic
 	return nil
 }
 
-// readResult unpacks the output document. One that does not decode is kept
-// as it came: the inbox shows what the bridge sent.
+// readResult unpacks the output document. What does not decode is kept as it
+// came: the inbox shows what the bridge sent.
 func (s *Sim) readResult(ctx context.Context, read map[string]string) *Result {
-	content, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(read["result_content"]), ""))
-	if err != nil {
-		content = []byte(read["result_content"])
-	}
+	content := unpack(read["result_content"])
 	sum := sha256.Sum256(content)
-	return &Result{Name: read["result_name"], MediaType: read["result_type"], Content: content, SHA256: hex.EncodeToString(sum[:]), Verdict: s.judgeInner(ctx, content)}
+	r := &Result{Name: read["result_name"], MediaType: read["result_type"], Content: content, SHA256: hex.EncodeToString(sum[:]),
+		PaperName: read["paper_name"], Paper: unpack(read["paper_content"]), Address: read["result_address"]}
+	if beside := unpack(read["signature_content"]); len(beside) == 0 {
+		r.Verdict = s.judgeInner(ctx, content)
+	} else if doc, err := signature.ReadDetached(content, beside); err == nil {
+		r.Verdict = s.verifier.Document(ctx, doc, signature.Want{At: s.now()})
+	}
+	return r
+}
+
+// unpack reads base64.
+func unpack(value string) []byte {
+	content, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(value), ""))
+	if err != nil {
+		return []byte(value)
+	}
+	return content
 }

@@ -93,7 +93,8 @@ func (s *Sim) controlDoors(mux *http.ServeMux) {
 		inbox := "GET /sim/" + d.as.key + "/applications"
 		mux.HandleFunc(inbox, d.getCases)
 		mux.HandleFunc(inbox+"/{number}", d.getCase)
-		mux.HandleFunc(inbox+"/{number}/result", d.getResult)
+		mux.HandleFunc(inbox+"/{number}/result", d.getResult(func(r *Result) []byte { return r.Content }))
+		mux.HandleFunc(inbox+"/{number}/paper", d.getResult(func(r *Result) []byte { return r.Paper }))
 	}
 	mux.HandleFunc("/sim/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no such address; GET /sim/ lists them")
