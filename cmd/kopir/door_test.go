@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -189,7 +188,6 @@ func post(t testing.TB, address string, raw []byte) (int, string) {
 // notices to portal and service centre, all signed, in the same process as the
 // simulator that receives them. p50 and p99 are of the answer at the client.
 func BenchmarkSyncChannel(b *testing.B) {
-	const clients = 64
 	for _, whole := range []bool{false, true} {
 		name := "door"
 		if whole {
@@ -219,39 +217,12 @@ func BenchmarkSyncChannel(b *testing.B) {
 			for i := range messages {
 				messages[i] = m.message(nil)
 			}
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 			// The answers about revocation are remembered for five minutes: ask once before.
 			if status, body := post(b, address, m.message(nil)); status != 200 {
 				b.Fatalf("%d %s", status, body)
 			}
-			took := make([]time.Duration, b.N)
-			var at atomic.Int64
-			var wg sync.WaitGroup
 			b.ResetTimer()
-			for range clients {
-				wg.Go(func() {
-					for {
-						i := int(at.Add(1)) - 1
-						if i >= len(messages) {
-							return
-						}
-						began := time.Now()
-						r, err := client.Post(address, "text/xml; charset=utf-8", bytes.NewReader(messages[i]))
-						if err != nil {
-							b.Error(err)
-							return
-						}
-						body, err := io.ReadAll(r.Body)
-						r.Body.Close()
-						if err != nil || r.StatusCode != 200 || !bytes.Contains(body, []byte("SendMessageResponse")) {
-							b.Errorf("%d %v %s", r.StatusCode, err, body)
-							return
-						}
-						took[i] = time.Since(began)
-					}
-				})
-			}
-			wg.Wait()
+			took := flood(b, address, messages)
 			b.StopTimer()
 			slices.SortFunc(took, func(x, y time.Duration) int { return cmp.Compare(x, y) })
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "applications/s")

@@ -23,27 +23,13 @@ func (t *tx) putApplication(a *gateway.Application) error {
 	t.part(journalApplication, a.Number, string(a.State), []byte(body))
 	due, usual, slow := terms(a)
 	if a.Version == 1 {
-		n, err := t.exec(`INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, due_at, usual_at, slow_at, version, partner_number, body)
+		return t.later("application "+a.Number+" exists", gateway.ErrVersion, `INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, due_at, usual_at, slow_at, version, partner_number, body)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
 			a.Number, a.Service, a.Edition, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
 			micros(a.ReceivedAt), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body)
-		if err != nil {
-			return fmt.Errorf("store: application: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("store: application %s exists: %w", a.Number, gateway.ErrVersion)
-		}
-		return nil
 	}
-	n, err := t.exec(`UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, due_at = ?, usual_at = ?, slow_at = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
+	return t.later("application "+a.Number, gateway.ErrVersion, `UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, due_at = ?, usual_at = ?, slow_at = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
 		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body, a.Number, a.Version-1)
-	if err != nil {
-		return fmt.Errorf("store: application: %w", err)
-	}
-	if n == 0 {
-		return fmt.Errorf("store: application %s: %w", a.Number, gateway.ErrVersion)
-	}
-	return nil
 }
 
 // terms are the times of an application that are searched by.
@@ -62,12 +48,9 @@ func (t *tx) insertResult(number string, d *gateway.Document) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO results (application, body, content, signature, token) VALUES (?, ?, ?, ?, ?)`,
-		number, body, blob(d.Content), blob(d.Signature), orNull(d.Token)); err != nil {
-		return fmt.Errorf("store: result: %w", err)
-	}
 	t.part(journalResult, number, d.MediaType, []byte(body), blob(d.Content), blob(d.Signature))
-	return nil
+	return t.later("result", nil, `INSERT INTO results (application, body, content, signature, token) VALUES (?, ?, ?, ?, ?)`,
+		number, body, blob(d.Content), blob(d.Signature), orNull(d.Token))
 }
 
 // Application finds one by its number; the result comes without its content.
@@ -181,23 +164,18 @@ func applicationPage(rows *sql.Rows, limit int) (gateway.Page, error) {
 func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func (t *tx) insertEvent(e *gateway.Event) error {
-	row, err := t.row(`SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE application = ?`, e.Application)
-	if err != nil {
-		return fmt.Errorf("store: event: %w", err)
-	}
 	kept := *e
-	if err := row.Scan(&kept.Seq); err != nil {
-		return fmt.Errorf("store: event: %w", err)
+	place, err := t.place(history, e.Application)
+	if err != nil {
+		return err
 	}
+	kept.Seq = place
 	body, err := toJSON(&kept)
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO events (application, seq, body) VALUES (?, ?, ?)`, kept.Application, kept.Seq, body); err != nil {
-		return fmt.Errorf("store: event: %w", err)
-	}
 	t.part(journalEvent, eventID(kept.Application, kept.Seq), strings.TrimSpace(string(kept.Kind)+" "+string(kept.To)), []byte(body))
-	return nil
+	return t.later("event", nil, `INSERT INTO events (application, seq, body) VALUES (?, ?, ?)`, kept.Application, kept.Seq, body)
 }
 
 // Events is the history of one application, oldest first.

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"kopir/gateway"
 	"kopir/gateway/journal"
@@ -10,10 +10,23 @@ import (
 
 // Commit writes a Change whole or not at all.
 func (s *Store) Commit(ctx context.Context, c gateway.Change) error {
-	return s.writer.write(ctx, func(t *tx) error { return t.apply(&c) })
+	return s.writer.write(ctx, func(t *tx) error { return t.apply(&c) }, aboutOf(&c)...)
+}
+
+// aboutOf is in whose lines a change puts something; of one that begins with
+// it, nothing need be read.
+func aboutOf(c *gateway.Change) []string {
+	adds := len(c.Events) > 0 || slices.ContainsFunc(c.Deliveries, func(d gateway.Delivery) bool { return d.Seq == 0 })
+	if !adds || c.Application != nil && c.Application.Version == 1 {
+		return nil
+	}
+	return []string{ownerOf(c)}
 }
 
 func (t *tx) apply(c *gateway.Change) error {
+	if c.Application != nil && c.Application.Version == 1 && !t.again {
+		t.begins(c.Application.Number)
+	}
 	if owner := ownerOf(c); owner != "" {
 		if err := t.recordAs(journal.Change, owner, ""); err != nil {
 			return err
@@ -78,9 +91,7 @@ func (t *tx) apply(c *gateway.Change) error {
 		}
 	}
 	if c.Release != "" {
-		if _, err := t.exec("DELETE FROM holds WHERE application = ?", c.Release); err != nil {
-			return fmt.Errorf("store: release: %w", err)
-		}
+		return t.later("release", nil, "DELETE FROM holds WHERE application = ?", c.Release)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -43,6 +44,7 @@ var suite = []struct {
 }{
 	{"a change is kept whole", keptWhole},
 	{"a change that fails leaves nothing", failsWhole},
+	{"neighbours in one transaction", neighbours},
 	{"the same id is taken once", takenOnce},
 	{"an older version does not overwrite", oldVersion},
 	{"numbers are given once", numbersOnce},
@@ -186,6 +188,78 @@ func failsWhole(t *testing.T, s *Store) {
 		if err := <-ok; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// neighbours: writes that share a transaction see each other's lines, and those
+// that fail take nothing of the others with them.
+func neighbours(t *testing.T, s *Store) {
+	commit(t, s, gateway.Change{Message: message("1", "PORTAL", "k", "N-1"), Application: application("N-1", t0)})
+	commit(t, s, gateway.Change{Application: application("N-2", t0), Deliveries: []gateway.Delivery{delivery("d1", "N-2", gateway.ToPortal, t0)}})
+	event := func(app string) gateway.Change {
+		return gateway.Change{Events: []gateway.Event{{Application: app, At: t0, Kind: gateway.EventNote}}}
+	}
+	stale, late := application("N-2", t0), delivery("d1", "N-2", gateway.ToPortal, t0)
+	stale.Version, late.Seq, late.Lease = 7, 1, 99
+	type write struct {
+		c    gateway.Change
+		want error
+	}
+	together := func(changes []write) {
+		began, held := make(chan struct{}), make(chan struct{})
+		first := make(chan error, 1)
+		go func() { // keeps the writer busy until the others wait for it
+			var once sync.Once
+			first <- s.writer.write(context.Background(), func(*tx) error {
+				once.Do(func() { close(began) })
+				<-held
+				return nil
+			})
+		}()
+		<-began
+		var wg sync.WaitGroup
+		errs := make([]error, len(changes))
+		for i := range changes {
+			wg.Go(func() { errs[i] = s.Commit(context.Background(), changes[i].c) })
+		}
+		for end := time.Now().Add(20 * time.Second); len(s.writer.jobs) < len(changes) && time.Now().Before(end); {
+			runtime.Gosched()
+		}
+		close(held)
+		wg.Wait()
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		for i := range changes {
+			if want := changes[i].want; want == nil && errs[i] != nil || !errors.Is(errs[i], want) {
+				t.Errorf("change %d: %v, want %v", i, errs[i], want)
+			}
+		}
+	}
+	together([]write{
+		{event("N-1"), nil},
+		{gateway.Change{Message: message("2", "PORTAL", "k", "N-1"), Events: event("N-1").Events}, gateway.ErrDuplicate},
+		{event("N-1"), nil},
+		{gateway.Change{Application: application("N-3", t0), Events: event("N-3").Events}, nil},
+		{gateway.Change{Application: application("N-1", t0)}, gateway.ErrVersion},
+		{gateway.Change{Application: stale, Events: event("N-2").Events}, gateway.ErrVersion},
+		{gateway.Change{Deliveries: []gateway.Delivery{late}}, gateway.ErrLease},
+		{gateway.Change{Deliveries: []gateway.Delivery{delivery("d2", "N-2", gateway.ToPortal, t0)}, Events: event("N-2").Events}, nil},
+	})
+	together([]write{{event("N-1"), nil}, {event("N-2"), nil}, {event("N-1"), nil}})
+	for number, want := range map[string]int{"N-1": 4, "N-2": 2, "N-3": 1} {
+		ev, err := s.Events(t.Context(), number)
+		if err != nil || len(ev) != want {
+			t.Errorf("%s: %d events, want %d: %v", number, len(ev), want, err)
+		}
+		for i := range ev {
+			if ev[i].Seq != int64(i+1) {
+				t.Errorf("%s: event %d has place %d", number, i+1, ev[i].Seq)
+			}
+		}
+	}
+	if ds, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{Application: "N-2"}, "", 10); err != nil || len(ds.Deliveries) != 2 || ds.Deliveries[1].Seq != 2 {
+		t.Errorf("deliveries: %+v %v", ds.Deliveries, err)
 	}
 }
 

@@ -8,12 +8,9 @@ import (
 )
 
 func (t *tx) putDrift(d *gateway.Drift) error {
-	if _, err := t.exec(`INSERT INTO drifts (service, partner, kind, path, first_at, last_at, times, message) VALUES (?, ?, ?, ?, ?, ?, 1, ?)
+	return t.later("drift", nil, `INSERT INTO drifts (service, partner, kind, path, first_at, last_at, times, message) VALUES (?, ?, ?, ?, ?, ?, 1, ?)
 		ON CONFLICT (service, partner, kind, path) DO UPDATE SET last_at = excluded.last_at, times = drifts.times + 1`,
-		d.Service, d.Partner, string(d.Kind), d.Path, micros(d.LastAt), micros(d.LastAt), d.Message); err != nil {
-		return fmt.Errorf("store: drift: %w", err)
-	}
-	return nil
+		d.Service, d.Partner, string(d.Kind), d.Path, micros(d.LastAt), micros(d.LastAt), d.Message)
 }
 
 // Drifts lists what was found, by service, partner, kind and path.

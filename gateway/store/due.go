@@ -45,7 +45,8 @@ func (t *tx) putDue(d *gateway.Due) error {
 		return err
 	}
 	const same = "dues.due_at = excluded.due_at AND dues.warn_at = excluded.warn_at AND dues.done_at = excluded.done_at"
-	if _, err := t.exec(`INSERT INTO dues (application, step, started_at, service, office, warn_at, due_at, tell_at, resume_at, warned_at, overdue_at, done_at, took, body)
+	t.part(journalDue, dueID(d.Application, int64(d.Step), micros(d.StartedAt)), "", []byte(body))
+	return t.later("due", nil, `INSERT INTO dues (application, step, started_at, service, office, warn_at, due_at, tell_at, resume_at, warned_at, overdue_at, done_at, took, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (application, step, started_at) DO UPDATE SET service = excluded.service, office = excluded.office,
 			warn_at = excluded.warn_at, due_at = excluded.due_at, resume_at = excluded.resume_at, done_at = excluded.done_at, took = excluded.took, body = excluded.body,
@@ -53,11 +54,7 @@ func (t *tx) putDue(d *gateway.Due) error {
 			overdue_at = CASE WHEN `+same+` AND excluded.overdue_at = 0 THEN dues.overdue_at ELSE excluded.overdue_at END,
 			tell_at = CASE WHEN `+same+` AND (dues.tell_at = 0 OR dues.tell_at > excluded.tell_at) THEN dues.tell_at ELSE excluded.tell_at END`,
 		d.Application, d.Step, micros(d.StartedAt), d.Service, d.Office, micros(d.WarnAt), endsAt(d), tellAt(d), micros(d.ResumeAt),
-		micros(d.WarnedAt), micros(d.OverdueAt), micros(d.DoneAt), d.Took, body); err != nil {
-		return fmt.Errorf("store: due: %w", err)
-	}
-	t.part(journalDue, dueID(d.Application, int64(d.Step), micros(d.StartedAt)), "", []byte(body))
-	return nil
+		micros(d.WarnedAt), micros(d.OverdueAt), micros(d.DoneAt), d.Took, body)
 }
 
 // dueColumns are what readDue reads: what Fire marks is not in the body.
@@ -146,6 +143,15 @@ func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gat
 		slices.SortFunc(told, func(a, b gateway.Due) int {
 			return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.Application, b.Application), a.Step-b.Step)
 		})
+		if t.w.d.shared {
+			var numbers []string
+			for i := range told {
+				numbers = append(numbers, told[i].Application)
+			}
+			if err := t.foresee(numbers); err != nil {
+				return err
+			}
+		}
 		for i := range told {
 			e := tell(told[i])
 			if err := t.recordAs(journal.Change, e.Application, ""); err != nil {

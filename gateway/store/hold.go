@@ -15,12 +15,9 @@ func (t *tx) putHold(h *gateway.Hold) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO holds (application, next_at, document, body) VALUES (?, ?, ?, ?)
+	return t.later("hold", nil, `INSERT INTO holds (application, next_at, document, body) VALUES (?, ?, ?, ?)
 		ON CONFLICT (application) DO UPDATE SET next_at = excluded.next_at, body = excluded.body`,
-		h.Application, micros(h.NextAt), blob(h.Document), body); err != nil {
-		return fmt.Errorf("store: hold: %w", err)
-	}
-	return nil
+		h.Application, micros(h.NextAt), blob(h.Document), body)
 }
 
 // HeldBefore gives held applications whose next question has come.

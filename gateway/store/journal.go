@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"kopir/gateway"
 	"kopir/gateway/journal"
@@ -78,21 +81,39 @@ func (w *writer) ownerKey(t *tx, owner string) ([]byte, error) {
 	if key, ok := w.keys[owner]; ok {
 		return key, nil
 	}
-	if _, err := t.exec(`INSERT INTO journal_keys (owner, secret) VALUES (?, ?) ON CONFLICT (owner) DO NOTHING`, owner, journal.NewKey()); err != nil {
-		return nil, fmt.Errorf("store: journal key: %w", err)
-	}
-	row, err := t.row(`SELECT secret FROM journal_keys WHERE owner = ?`, owner)
-	var key []byte
-	if err == nil {
-		err = row.Scan(&key)
+	key, err := t.keptKey(owner)
+	if err == nil && key == nil {
+		key = journal.NewKey()
+		err = t.later("journal key", errOwned, `INSERT INTO journal_keys (owner, secret) VALUES (?, ?) ON CONFLICT (owner) DO NOTHING`, owner, key)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: journal key: %w", err)
+		return nil, err
 	}
 	if len(w.keys) >= maxKeys {
 		clear(w.keys)
 	}
 	w.keys[owner] = key
+	return key, nil
+}
+
+// errOwned says that an owner that looked new has a key.
+var errOwned = errors.New("the owner has a key already")
+
+// keptKey looks for the key of an owner; nil: it has none.
+func (t *tx) keptKey(owner string) (key []byte, err error) {
+	if t.read[owner] { // its key would be at hand
+		return nil, nil
+	}
+	row, err := t.row(`SELECT secret FROM journal_keys WHERE owner = ?`, owner)
+	if err == nil {
+		err = row.Scan(&key)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: journal key: %w", err)
+	}
 	return key, nil
 }
 
@@ -115,24 +136,30 @@ func (w *writer) chain(t *tx) error {
 			return err
 		}
 		prev = journal.Sum(body)
-		if _, err := t.exec(`INSERT INTO journal (seq, owner, hash, body) VALUES (?, ?, ?, ?)`, seq, r.owner, prev[:], string(body)); err != nil {
-			return fmt.Errorf("store: journal: %w", err)
+		hash := slices.Clone(prev[:]) // it is sent later
+		if err := t.later("journal", nil, `INSERT INTO journal (seq, owner, hash, body) VALUES (?, ?, ?, ?)`, seq, r.owner, hash, string(body)); err != nil {
+			return err
 		}
 	}
-	if _, err := t.exec(`UPDATE journal_head SET seq = ?, hash = ? WHERE id = 1`, seq, prev[:]); err != nil {
-		return fmt.Errorf("store: journal: %w", err)
-	}
-	return nil
+	return t.later("journal", nil, `UPDATE journal_head SET seq = ?, hash = ? WHERE id = 1`, seq, prev[:])
 }
 
-// head locks the end of the chain and gives it.
+// head locks the end of the chain and gives it. On PostgreSQL the question goes
+// with what is queued.
 func (t *tx) head() (seq int64, h journal.Hash, err error) {
-	row, err := t.row(`SELECT seq, hash FROM journal_head WHERE id = 1 {lock}`)
-	if err != nil {
-		return 0, h, err
-	}
+	const q = `SELECT seq, hash FROM journal_head WHERE id = 1 {lock}`
 	var kept []byte
-	err = row.Scan(&seq, &kept)
+	if t.w.d.shared {
+		t.w.ask("journal", func(r pgx.Rows) error { return r.Scan(&seq, &kept) }, q)
+		if err = t.w.flush(t.ctx); err == nil && kept == nil {
+			err = sql.ErrNoRows
+		}
+	} else {
+		var row *sql.Row
+		if row, err = t.row(q); err == nil {
+			err = row.Scan(&seq, &kept)
+		}
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		if _, err := t.exec(`INSERT INTO journal_head (id, seq, hash) VALUES (1, 0, ?) ON CONFLICT (id) DO NOTHING`, h[:]); err != nil {
 			return 0, h, err

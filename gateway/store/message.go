@@ -9,21 +9,14 @@ import (
 )
 
 func (t *tx) insertMessage(m *gateway.Message) error {
-	n, err := t.exec(`INSERT INTO messages (id, sender, message_key, sha256, door, operation, service, at, raw, reply, code, application)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender, message_key) DO NOTHING`,
-		m.ID, m.Sender, m.Key, m.SHA256, string(m.Door), m.Operation, m.Service, micros(m.At), blob(m.Raw), blob(m.Reply), string(m.Code), m.Application)
-	if err != nil {
-		return fmt.Errorf("store: message: %w", err)
-	}
-	if n == 0 {
-		return fmt.Errorf("store: message: %w", gateway.ErrDuplicate)
-	}
 	note := m.Operation
 	if m.Code != "" {
 		note += " " + string(m.Code)
 	}
 	t.part(journalMessage, m.ID, note, messageContent(m)...)
-	return nil
+	return t.later("message", gateway.ErrDuplicate, `INSERT INTO messages (id, sender, message_key, sha256, door, operation, service, at, raw, reply, code, application)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender, message_key) DO NOTHING`,
+		m.ID, m.Sender, m.Key, m.SHA256, string(m.Door), m.Operation, m.Service, micros(m.At), blob(m.Raw), blob(m.Reply), string(m.Code), m.Application)
 }
 
 // Message finds what was answered to a sender's id.
@@ -41,13 +34,9 @@ func (s *Store) Message(ctx context.Context, sender, key string) (*gateway.Messa
 }
 
 func (t *tx) insertEvidence(e *gateway.Evidence) error {
-	_, err := t.exec(`INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document, finding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document), string(e.Finding))
-	if err != nil {
-		return fmt.Errorf("store: evidence: %w", err)
-	}
 	t.part(journalVerdict, string(e.Kind), strings.TrimSpace(e.Outcome.String()+" "+string(e.Reason)), evidenceContent(e)...)
-	return nil
+	return t.later("evidence", nil, `INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document, finding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document), string(e.Finding))
 }
 
 // Evidence lists the verdicts about one application, oldest first.

@@ -13,12 +13,9 @@ func (t *tx) putPickup(a *gateway.Application) error {
 	if p == nil {
 		return nil
 	}
-	if _, err := t.exec(`INSERT INTO pickups (application, state, place, office, service, ready_at, until_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+	return t.later("pickup", nil, `INSERT INTO pickups (application, state, place, office, service, ready_at, until_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (application) DO UPDATE SET state = excluded.state, place = excluded.place, office = excluded.office`,
-		a.Number, string(p.State), p.Place, a.Office, a.Service, micros(p.ReadyAt), micros(p.Until)); err != nil {
-		return fmt.Errorf("store: pickup: %w", err)
-	}
-	return nil
+		a.Number, string(p.State), p.Place, a.Office, a.Service, micros(p.ReadyAt), micros(p.Until))
 }
 
 // Pickups lists applications whose result is handed over in person, the

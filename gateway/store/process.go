@@ -104,9 +104,17 @@ func (w *writer) enrol(ctx context.Context) error {
 			return err
 		}
 	}
-	// What is acknowledged must be flushed, whatever the server's default is.
-	_, err := w.conn.ExecContext(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
-	return err
+	// What is acknowledged must be flushed, whatever the server's default is; and
+	// signed messages are long and compress slowly by the server's own method.
+	for _, q := range []string{
+		`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+		`SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)`,
+	} {
+		if _, err := w.conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count makes the transaction leave its mark, by which settle finds out whether
@@ -115,18 +123,8 @@ func (w *writer) count(ctx context.Context) error {
 	if !w.d.shared {
 		return nil
 	}
-	s, err := w.stmt(ctx, `UPDATE processes SET commits = ? WHERE id = ?`)
-	if err != nil {
-		return err
-	}
-	r, err := s.ExecContext(ctx, w.commits+1, w.process)
-	if err != nil {
-		return err
-	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(errors.New("this process is not written down"), err)
-	}
-	return nil
+	return w.put(ctx, queued{what: "count", q: `INSERT INTO processes (id, seen_at, commits) VALUES (?, {now}, ?) ON CONFLICT (id) DO UPDATE SET commits = excluded.commits`,
+		args: []any{w.process, w.commits + 1}})
 }
 
 const (
@@ -149,10 +147,13 @@ func (w *writer) settle(cause error) error {
 		if commits == w.commits+1 {
 			return nil
 		}
-		return fmt.Errorf("store: the commit was cut off, and nothing of it was written: %w", cause)
+		return fmt.Errorf("store: %w, and nothing of it was written: %w", errCut, cause)
 	}
-	return fmt.Errorf("store: the commit was cut off, and whether it was written could not be found out (%w): %w", last, errUnsettled)
+	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", errCut, last, errUnsettled)
 }
+
+// errCut: nobody answered to a commit.
+var errCut = errors.New("the commit was cut off")
 
 // errUnsettled: it may be on disk. Who asked must ask again with the same id.
 var errUnsettled = errors.New("the outcome is not known")

@@ -193,6 +193,32 @@ func (w *wire) ask(from, to net.Conn) {
 	}
 }
 
+// TestOneLineOfTwoNodes: two processes that add to the history of one
+// application at once take no place twice, and neither is told of the other.
+func TestOneLineOfTwoNodes(t *testing.T) {
+	dsn := needPostgres(t)
+	a, b := openEmptyPostgres(t, dsn), openSecond(t, dsn)
+	commit(t, a, gateway.Change{Application: application("N-1", t0)})
+	const each = 40
+	var wg sync.WaitGroup
+	for _, s := range []*Store{a, b} {
+		for range 4 {
+			wg.Go(func() {
+				for range each / 4 {
+					if err := s.Commit(t.Context(), gateway.Change{Events: []gateway.Event{{Application: "N-1", At: t0, Kind: gateway.EventNote}}}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	ev, err := a.Events(t.Context(), "N-1")
+	if err != nil || len(ev) != 2*each || ev[len(ev)-1].Seq != 2*each {
+		t.Errorf("%d events: %v", len(ev), err)
+	}
+}
+
 // TestCutDuringCommit: a commit whose question or answer got lost settles, each
 // write is there once or not at all, and the caller was told which.
 func TestCutDuringCommit(t *testing.T) {
@@ -205,7 +231,8 @@ func TestCutDuringCommit(t *testing.T) {
 	s.writer.committing = func() { w.cut.Store(armed) }
 	for i := range cuts {
 		armed = pass
-		if err := s.SetMark(t.Context(), "warm", ""); err != nil { // so that the next commit is one message
+		warm := fmt.Sprintf("warm%d", i) // so that the statements are prepared, and the next commit is one message
+		if err := s.Commit(t.Context(), gateway.Change{Message: message(warm, "PORTAL", warm, "")}); err != nil {
 			t.Fatal(err)
 		}
 		armed = int32(i % 3)

@@ -9,7 +9,7 @@ import (
 )
 
 func (t *tx) insertOffer(o *gateway.Offer) error {
-	if _, err := t.exec(`INSERT INTO questionnaire_offers (token_hash, service, channel) VALUES (?, ?, ?)`, o.Hash, o.Service, string(o.Channel)); err != nil {
+	if err := t.later("questionnaire", nil, `INSERT INTO questionnaire_offers (token_hash, service, channel) VALUES (?, ?, ?)`, o.Hash, o.Service, string(o.Channel)); err != nil {
 		return fmt.Errorf("store: questionnaire: %w", err)
 	}
 	return nil

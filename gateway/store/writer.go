@@ -14,12 +14,13 @@ import (
 
 // maxGroup bounds how many writes share one transaction: enough that the flush
 // is not what limits, few enough that nobody waits long for it.
-const maxGroup = 64
+const maxGroup = 128
 
 // writer makes all writes on one connection. Writes that wait while another
-// transaction is being flushed share the next one (group commit): each stands
-// in a savepoint of its own, so that one that fails takes nothing with it, and
-// all are answered after the common commit.
+// transaction is being flushed share the next one (group commit) and are
+// answered after the common commit. One that fails takes nothing with it: each
+// stands in a savepoint of its own; on PostgreSQL at the second attempt, as at
+// the first the whole group goes in a few round trips.
 type writer struct {
 	d    dialect
 	db   *sql.DB
@@ -32,6 +33,12 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by text, prepared on conn
 
+	texts  map[string]string // statements as the database writes them
+	queue  []queued          // for the next round trip
+	mine   int               // where in queue the statements of the job under way begin
+	wrote  bool              // something that is worth a commit
+	common *lines            // of the jobs that run together
+
 	process    string            // of this one among those on a shared database
 	commits    int64             // how many of its transactions were committed
 	keys       map[string][]byte // of owners in the journal; holds nothing that was not written
@@ -40,10 +47,11 @@ type writer struct {
 }
 
 type job struct {
-	ctx  context.Context
-	do   func(*tx) error
-	err  error
-	done chan struct{}
+	ctx   context.Context
+	do    func(*tx) error
+	about []string // owners of what it writes: what is read of them is read for the whole group at once
+	err   error
+	done  chan struct{}
 }
 
 // tx is what a job writes through.
@@ -52,12 +60,14 @@ type tx struct {
 	w      *writer
 	record recording   // what the journal keeps of it
 	before []recording // of a job that is about several applications, those that are complete
+	again  bool        // it was tried before
+	*lines
 }
 
 var errClosed = errors.New("store: closed")
 
 func newWriter(d dialect, db *sql.DB) *writer {
-	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), keys: map[string][]byte{}, committing: func() {}}
+	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, committing: func() {}}
 	go w.run()
 	return w
 }
@@ -65,11 +75,11 @@ func newWriter(d dialect, db *sql.DB) *writer {
 // write runs do in a transaction and returns when it is on disk, or with the
 // reason why nothing of it is. A caller that goes away does not stop a write
 // that was taken: it settles either way.
-func (w *writer) write(ctx context.Context, do func(*tx) error) error {
+func (w *writer) write(ctx context.Context, do func(*tx) error, about ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{ctx: context.WithoutCancel(ctx), do: do, done: make(chan struct{})}
+	j := &job{ctx: context.WithoutCancel(ctx), do: do, about: about, done: make(chan struct{})}
 	w.mu.RLock()
 	if w.closed {
 		w.mu.RUnlock()
@@ -123,84 +133,128 @@ func (w *writer) run() {
 // commit writes a group. What goes wrong with the transaction as a whole goes
 // wrong for each.
 func (w *writer) commit(group []*job) {
-	fail := func(err error) {
-		clear(w.keys)
-		for _, j := range group {
-			if j.err == nil {
-				j.err = err
-			}
-		}
-	}
 	ctx := context.Background()
-	if err := w.connect(ctx); err != nil {
-		fail(fmt.Errorf("store: connect: %w", err))
+	err := w.connect(ctx)
+	if err != nil {
+		err = fmt.Errorf("store: connect: %w", err)
+	} else if err = w.transact(ctx, group, w.plan()); err != nil && w.d.shared && w.conn != nil && !errors.Is(err, errCut) {
+		// One of them failed, and none was written: each for itself.
+		err = w.transact(ctx, group, w.one)
+	}
+	if err == nil {
 		return
 	}
-	if err := w.exec(ctx, w.d.begin); err != nil {
-		w.drop() // the connection may be the fault; the next group takes a new one
-		fail(fmt.Errorf("store: begin: %w", err))
-		return
-	}
-	w.records = w.records[:0]
+	clear(w.keys)
 	for _, j := range group {
-		if err := w.one(j); err != nil {
-			w.abandon(ctx)
-			fail(err)
-			return
+		if j.err == nil {
+			j.err = err
 		}
 	}
-	if err := w.chain(&tx{ctx: ctx, w: w}); err != nil {
-		w.abandon(ctx)
-		fail(err)
-		return
+}
+
+// plan is how the jobs of a group are run at first. Over a network savepoints
+// would cost a round trip a job, and few jobs fail.
+func (w *writer) plan() func(context.Context, *job) error {
+	if w.d.shared {
+		return w.together
 	}
-	if err := w.count(ctx); err != nil {
-		w.drop() // the next connection writes the process down again
-		fail(fmt.Errorf("store: count: %w", err))
-		return
+	return w.one
+}
+
+// transact runs a group in one transaction. The connection is gone (nil) when
+// the error is the connection's; then it is known that nothing was written,
+// or the error says that it is not known.
+func (w *writer) transact(ctx context.Context, group []*job, run func(context.Context, *job) error) error {
+	w.queue, w.wrote, w.records, w.common = nil, false, w.records[:0], &lines{}
+	t := &tx{ctx: ctx, w: w, lines: w.common}
+	err := w.control(ctx, w.d.begin)
+	if err == nil && w.d.shared {
+		var owners []string
+		for _, j := range group {
+			owners = append(owners, j.about...)
+		}
+		err = t.foresee(owners)
+	}
+	for i := 0; i < len(group) && err == nil; i++ {
+		group[i].err = nil
+		err = run(ctx, group[i])
+	}
+	if err != nil || !w.wrote && len(w.records) == 0 { // who only looked is owed no flush
+		w.abandon(ctx)
+		return err
+	}
+	if err = w.chain(t); err == nil {
+		err = w.count(ctx)
+	}
+	if err == nil { // settle must find the mark before anything can be committed
+		err = w.flush(ctx)
+	}
+	if err != nil {
+		w.abandon(ctx)
+		return err
 	}
 	w.committing()
-	err := w.exec(ctx, "COMMIT")
+	if err = w.control(ctx, "COMMIT"); err == nil {
+		err = w.flush(ctx)
+	}
 	if err != nil && w.d.shared && !refusedBy(err) {
 		err = w.settle(err)
 	} else if err != nil {
 		w.abandon(ctx)
 	}
-	if err != nil {
-		fail(fmt.Errorf("store: commit: %w", err))
-		return
+	if err == nil {
+		w.commits++
 	}
-	w.commits++
+	return err
+}
+
+// together runs a job among the others: its error is the transaction's.
+func (w *writer) together(ctx context.Context, j *job) error {
+	t := &tx{ctx: j.ctx, w: w, lines: w.common}
+	if err := j.do(t); err != nil {
+		return err
+	}
+	w.records = append(w.records, t.records()...)
+	return nil
 }
 
 // one runs a job in its savepoint. Its own error stays with the job; the error
 // returned is one of the transaction.
-func (w *writer) one(j *job) error {
-	ctx := context.Background()
-	if err := w.exec(ctx, "SAVEPOINT one"); err != nil {
-		return fmt.Errorf("store: savepoint: %w", err)
+func (w *writer) one(ctx context.Context, j *job) error {
+	if err := w.control(ctx, "SAVEPOINT one"); err != nil {
+		return err
 	}
 	for try := 1; ; try++ {
-		t := &tx{ctx: j.ctx, w: w}
+		w.mine = len(w.queue)
+		t := &tx{ctx: j.ctx, w: w, again: try > 1, lines: &lines{}}
 		if j.err = j.do(t); j.err == nil {
+			j.err = w.flush(ctx)
+		}
+		if j.err == nil {
 			w.records = append(w.records, t.records()...)
 			break
 		}
 		clear(w.keys)
-		if err := w.exec(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
-			return fmt.Errorf("store: rollback to savepoint: %w", err)
+		w.queue = w.queue[:min(w.mine, len(w.queue))]
+		if err := w.control(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
+			return err
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
 		}
 		if try == maxTries || !crossed(j.err) {
 			break
 		}
 	}
-	if err := w.exec(ctx, "RELEASE SAVEPOINT one"); err != nil {
-		return fmt.Errorf("store: release savepoint: %w", err)
-	}
-	return nil
+	return w.control(ctx, "RELEASE SAVEPOINT one")
 }
 
 func (w *writer) abandon(ctx context.Context) {
+	if w.d.shared && len(w.queue) > 0 && w.queue[0].q == w.d.begin {
+		w.queue = nil // nothing was begun yet
+		return
+	}
+	w.queue = nil
 	if err := w.exec(ctx, "ROLLBACK"); err != nil {
 		w.drop()
 	}
@@ -224,11 +278,16 @@ func (w *writer) connect(ctx context.Context) (err error) {
 // maxTries is how often a write is tried that crossed another node's.
 const maxTries = 3
 
-// crossed says that two nodes waited for each other, and the server chose ours
-// to give way (SQLSTATE class 40).
+// crossed says that a write met another node's and can be tried again at once:
+// the two waited for each other and the server chose ours to give way (SQLSTATE
+// class 40), or both put something at the same place of a line, or gave a key
+// to the same owner.
 func crossed(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "40")
+	if !errors.As(err, &pg) {
+		return errors.Is(err, errOwned)
+	}
+	return strings.HasPrefix(pg.Code, "40") || pg.Code == "23505" && (pg.ConstraintName == "events_pkey" || pg.ConstraintName == "outbox_order")
 }
 
 // refusedBy says that the server itself answered, so that nothing was written.
@@ -245,7 +304,7 @@ func (w *writer) drop() {
 	if w.conn != nil {
 		w.conn.Close()
 	}
-	w.conn, w.stmts = nil, nil
+	w.conn, w.stmts, w.queue = nil, nil, nil
 }
 
 func (w *writer) exec(ctx context.Context, q string) error {
@@ -261,16 +320,27 @@ func (w *writer) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	if s, ok := w.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := w.conn.PrepareContext(ctx, w.d.text(q))
+	s, err := w.conn.PrepareContext(ctx, w.text(q))
 	if err == nil {
 		w.stmts[q] = s
 	}
 	return s, err
 }
 
+// prepare is for a statement whose outcome the job waits for.
+func (t *tx) prepare(q string) (*sql.Stmt, error) {
+	if !strings.HasPrefix(q, "SELECT") {
+		t.w.wrote = true
+	}
+	if err := t.w.flush(t.ctx); err != nil {
+		return nil, err
+	}
+	return t.w.stmt(t.ctx, q)
+}
+
 // exec runs a statement and says how many rows it touched.
 func (t *tx) exec(q string, args ...any) (int64, error) {
-	s, err := t.w.stmt(t.ctx, q)
+	s, err := t.prepare(q)
 	if err != nil {
 		return 0, err
 	}
@@ -282,7 +352,7 @@ func (t *tx) exec(q string, args ...any) (int64, error) {
 }
 
 func (t *tx) query(q string, args ...any) (*sql.Rows, error) {
-	s, err := t.w.stmt(t.ctx, q)
+	s, err := t.prepare(q)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +360,7 @@ func (t *tx) query(q string, args ...any) (*sql.Rows, error) {
 }
 
 func (t *tx) row(q string, args ...any) (*sql.Row, error) {
-	s, err := t.w.stmt(t.ctx, q)
+	s, err := t.prepare(q)
 	if err != nil {
 		return nil, err
 	}
