@@ -70,7 +70,7 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 		return nil, fmt.Errorf("sign: %w", err)
 	}
 	signed := splice(doc, where)
-	if err := selfCheck(signed, key, locateLast); err != nil {
+	if err := s.selfCheck(signed, locateLast); err != nil {
 		return nil, err
 	}
 	return signed, nil

@@ -80,7 +80,7 @@ func SignWSSE(envelope []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 	}
 	out = append([]insertion{t.headerInsertion(security, token+text)}, out...)
 	signed := splice(envelope, out...)
-	if err := selfCheck(signed, key, locate); err != nil {
+	if err := s.selfCheck(signed, locate); err != nil {
 		return nil, err
 	}
 	return signed, nil

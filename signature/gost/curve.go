@@ -91,26 +91,31 @@ func newCurve512(name string, cofactor int, minus3 bool, a, b, x, y, q string) *
 // onCurve tells whether the coordinates, both canonical, are a point of the
 // subgroup of prime order.
 func (c *Curve) onCurve(x, y *scalar) bool {
+	if !c.contains(x, y) {
+		return false
+	}
 	if c.c256 != nil {
-		p := aff256{fe256(x[:4]), fe256(y[:4])}
-		if p.x.canonical() != p.x || p.y.canonical() != p.y || !c.c256.contains(&p) {
-			return false
-		}
 		if c.c256.cofactor == 1 {
 			return true
 		}
-		o := c.c256.multiply(&c.q.m, &p)
+		o := c.c256.multiply(&c.q.m, &aff256{fe256(x[:4]), fe256(y[:4])})
 		return o.z.isZero()
-	}
-	p := aff512{fe512(*x), fe512(*y)}
-	if p.x.canonical() != p.x || p.y.canonical() != p.y || !c.c512.contains(&p) {
-		return false
 	}
 	if c.c512.cofactor == 1 {
 		return true
 	}
-	o := c.c512.multiply(&c.q.m, &p)
+	o := c.c512.multiply(&c.q.m, &aff512{fe512(*x), fe512(*y)})
 	return o.z.isZero()
+}
+
+// contains tells whether the coordinates are canonical and fulfil the equation.
+func (c *Curve) contains(x, y *scalar) bool {
+	if c.c256 != nil {
+		p := aff256{fe256(x[:4]), fe256(y[:4])}
+		return p.x.canonical() == p.x && p.y.canonical() == p.y && c.c256.contains(&p)
+	}
+	p := aff512{fe512(*x), fe512(*y)}
+	return p.x.canonical() == p.x && p.y.canonical() == p.y && c.c512.contains(&p)
 }
 
 // verify is RFC 7091 section 6.2 for scalars in range.

@@ -144,10 +144,14 @@ func (k *PrivateKey) Sign(random io.Reader, digest []byte) ([]byte, error) {
 }
 
 // signWith makes a signature with a given nonce; ok is false for the nonces,
-// never met in practice, that give zero.
+// never met in practice, that give zero. A fault of the processor that took the
+// nonce's point off its curve makes no signature.
 func (k *PrivateKey) signWith(e, n *scalar) (r, s scalar, ok bool) {
 	c := k.public.curve
-	x, _ := c.baseTimes(n)
+	x, y := c.baseTimes(n)
+	if !c.contains(&x, &y) {
+		return r, s, false
+	}
 	r = c.q.reduceWide(&x, &scalar{})
 	rd := c.q.mul(&r, &k.d)
 	ke := c.q.mul(n, e)

@@ -28,6 +28,10 @@ func (k *Key) Private() algorithm.PrivateKey { return k.private }
 // Sign makes the signature value over a digest of Algorithm.Digest.
 func (k *Key) Sign(digest []byte) ([]byte, error) { return k.Algorithm.Sign(k.private, digest) }
 
+// OnDevice says that the key lies on a token, which signs with arithmetic of
+// its own.
+func (k *Key) OnDevice() bool { return k.close != nil }
+
 // DaysLeft is the number of whole days until the certificate expires,
 // negative once it has.
 func (k *Key) DaysLeft(at time.Time) int {
