@@ -58,7 +58,7 @@ func (b *Bridge) tick(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	b.sound(told)
-	still, err := b.o.Store.Suspended(ctx, at, claimBatch)
+	still, err := b.o.Store.Suspended(ctx, at, heldBatch)
 	if err != nil {
 		return len(told), err
 	}

@@ -129,12 +129,14 @@ func (b *Bridge) deliveryNotification(ctx context.Context, m *inbound, r *soap.A
 	case d.State != Queued: // said before
 	case n.DeliveryStatus.ReceiveStatus == soap.MessageAccepted:
 		d.State, d.DoneAt, d.Error = Done, m.at, ""
+		d.Cause, d.Code, d.FailedAt = "", "", time.Time{}
 	case n.DeliveryStatus.ResendMessage == soap.Resend:
 		d.Tries++
 		d.NextAt, d.Error = m.at, "refused by the receiver, who asks for it again"
 	default:
 		d.Tries++
 		d.State, d.Error = Dead, "refused by the receiver for good"
+		d.Cause, d.Code, d.FailedAt = CauseRefused, "", m.at
 		note.Kind = EventDead
 	}
 	return b.keepNotice(ctx, m, d, note, &soap.AsyncSendDeliveryNotificationResponse{
@@ -181,11 +183,13 @@ func (b *Bridge) statusNotification(ctx context.Context, m *inbound, r *soap.Asy
 	case soap.Delivered:
 		if d.State == Queued || d.State == Dead {
 			d.State, d.DoneAt, d.Error, d.Unsure = Done, m.at, "", false
+			d.Cause, d.Code, d.FailedAt = "", "", time.Time{}
 		}
 	case soap.NotDelivered, soap.DeliveryStopped:
 		note.Kind = EventDead
 		if d.State == Done {
 			d.State, d.DoneAt, d.Error = Dead, time.Time{}, "the gateway says "+d.PeerState
+			d.Cause, d.Code, d.FailedAt = CauseUndelivered, plainCode(d.PeerState), m.at
 		}
 	}
 	answer := &soap.AsyncChangeStatusNotifyResponse{ResponseDate: m.at.In(b.zone()), SessionID: echo(r.SessionID)}

@@ -122,6 +122,10 @@ type Doors interface {
 	// Drift lists what partners send otherwise than it is described.
 	Drift(ctx context.Context) ([]Drift, error)
 
+	// DeadGroups are the dead letters by cause; SettleGroup sends those of one
+	// group again or gives them up, or only tells what it would do.
+	DeadGroups(ctx context.Context) ([]DeadGroup, error)
+	SettleGroup(ctx context.Context, s GroupSettlement, who Actor) (*GroupSettled, error)
 	// Deliveries lists what is on its way or given up; Retry sends a dead one
 	// again, Drop gives it up for good with a reason that is kept.
 	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
@@ -159,6 +163,7 @@ type Receipt struct {
 type SendError struct {
 	Permanent  bool
 	Unknown    bool
+	Cause      Cause         // empty: what follows from the rest
 	Code       string        // the partner's own code, where it gave one
 	RetryAfter time.Duration // how long the partner wants to be left alone; zero: it did not say
 	Err        error

@@ -178,6 +178,7 @@ func (d *draft) tell(route Route, partner string, n *mappings.Notice, line, corr
 	out.Partner, out.Service, out.Edition = partner, d.service.ID, d.service.Edition
 	if partner == d.channel.ID {
 		out.Receiver = d.broughtBy()
+		out.Lane = d.b.laneOf(route, out.Receiver)
 	}
 	d.change.Deliveries = append(d.change.Deliveries, out)
 	return nil

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -14,8 +15,25 @@ func (b *Bridge) Reask(ctx context.Context) (int, error)              { return b
 func (b *Bridge) Watch(ctx context.Context, service string) (int, error) {
 	return b.watchers.of(b, service).watch(ctx)
 }
-func (b *Bridge) RefreshCodes(ctx context.Context) error            { return b.refreshCodes(ctx) }
-func (b *Bridge) Deliver(ctx context.Context, r Route) (int, error) { return b.deliver(ctx, r) }
+func (b *Bridge) RefreshCodes(ctx context.Context) error { return b.refreshCodes(ctx) }
+func (b *Bridge) Deliver(ctx context.Context, r Route) (n int, err error) {
+	for _, l := range b.lanes {
+		if l.Route != r {
+			continue
+		}
+		var way sync.WaitGroup
+		want, _ := l.free(b.now())
+		if want > 0 {
+			var got int
+			got, err = b.launch(ctx, l, want, &way)
+			n += got
+		}
+		way.Wait()
+	}
+	return n, err
+}
+
+func (b *Bridge) Stir(c Change) { b.stir(c) }
 
 var (
 	RetryAfter   = retryAfter

@@ -8,10 +8,13 @@ import (
 	"kopir/signature/verdict"
 )
 
+// heldBatch is how many applications that wait are looked at in one round.
+const heldBatch = 16
+
 // reask judges held applications again, as of the time of their receipt, and
 // moves on those that can be decided now. It gives how many it asked about.
 func (b *Bridge) reask(ctx context.Context) (int, error) {
-	held, err := b.o.Store.HeldBefore(ctx, b.now(), claimBatch)
+	held, err := b.o.Store.HeldBefore(ctx, b.now(), heldBatch)
 	if err != nil {
 		return 0, err
 	}

@@ -84,10 +84,10 @@ func (b *Bridge) postLetter(ctx context.Context, d *Delivery) (func(*draft) erro
 	post := b.o.Posts[d.Route]
 	l := Letter{ID: d.MessageID}
 	if err := json.Unmarshal(d.Body, &l); err != nil {
-		return nil, &SendError{Permanent: true, Err: err}
+		return nil, &SendError{Permanent: true, Cause: CauseOurs, Err: err}
 	}
 	if post == nil {
-		return nil, fmt.Errorf("there is no way out to %s any more; configure it again, or drop the letter", d.Route)
+		return nil, &SendError{Cause: CauseOurs, Err: fmt.Errorf("there is no way out to %s any more; configure it again, or drop the letter", d.Route)}
 	}
 	if l.Result {
 		i, err := b.issued(ctx, d.Application)

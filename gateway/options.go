@@ -40,6 +40,8 @@ type Options struct {
 	// PublicURL is the address under which everybody reaches the bridge: for the
 	// QR code of printed results and for the questionnaire; empty: there is neither.
 	PublicURL string
+	// Apart are the lanes of partners that are reached by an address of their own.
+	Apart []Lane
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route
@@ -64,7 +66,7 @@ type Bridge struct {
 	alarms   alarms
 	keeper   timekeeper
 	recounts chan struct{}
-	wake     map[Route]chan struct{}
+	lanes    []*lane
 
 	services  atomic.Pointer[mappings.Set]
 	switching sync.RWMutex  // held against Use while an intake is written
@@ -102,7 +104,7 @@ func New(o Options) (*Bridge, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, wake: map[Route]chan struct{}{}, renewed: make(chan struct{}, 1)}
+	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, lanes: lanesOf(o.Apart), renewed: make(chan struct{}, 1)}
 	b.services.Store(o.Services)
 	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
@@ -121,9 +123,6 @@ func New(o Options) (*Bridge, error) {
 	}
 	if b.newID == nil {
 		b.newID = uuid.NewString
-	}
-	for _, r := range Routes() {
-		b.wake[r] = make(chan struct{}, 1)
 	}
 	b.numbers.store = o.Store
 	b.recounts = make(chan struct{}, 1)

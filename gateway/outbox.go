@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,28 +12,10 @@ import (
 	"kopir/signature"
 )
 
-const (
-	claimBatch = 16 // deliveries of a route on their way at once
-)
-
-// deliver takes what is due on a route and carries it, each application's in
-// its order. It gives how many it tried.
-func (b *Bridge) deliver(ctx context.Context, route Route) (int, error) {
-	batch, err := b.o.Store.Claim(ctx, route, b.now(), sendLease, claimBatch)
-	if err != nil {
-		return 0, err
-	}
-	var wg sync.WaitGroup
-	for _, d := range batch {
-		wg.Go(func() { b.carry(ctx, d) })
-	}
-	wg.Wait()
-	return len(batch), nil
-}
-
 // carry makes one try and writes down what came of it. A try that was cut off
 // because we are stopping is not counted.
-func (b *Bridge) carry(ctx context.Context, d Delivery) {
+func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
+	began := b.now()
 	try, cancel := context.WithTimeout(ctx, sendBudget)
 	defer cancel()
 	var err error
@@ -58,17 +39,34 @@ func (b *Bridge) carry(ctx context.Context, d Delivery) {
 		}
 		return
 	}
-	b.settle(context.WithoutCancel(ctx), d, err, also)
+	b.learn(context.WithoutCancel(ctx), l, err)
+	d.State = b.settle(context.WithoutCancel(ctx), d, err, also)
+	l.tried(outcomeOf(d.State), b.now().Sub(began))
 }
 
-// settle writes the outcome of a try.
-func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) {
+func outcomeOf(s DeliveryState) Outcome {
+	switch s {
+	case Done:
+		return OutcomeDone
+	case Dead:
+		return OutcomeDead
+	}
+	return OutcomeFailed
+}
+
+// settle writes the outcome of a try, and gives the state that follows from it.
+func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) DeliveryState {
 	at := b.now().UTC()
 	d.Tries++
+	if failed != nil {
+		d.Cause, d.Code = blame(failed)
+		d.FailedAt = at
+	}
 	var se *SendError
 	switch {
 	case failed == nil:
 		d.State, d.DoneAt, d.Error, d.Unsure = Done, at, "", false
+		d.Cause, d.Code, d.FailedAt = "", "", time.Time{}
 	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUpOn(d.Route):
 		d.State, d.Error = Dead, failed.Error()
 	default:
@@ -118,6 +116,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	if err != nil && !errors.Is(err, ErrLease) {
 		b.log.Error("delivery not settled; it will be tried again", append(fields, zap.Error(err))...)
 	}
+	return d.State
 }
 
 // send hands the message to the sender, and keeps what went out and came back.
@@ -149,7 +148,7 @@ func (b *Bridge) send(ctx context.Context, d *Delivery) error {
 func (b *Bridge) inner(d *Delivery) ([]byte, error) {
 	s, ok := b.set().Edition(d.Service, d.Edition)
 	if !ok {
-		return nil, &SendError{Permanent: true, Err: fmt.Errorf("the description of service %s, edition %q, is not loaded", d.Service, d.Edition)}
+		return nil, &SendError{Permanent: true, Cause: CauseOurs, Err: fmt.Errorf("the description of service %s, edition %q, is not loaded", d.Service, d.Edition)}
 	}
 	if shape, ok := s.Shape(d.Partner); !ok || shape.Data.Signed != "inner" {
 		return d.Body, nil
@@ -165,7 +164,7 @@ func (b *Bridge) inner(d *Delivery) ([]byte, error) {
 func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 	var row LocalRow
 	if err := json.Unmarshal(d.Body, &row); err != nil {
-		return &SendError{Permanent: true, Err: err}
+		return &SendError{Permanent: true, Cause: CauseOurs, Err: err}
 	}
 	if s, ok := b.set().Edition(row.Service, row.Edition); ok && row.Result && s.Local.Result != nil {
 		var err error
@@ -179,7 +178,11 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 // stir wakes the routes that a change has put something on.
 func (b *Bridge) stir(c Change) {
 	for _, d := range c.Deliveries {
-		rouse(b.wake[d.Route])
+		for _, l := range b.lanes {
+			if l.Route == d.Route && l.Receiver == d.Lane {
+				rouse(l.wake)
+			}
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package gateway
 
-import (
-	"hash/fnv"
-	"time"
-)
+import "time"
 
 // When to try again. Pure functions: the same history gives the same time.
 const (
@@ -29,11 +26,7 @@ func retryAfter(tries int, id string) time.Duration {
 	if tries < 8 { // 8^4 s is more than an hour
 		d = time.Duration(tries*tries*tries*tries) * time.Second
 	}
-	h := fnv.New32a()
-	h.Write([]byte(id))
-	h.Write([]byte{byte(tries)})
-	jitter := time.Duration(h.Sum32()%2001) - 1000 // -1000 … 1000 ‰ of a tenth
-	return d + d/10*jitter/1000
+	return jittered(d, id, tries)
 }
 
 func giveUpOn(r Route) time.Duration {

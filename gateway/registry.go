@@ -151,11 +151,11 @@ func (b *Bridge) registryName(id string) mappings.Text {
 func (b *Bridge) askRegistry(ctx context.Context, d *Delivery) (func(*draft) error, error) {
 	var job registryJob
 	if err := json.Unmarshal(d.Body, &job); err != nil {
-		return nil, &SendError{Permanent: true, Err: err}
+		return nil, &SendError{Permanent: true, Cause: CauseOurs, Err: err}
 	}
 	registry := b.o.Registries[job.Registry]
 	if registry == nil {
-		return nil, fmt.Errorf("there is no way to the registry %s", job.Registry)
+		return nil, &SendError{Cause: CauseOurs, Err: fmt.Errorf("there is no way to the registry %s", job.Registry)}
 	}
 	app, err := b.o.Store.Application(ctx, d.Application)
 	if err != nil {
@@ -190,7 +190,7 @@ func (b *Bridge) use(app *Application, registry string) (*mappings.RegistryUse, 
 	}
 	use, ok := s.Registry(registry, string(app.Channel))
 	if !ok {
-		return nil, &SendError{Permanent: true, Err: fmt.Errorf("the service %s asks nothing of %s in the channel %s", s.ID, registry, app.Channel)}
+		return nil, &SendError{Permanent: true, Cause: CauseOurs, Err: fmt.Errorf("the service %s asks nothing of %s in the channel %s", s.ID, registry, app.Channel)}
 	}
 	return use, nil
 }

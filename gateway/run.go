@@ -15,7 +15,8 @@ const (
 	watchPause   = 2 * time.Second
 	tickPause    = 5 * time.Second
 	codesPause   = 10 * time.Minute
-	recountPause = time.Hour       // another node may have another calendar, or have died while it counted
+	recountPause = time.Hour // another node may have another calendar, or have died while it counted
+	mendPause    = 10 * time.Minute
 	faultPause   = 5 * time.Second // after an error of our own
 )
 
@@ -23,8 +24,8 @@ const (
 // again: about every ten minutes.
 const faultsTold = 120
 
-// Run keeps everything going that no caller waits for: deliveries, each route
-// on its own so that a slow one holds up nobody else; and, in one of the
+// Run keeps everything going that no caller waits for: deliveries, each peer's
+// on their own (lane.go); and, in one of the
 // processes on the store, due times, held applications and the local database.
 // It returns when ctx ends and everything under way has settled.
 func (b *Bridge) Run(ctx context.Context) {
@@ -36,11 +37,9 @@ func (b *Bridge) Run(ctx context.Context) {
 			return tickPause, nil
 		})
 	})
-	for _, r := range Routes() {
-		if !slices.Contains(b.o.Polled, r) {
-			wg.Go(func() {
-				b.loop(ctx, "deliver "+string(r), b.wake[r], func() (time.Duration, error) { return b.deliverAll(ctx, r) })
-			})
+	for _, l := range b.lanes {
+		if !slices.Contains(b.o.Polled, l.Route) {
+			wg.Go(func() { b.drive(ctx, l) })
 		}
 	}
 	if b.o.Local != nil {
@@ -62,6 +61,9 @@ func (b *Bridge) lead(ctx context.Context) {
 		b.loop(ctx, "calendar", b.recounts, func() (time.Duration, error) { return recountPause, b.recountAll(ctx) })
 	})
 	wg.Go(func() {
+		b.loop(ctx, "lines", nil, func() (time.Duration, error) { return b.mend(ctx) })
+	})
+	wg.Go(func() {
 		b.loop(ctx, "held", nil, func() (time.Duration, error) {
 			_, err := b.reask(ctx)
 			return tickPause, err
@@ -72,24 +74,6 @@ func (b *Bridge) lead(ctx context.Context) {
 		wg.Go(func() { b.o.Local.Listen(ctx, b.watchers.rouse) })
 	}
 	wg.Wait()
-}
-
-// deliverAll empties a route as far as it is due, and says when to look again.
-func (b *Bridge) deliverAll(ctx context.Context, r Route) (time.Duration, error) {
-	for {
-		n, err := b.deliver(ctx, r)
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 {
-			break
-		}
-	}
-	next, err := b.o.Store.NextDelivery(ctx, r)
-	if err != nil || next.IsZero() {
-		return deliverPause, err
-	}
-	return min(max(next.Sub(b.now()), 10*time.Millisecond), deliverPause), nil
 }
 
 // loop calls do until ctx ends, pausing as long as it says, or until woken.

@@ -65,11 +65,23 @@ type Store interface {
 	// HeldBefore gives held applications whose next question has come.
 	HeldBefore(ctx context.Context, at time.Time, limit int) ([]Hold, error)
 
-	// Claim gives deliveries of a route whose turn and time have come, at most
+	// Claim gives deliveries of a lane whose turn and time have come, at most
 	// one of an application, and keeps them from others until the lease ends.
-	Claim(ctx context.Context, route Route, at time.Time, lease time.Duration, limit int) ([]Delivery, error)
-	// NextDelivery is when the next delivery of a route can be tried; zero: none.
-	NextDelivery(ctx context.Context, route Route) (time.Time, error)
+	// Where more wait than it gives, some are of those that came last.
+	Claim(ctx context.Context, lane Lane, at time.Time, lease time.Duration, limit int) ([]Delivery, error)
+	// NextDelivery is when the next delivery of a lane can be tried; zero: none.
+	NextDelivery(ctx context.Context, lane Lane) (time.Time, error)
+	// Hasten makes due at once what waits because the lane's peer was away.
+	Hasten(ctx context.Context, lane Lane, at time.Time) (int64, error)
+	// MendLines puts right what a node of another version or configuration left:
+	// deliveries that wait for nothing, and those of lanes that nobody serves.
+	MendLines(ctx context.Context, lanes []Lane) (int64, error)
+	// DeadGroups counts dead letters by lane, cause and code.
+	DeadGroups(ctx context.Context) ([]DeadGroup, error)
+	// SettleDead lets do settle dead letters of a group that died by a time, in
+	// one transaction with the event that it gives for the history, in the name of
+	// who. It gives those that it settled; fewer than limit: there are no more.
+	SettleDead(ctx context.Context, g DeadGroup, by time.Time, limit int, who string, do func(*Delivery) Event) ([]Delivery, error)
 	Deliveries(ctx context.Context, f DeliveryFilter, cursor string, limit int) (DeliveryPage, error)
 
 	// Beat says that this process lives, and frees what silent ones had claimed:
@@ -206,6 +218,7 @@ type Delivery struct {
 	Route       Route         `json:"route"`
 	Seq         int64         `json:"seq"` // order within application and route; set by the store
 	State       DeliveryState `json:"state"`
+	Lane        string        `json:"lane,omitempty"`    // Lane.Receiver
 	Service     string        `json:"service,omitempty"` // our id of it
 	Edition     string        `json:"edition,omitempty"` // under which it was made
 	Partner     string        `json:"partner,omitempty"` // whose notice it is: portal, csc
@@ -226,7 +239,11 @@ type Delivery struct {
 	NextAt    time.Time `json:"next_at"`
 	Tries     int       `json:"tries"`
 	Error     string    `json:"error,omitempty"` // of the last try; no content of messages
-	DoneAt    time.Time `json:"done_at,omitzero"`
+	// Cause and Code say the same for machines; FailedAt is when that was.
+	Cause    Cause     `json:"cause,omitempty"`
+	Code     string    `json:"code,omitempty"`
+	FailedAt time.Time `json:"failed_at,omitzero"`
+	DoneAt   time.Time `json:"done_at,omitzero"`
 	// Unsure: the last try may have arrived, though no answer says so.
 	Unsure bool `json:"unsure,omitempty"`
 
@@ -250,6 +267,10 @@ type DeliveryFilter struct {
 	MessageID     string // ours or the gateway's
 	// Unblocked leaves out what waits behind a dead one of its own line.
 	Unblocked bool
+	// Group, where set, leaves out what has another lane, cause or code, and
+	// FailedBy, with it, what failed later.
+	Group    *DeadGroup
+	FailedBy time.Time
 }
 
 // DeliveryPage is one page, oldest first.

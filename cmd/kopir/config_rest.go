@@ -117,3 +117,14 @@ func (l *loaded) outlets(gate *client.Async, rest map[string]*client.REST) map[g
 	}
 	return out
 }
+
+// apart are the lanes of the partners that are reached at an address of their own.
+func (l *loaded) apart() []gateway.Lane {
+	var all []gateway.Lane
+	for _, s := range l.Senders {
+		if s.REST.URL != "" {
+			all = append(all, gateway.Lane{Route: gateway.RouteOf(gateway.Channel(s.Channel)), Receiver: s.ID})
+		}
+	}
+	return all
+}

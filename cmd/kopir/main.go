@@ -55,7 +55,7 @@ var verbs = []verb{
 	{"serve", "the bridge alone", runServe},
 	{"check", "every fault of a configuration and of what it names, at once", runCheck},
 	{"mapping", "the services: list, check, show, test", runMapping},
-	{"outbox", "deliveries of a running bridge: list, retry, drop", runOutbox},
+	{"outbox", "deliveries of a running bridge: list, groups, retry, drop", runOutbox},
 	{"journal", "the chain of records: verify, export", runJournal},
 	{"store", "the schema of the bridge's own database: status, migrate", runStore},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},

@@ -127,7 +127,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Polled: l.polled(), Log: log,
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Polled: l.polled(), Log: log,
 	})
 	if err != nil {
 		return n, err
@@ -177,7 +177,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
 		},
 		PublicURL: n.l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}},
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}},
 		Readiness: []server.Readiness{
 			{Name: "store", Check: n.store.Ping},
 			{Name: "clock", Check: func(context.Context) error { return n.bridge.ClockFault() }},

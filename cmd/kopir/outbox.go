@@ -22,13 +22,13 @@ import (
 // bridge, so that what is done is done under a name and kept.
 // Exit status: 0 done, 1 the bridge refused or cannot be reached, 2 wrong use.
 func runOutbox(ctx context.Context, args []string, s stdio) int {
-	actions := map[string]func(context.Context, *outboxCall, stdio) error{"list": listOutbox, "retry": retryOutbox, "drop": dropOutbox}
+	actions := map[string]func(context.Context, *outboxCall, stdio) error{"list": listOutbox, "groups": listGroups, "retry": retryOutbox, "drop": dropOutbox}
 	if len(args) == 1 && isHelp(args[0]) {
-		io.WriteString(s.out, "usage: kopir outbox list|retry|drop [flags] [ID...]\n`kopir outbox list -h` and the like explain them.\n")
+		io.WriteString(s.out, "usage: kopir outbox list|groups|retry|drop [flags] [ID...]\n`kopir outbox list -h` and the like explain them.\n")
 		return exitPassed
 	}
 	if len(args) == 0 || actions[args[0]] == nil {
-		s.complain("outbox needs one of list, retry, drop; `kopir outbox list -h` shows the flags")
+		s.complain("outbox needs one of list, groups, retry, drop; `kopir outbox list -h` shows the flags")
 		return exitUsage
 	}
 	c := &outboxCall{action: args[0]}
@@ -40,11 +40,16 @@ func runOutbox(ctx context.Context, args []string, s stdio) int {
 		f.StringVar(&c.state, "state", "", "only `STATE`: queued, done, dead or dropped; default: queued and dead")
 		f.StringVar(&c.application, "application", "", "only those of application `NUMBER`")
 		f.BoolVar(&c.json, "json", false, "print JSON, one delivery a line")
+	case "groups":
+		f.BoolVar(&c.json, "json", false, "print JSON, one group a line")
+	case "retry":
+		c.groupFlags(f)
 	case "drop":
+		c.groupFlags(f)
 		f.StringVar(&c.reason, "reason", "", "`WHY` it is given up; kept with the delivery")
 	}
 	f.Usage = func() {
-		usageOf(f, map[string]string{"list": "[flags]", "retry": "[flags] ID...", "drop": "-reason WHY [flags] ID..."}[c.action],
+		usageOf(f, map[string]string{"list": "[flags]", "groups": "[flags]", "retry": "[flags] ID... | -group GROUP [-dry-run]", "drop": "-reason WHY [flags] ID... | -group GROUP [-dry-run]"}[c.action],
 			"Shows and settles deliveries through the REST door of a running bridge.")
 	}
 	if code, ok := parseFlags(f, args[1:], s); !ok {
@@ -66,7 +71,8 @@ func runOutbox(ctx context.Context, args []string, s stdio) int {
 type outboxCall struct {
 	action, base, key          string
 	state, application, reason string
-	json                       bool
+	group                      string
+	json, dryRun               bool
 	ids                        []string
 }
 
@@ -88,11 +94,17 @@ func (c *outboxCall) check(keyFile string, env func(string) string) error {
 	switch {
 	case c.key == "":
 		return errors.New("an API key is needed: -key-file FILE or the variable KOPIR_KEY")
-	case c.action == "list" && len(c.ids) > 0:
-		return errors.New("list takes no arguments beside its flags")
-	case c.action != "list" && len(c.ids) == 0:
-		return errors.New("name the deliveries by their ids, as list shows them")
-	case c.action == "drop" && c.reason == "":
+	case c.action == "list" || c.action == "groups":
+		if len(c.ids) > 0 {
+			return fmt.Errorf("%s takes no arguments beside its flags", c.action)
+		}
+	case c.group != "" && len(c.ids) > 0:
+		return errors.New("-group or ids, not both")
+	case c.group == "" && c.dryRun:
+		return errors.New("-dry-run goes with -group")
+	case c.group == "" && len(c.ids) == 0:
+		return errors.New("name the deliveries by their ids, as list shows them, or a -group, as groups shows them")
+	case c.action == "drop" && c.reason == "" && !c.dryRun:
 		return errors.New("-reason WHY is needed: it is kept with the delivery")
 	}
 	return nil
@@ -144,10 +156,16 @@ func listOutbox(ctx context.Context, c *outboxCall, s stdio) error {
 }
 
 func retryOutbox(ctx context.Context, c *outboxCall, s stdio) error {
+	if c.group != "" {
+		return c.settleGroup(ctx, s)
+	}
 	return c.each(ctx, "retry", nil, s)
 }
 
 func dropOutbox(ctx context.Context, c *outboxCall, s stdio) error {
+	if c.group != "" {
+		return c.settleGroup(ctx, s)
+	}
 	body, err := json.Marshal(map[string]string{"reason": c.reason})
 	if err != nil {
 		return err

@@ -65,6 +65,24 @@ func TestOutbox(t *testing.T) {
 	if b, err := p.fetch(t.Context(), p.bridge+"/metrics"); err != nil || !strings.Contains(string(b), `kopir_deliveries_open{route="portal",state="dead"} 1`) || !strings.Contains(string(b), `kopir_deliveries_open{route="gbd-fl",state="dead"} 0`) || !strings.Contains(string(b), "kopir_applications_held 0") {
 		t.Errorf("metrics: %v\n%s", err, b)
 	}
+	group := string(dead[0].Route) + ":refused:SCE001"
+	if code, out, errs := admin(append([]string{"groups"}, at...)...); code != exitPassed || !oneDead(out, group) || !strings.Contains(out, "mend what the code names") {
+		t.Errorf("groups: %d %q %q", code, out, errs)
+	}
+	if code, out, errs := admin(append([]string{"retry", "-group", group, "-dry-run"}, at...)...); code != exitPassed || !strings.Contains(out, "1 deliveries would be concerned") || !strings.Contains(out, dead[0].ID) {
+		t.Errorf("preview: %d %q %q", code, out, errs)
+	}
+	if code, _, errs := admin(append([]string{"retry", "-group", "portal:refused"}, at...)...); code != exitFailed || !strings.Contains(errs, "is no group") {
+		t.Errorf("no group: %d %q", code, errs)
+	}
+	// Sent again as a group, it dies again.
+	if code, out, errs := admin(append([]string{"retry", "-group", group}, at...)...); code != exitPassed || !strings.Contains(out, "1 deliveries will be tried now, 0 are left") {
+		t.Errorf("group: %d %q %q", code, out, errs)
+	}
+	waitFor(t, "it died again", func() bool {
+		_, out, _ := admin(append([]string{"groups"}, at...)...)
+		return oneDead(out, group)
+	})
 	if err := p.sim.SetTrouble(sim.PartAsync, sim.Trouble{}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +105,16 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
+// oneDead says whether the list of groups counts one dead letter in a group.
+func oneDead(list, group string) bool {
+	for line := range strings.Lines(list) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == group && f[1] == "1" {
+			return true
+		}
+	}
+	return false
+}
+
 func TestOutboxWrongUse(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
@@ -99,8 +127,8 @@ func TestOutboxWrongUse(t *testing.T) {
 		code int
 		want string
 	}{
-		{"", key, exitUsage, "one of list, retry, drop"},
-		{"burn", key, exitUsage, "one of list, retry, drop"},
+		{"", key, exitUsage, "one of list, groups, retry, drop"},
+		{"burn", key, exitUsage, "one of list, groups, retry, drop"},
 		{"list", "", exitUsage, "an API key is needed"},
 		{"list -key-file " + empty, key, exitUsage, "an API key is needed"},
 		{"list -key-file /nowhere", key, exitUsage, "no such file"},
@@ -108,6 +136,10 @@ func TestOutboxWrongUse(t *testing.T) {
 		{"list -url ftp://host", key, exitUsage, "is not an http or https address"},
 		{"retry", key, exitUsage, "name the deliveries"},
 		{"drop 1", key, exitUsage, "-reason WHY is needed"},
+		{"drop -group portal:refused:1", key, exitUsage, "-reason WHY is needed"},
+		{"retry -group portal:refused:1 7", key, exitUsage, "not both"},
+		{"retry -dry-run 7", key, exitUsage, "goes with -group"},
+		{"groups 7", key, exitUsage, "takes no arguments"},
 		{"list -url http://127.0.0.1:1", key, exitFailed, "cannot be reached: connection refused"},
 	} {
 		var out, errs bytes.Buffer

@@ -86,9 +86,9 @@ func (c *Consents) ask(ctx context.Context, q gateway.Question, consent *Consent
 		case slices.Contains(c.Refused, state):
 			return gateway.Finding{Standing: gateway.NoData, Reason: gateway.ConsentRefused}, nil
 		case state == consentPending:
-			return gateway.Finding{}, errors.New("client: the person has not answered the request for consent yet")
+			return gateway.Finding{}, pending("client: the person has not answered the request for consent yet")
 		case slices.Contains(c.Expired, state):
-			return gateway.Finding{}, errors.New("client: the request for consent ended before the person answered; it is made anew")
+			return gateway.Finding{}, pending("client: the request for consent ended before the person answered; it is made anew")
 		case state != consentValid:
 			return gateway.Finding{}, &ResultError{"the consent service", state}
 		case got.Token == "" || got.PublicKey == "":
@@ -236,4 +236,9 @@ func documentOf(d soap.Data, who string) (xmltree.Node, error) {
 		return xmltree.Node{}, fmt.Errorf("client: %s: the answer holds no document", who)
 	}
 	return d.Node, nil
+}
+
+// pending: the service answered, and the person has not.
+func pending(say string) error {
+	return &gateway.SendError{Cause: gateway.CausePending, Err: errors.New(say)}
 }

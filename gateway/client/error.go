@@ -1,8 +1,15 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
 
+	"kopir/gateway"
 	"kopir/gateway/soap"
 )
 
@@ -22,6 +29,7 @@ type Error struct {
 	Outcome   Outcome
 	// Temporary: sending the same message again can help.
 	Temporary bool
+	Cause     gateway.Cause
 	Code      string // the peer's own code of a fault
 	Status    int    // HTTP status, 0 when there was no answer
 	Err       error
@@ -36,6 +44,14 @@ func (e *Error) Error() string {
 		s += ", code " + e.Code
 	}
 	return s + ": " + e.Err.Error()
+}
+
+// code is the peer's own, or the HTTP status where it answered with nothing else.
+func (e *Error) code() string {
+	if e.Code == "" && e.Status != 0 && e.Status != http.StatusOK {
+		return strconv.Itoa(e.Status)
+	}
+	return e.Code
 }
 
 // Unwrap gives the cause: a *soap.Fault, a *soap.Error, an error of the network.
@@ -71,6 +87,41 @@ func faultCode(f *soap.Fault) (code string, temporary bool) {
 	default:
 		return code, true
 	}
+}
+
+// causeOf tells apart a peer that cannot be reached from one that is slow.
+func causeOf(err error) gateway.Cause {
+	var late net.Error
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
+		return gateway.CauseTimeout
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return gateway.CauseUnreachable
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // it hung up instead of answering
+		return gateway.CauseUnreachable
+	}
+	var any net.Error
+	if errors.As(err, &any) {
+		return gateway.CauseUnreachable
+	}
+	return gateway.CauseUnknown
+}
+
+// statusCause is the cause behind an HTTP status that is no answer to the
+// message. Some say that nothing would be answered now; the others may be about
+// this message alone.
+func statusCause(status int) gateway.Cause {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return gateway.CauseUnavailable
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusInternalServerError:
+		return gateway.CauseFault
+	}
+	if status/100 == 5 {
+		return gateway.CauseFault
+	}
+	return gateway.CauseRefused
 }
 
 // firstPart is the general class of a dotted fault code.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"kopir/gateway"
 	"kopir/gateway/soap"
 	"kopir/signature"
 	"kopir/signature/xmltree"
@@ -30,16 +31,16 @@ type Answer struct {
 func (p *Peer) exchange(ctx context.Context, request soap.Payload) (*Answer, error) {
 	op, _ := soap.OperationOf(request)
 	a := &Answer{}
-	fail := func(outcome Outcome, temporary bool, status int, err error) (*Answer, error) {
-		return a, &Error{Peer: p.Name, Operation: op, Outcome: outcome, Temporary: temporary, Status: status, Err: err}
+	fail := func(outcome Outcome, temporary bool, cause gateway.Cause, status int, err error) (*Answer, error) {
+		return a, &Error{Peer: p.Name, Operation: op, Outcome: outcome, Temporary: temporary, Cause: cause, Status: status, Err: err}
 	}
 	envelope, err := soap.Build(request)
 	if err != nil {
-		return fail(NotSent, false, 0, err)
+		return fail(NotSent, false, gateway.CauseOurs, 0, err)
 	}
 	if p.Sign != nil {
 		if envelope, err = p.Sign(envelope); err != nil {
-			return fail(NotSent, true, 0, fmt.Errorf("sign: %w", err))
+			return fail(NotSent, true, gateway.CauseOurs, 0, fmt.Errorf("sign: %w", err))
 		}
 	}
 	a.Sent = envelope
@@ -48,27 +49,42 @@ func (p *Peer) exchange(ctx context.Context, request soap.Payload) (*Answer, err
 	status, written, err := p.post(ctx, a)
 	switch {
 	case err != nil && !written:
-		return fail(NotSent, true, 0, err)
+		return fail(NotSent, true, causeOf(err), 0, err)
+	case err != nil && status == 0:
+		return fail(Unknown, true, causeOf(err), 0, err)
 	case err != nil:
-		return fail(Unknown, true, status, err)
+		return fail(Unknown, true, gateway.CauseUnreadable, status, err)
 	}
 	m, err := p.read(ctx, a)
 	if err != nil {
-		if status != http.StatusOK {
+		cause := gateway.CauseUnreadable
+		var doubt *unbelieved
+		switch {
+		case errors.As(err, &doubt):
+			cause = gateway.CauseUnbelieved
+		case status != http.StatusOK:
+			cause = statusCause(status)
 			err = fmt.Errorf("no answer of the contract: %w", err)
 		}
-		return fail(Unknown, status == http.StatusOK || temporaryStatus(status), status, err)
+		return fail(Unknown, status == http.StatusOK || temporaryStatus(status), cause, status, err)
 	}
 	if fault, ok := m.Payload.(*soap.Fault); ok {
 		code, temporary := faultCode(fault)
-		return a, &Error{Peer: p.Name, Operation: op, Outcome: Refused, Temporary: temporary, Code: code, Status: status, Err: fault}
+		cause := gateway.CauseRefused
+		switch {
+		case passing[code]:
+			cause = gateway.CauseUnavailable
+		case temporary:
+			cause = gateway.CauseFault
+		}
+		return a, &Error{Peer: p.Name, Operation: op, Outcome: Refused, Temporary: temporary, Cause: cause, Code: code, Status: status, Err: fault}
 	}
 	got := m.Operation
 	if got == soap.ClientSendMessage {
 		got = soap.AsyncSendMessage
 	}
 	if status/100 != 2 || m.Kind != soap.Response || got != op {
-		return fail(Unknown, true, status, fmt.Errorf("answered with %s %s", m.Operation, m.Kind))
+		return fail(Unknown, true, gateway.CauseUnreadable, status, fmt.Errorf("answered with %s %s", m.Operation, m.Kind))
 	}
 	a.Message = m
 	return a, nil
@@ -118,9 +134,9 @@ func (p *Peer) read(ctx context.Context, a *Answer) (*soap.Message, error) {
 		if p.Answers == Always {
 			if f, ok := outer.Payload.(*soap.Fault); ok {
 				code, _ := faultCode(f)
-				return nil, fmt.Errorf("the answer must be signed and is not; it says to be a fault with code %s", shortCode(code))
+				return nil, doubt("the answer must be signed and is not; it says to be a fault with code %s", shortCode(code))
 			}
-			return nil, errors.New("the answer must be signed and is not")
+			return nil, doubt("the answer must be signed and is not")
 		}
 		return outer, nil
 	}
@@ -130,11 +146,11 @@ func (p *Peer) read(ctx context.Context, a *Answer) (*soap.Message, error) {
 	a.Verdict = p.Judge.WSSE(ctx, doc, signature.Want{At: p.Now()})
 	content, ok := a.Verdict.Content()
 	if !ok {
-		return nil, fmt.Errorf("the answer's signature is not believed: %s %s", a.Verdict.Outcome, a.Verdict.Reason)
+		return nil, doubt("the answer's signature is not believed: %s %s", a.Verdict.Outcome, a.Verdict.Reason)
 	}
 	for i := range a.Verdict.Signatures {
 		if !p.holds(a.Verdict.Signatures[i].Certificate) {
-			return nil, errors.New("the answer is signed with a certificate that is not the peer's")
+			return nil, doubt("the answer is signed with a certificate that is not the peer's")
 		}
 	}
 	body, err := content.Tree()
@@ -143,6 +159,13 @@ func (p *Peer) read(ctx context.Context, a *Answer) (*soap.Message, error) {
 	}
 	return soap.ReadBody(body.Root())
 }
+
+// unbelieved is an answer that may be anybody's.
+type unbelieved struct{ say string }
+
+func (e *unbelieved) Error() string { return e.say }
+
+func doubt(format string, args ...any) error { return &unbelieved{fmt.Sprintf(format, args...)} }
 
 // shortCode keeps a code that is no code out of logs.
 func shortCode(code string) string {

@@ -64,7 +64,7 @@ func (m *Mail) Check() error {
 func (m *Mail) Post(ctx context.Context, l gateway.Letter) error {
 	letter, err := m.letter(l)
 	if err != nil {
-		return &gateway.SendError{Permanent: true, Err: fmt.Errorf("client: mail: %w", err)}
+		return &gateway.SendError{Permanent: true, Cause: gateway.CauseOurs, Err: fmt.Errorf("client: mail: %w", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
@@ -81,10 +81,10 @@ func (m *Mail) Post(ctx context.Context, l gateway.Letter) error {
 		return conn, err
 	})
 	if err != nil {
-		return &gateway.SendError{Err: fmt.Errorf("client: mail: %w", err)}
+		return &gateway.SendError{Cause: gateway.CauseOurs, Err: fmt.Errorf("client: mail: %w", err)}
 	}
 	if err := c.DialWithContext(ctx); err != nil {
-		return &gateway.SendError{Err: fmt.Errorf("client: mail: the server: %w", err)}
+		return &gateway.SendError{Cause: causeOf(err), Err: fmt.Errorf("client: mail: the server: %w", err)}
 	}
 	defer c.Close() // QUIT; the letter is taken or not before it
 	err = c.Send(letter)
@@ -97,7 +97,7 @@ func (m *Mail) Post(ctx context.Context, l gateway.Letter) error {
 		code := fmt.Sprint(se.ErrorCode())
 		return &gateway.SendError{Permanent: se.ErrorCode() >= 500, Code: code, Err: errors.New("client: mail: the server did not take the letter")}
 	default:
-		return &gateway.SendError{Unknown: true, Err: errors.New("client: mail: the conversation with the server broke off")}
+		return &gateway.SendError{Unknown: true, Cause: gateway.CauseTimeout, Err: errors.New("client: mail: the conversation with the server broke off")}
 	}
 }
 

@@ -43,7 +43,7 @@ func (r *Notaries) Ask(ctx context.Context, q gateway.Question) (gateway.Finding
 	}
 	data, err := soap.InForm(soap.Form(r.Shape.Request.Data.Form), document)
 	if err != nil {
-		return gateway.Finding{}, &gateway.SendError{Permanent: true, Err: err}
+		return gateway.Finding{}, &gateway.SendError{Permanent: true, Cause: gateway.CauseOurs, Err: err}
 	}
 	info := soap.SyncMessageInfo{MessageID: q.MessageID, ServiceID: r.Shape.ServiceID, MessageDate: q.At}
 	return inquire(ctx, r.Channel, info, data, func(d soap.Data) (gateway.Finding, error) { return r.read(d, q) })

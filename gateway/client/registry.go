@@ -36,7 +36,11 @@ func sendError(err error) error {
 			bare.Err = errors.New("answered with a fault")
 			e, err = &bare, &bare
 		}
-		return &gateway.SendError{Permanent: !e.Temporary, Code: e.Code, Err: err}
+		return &gateway.SendError{Permanent: !e.Temporary, Cause: e.Cause, Code: e.code(), Err: err}
+	}
+	var said *ResultError
+	if errors.As(err, &said) {
+		return &gateway.SendError{Cause: gateway.CauseFault, Code: said.Code, Err: err}
 	}
 	return err
 }

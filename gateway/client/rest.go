@@ -71,7 +71,7 @@ var callbackCovered = []string{"@method", "@target-uri", "content-digest", "cont
 func (s *Sender) sendREST(ctx context.Context, to *REST, d gateway.Delivery) (gateway.Receipt, error) {
 	body, err := s.noticeJSON(d)
 	if err != nil {
-		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Err: err}
+		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Cause: gateway.CauseOurs, Err: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, to.Timeout)
 	defer cancel()
@@ -108,14 +108,14 @@ func (s *Sender) noticeJSON(d gateway.Delivery) ([]byte, error) {
 const maxRESTAnswer = 64 << 10
 
 func (p *REST) post(ctx context.Context, id string, body []byte) (gateway.Receipt, error) {
-	fail := func(permanent, unknown bool, err error) (gateway.Receipt, error) {
-		return gateway.Receipt{}, &gateway.SendError{Permanent: permanent, Unknown: unknown, Err: fmt.Errorf("client: %s: %w", p.Name, err)}
+	fail := func(permanent, unknown bool, cause gateway.Cause, err error) (gateway.Receipt, error) {
+		return gateway.Receipt{}, &gateway.SendError{Permanent: permanent, Unknown: unknown, Cause: cause, Err: fmt.Errorf("client: %s: %w", p.Name, err)}
 	}
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Address, bytes.NewReader(body))
 	if err != nil {
-		return fail(true, false, withoutAddress(err))
+		return fail(true, false, gateway.CauseOurs, withoutAddress(err))
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
@@ -125,12 +125,12 @@ func (p *REST) post(ctx context.Context, id string, body []byte) (gateway.Receip
 		err = httpsig.Sign(r, body, callbackCovered, signer, p.Now(), rand.Text())
 	}
 	if err != nil {
-		return fail(false, false, err) // a key may come back
+		return fail(false, false, gateway.CauseOurs, err) // a key may come back
 	}
 	sent := evidence(r, body)
 	resp, err := p.HTTP.Do(r)
 	if err != nil {
-		return fail(false, wrote.Load(), withoutAddress(err))
+		return fail(false, wrote.Load(), causeOf(err), withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	receipt := gateway.Receipt{Sent: sent}
@@ -142,13 +142,16 @@ func (p *REST) post(ctx context.Context, id string, body []byte) (gateway.Receip
 
 // judge says what a status means for the message; nil: it arrived.
 func (p *REST) judge(resp *http.Response) error {
-	e := &gateway.SendError{Permanent: true, Code: strconv.Itoa(resp.StatusCode), Err: fmt.Errorf("client: %s refused the message", p.Name)}
+	e := &gateway.SendError{Permanent: true, Cause: statusCause(resp.StatusCode), Code: strconv.Itoa(resp.StatusCode), Err: fmt.Errorf("client: %s refused the message", p.Name)}
 	switch status := resp.StatusCode; {
 	case status/100 == 2, status == http.StatusConflict: // it has it already
 		return nil
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status/100 == 5:
 		e.Permanent, e.RetryAfter = false, retryAfter(resp.Header.Get("Retry-After"), p.Now())
 		e.Err = fmt.Errorf("client: %s cannot take the message now", p.Name)
+		if e.RetryAfter > 0 {
+			e.Cause = gateway.CauseBusy
+		}
 	case status/100 == 3:
 		e.Err = fmt.Errorf("client: %s redirects, and redirects are not followed: configure the address itself", p.Name)
 	}

@@ -86,7 +86,7 @@ var _ gateway.Sender = (*Sender)(nil)
 // time, as long as the key is the same.
 func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt, error) {
 	never := func(err error) (gateway.Receipt, error) {
-		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Err: err}
+		return gateway.Receipt{}, &gateway.SendError{Permanent: true, Cause: gateway.CauseOurs, Err: err}
 	}
 	out := s.o.Outlets[d.Route]
 	rest := s.o.REST[d.Receiver]
@@ -110,7 +110,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	document := d.Body
 	if shape.Data.Signed == "inner" {
 		if document, err = s.o.SignDocument(document); err != nil {
-			return gateway.Receipt{}, &gateway.SendError{Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
+			return gateway.Receipt{}, &gateway.SendError{Cause: gateway.CauseOurs, Err: fmt.Errorf("client: sign the notice: %w", err)} // a key may come back
 		}
 	}
 	data, err := soap.InForm(soap.Form(shape.Data.Form), document)
@@ -131,7 +131,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Code: e.Code, Err: err}
+		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Cause: e.Cause, Code: e.code(), Err: err}
 	case err != nil:
 		return receipt, err
 	}
@@ -152,7 +152,11 @@ func (s *Sender) ask(ctx context.Context, channel *Async, d gateway.Delivery) (r
 	case errors.As(err, &e) && e.Outcome == Refused:
 		return receipt, false, nil
 	case err != nil:
-		return receipt, false, &gateway.SendError{Unknown: true, Err: fmt.Errorf("client: whether an earlier try arrived is not known: %w", err)}
+		unsure := &gateway.SendError{Unknown: true, Err: fmt.Errorf("client: whether an earlier try arrived is not known: %w", err)}
+		if e != nil {
+			unsure.Cause, unsure.Code = e.Cause, e.code()
+		}
+		return receipt, false, unsure
 	case status.MessageState == soap.NotDelivered || status.MessageState == soap.DeliveryStopped:
 		return receipt, false, nil
 	}

@@ -126,7 +126,7 @@ func (s *SMS) Post(ctx context.Context, l gateway.Letter) error {
 	body := strings.NewReplacer("{phone}", s.escape(l.To), "{text}", s.escape(l.Text), "{id}", s.escape(l.ID), "{secret}", s.escape(s.Secret)).Replace(s.Body)
 	r, err := http.NewRequestWithContext(ctx, s.Method, s.Address, strings.NewReader(body))
 	if err != nil {
-		return fail(gateway.SendError{Permanent: true}, "the request could not be made")
+		return fail(gateway.SendError{Permanent: true, Cause: gateway.CauseOurs}, "the request could not be made")
 	}
 	r.Header.Set("Content-Type", s.Type)
 	r.Header.Set("Idempotency-Key", l.ID)
@@ -135,12 +135,12 @@ func (s *SMS) Post(ctx context.Context, l gateway.Letter) error {
 	}
 	resp, err := s.HTTP.Do(r)
 	if err != nil {
-		return fail(gateway.SendError{Unknown: wrote.Load()}, "%w", withoutAddress(err))
+		return fail(gateway.SendError{Unknown: wrote.Load(), Cause: causeOf(err)}, "%w", withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRESTAnswer))
 	if err != nil {
-		return fail(gateway.SendError{Unknown: true}, "the answer broke off")
+		return fail(gateway.SendError{Unknown: true, Cause: gateway.CauseTimeout}, "the answer broke off")
 	}
 	code := strconv.Itoa(resp.StatusCode)
 	fits := resp.StatusCode/100 == 2
@@ -153,7 +153,7 @@ func (s *SMS) Post(ctx context.Context, l gateway.Letter) error {
 	case fits:
 		return fail(gateway.SendError{Permanent: true, Code: code}, "the operator's answer is not what success looks like")
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode/100 == 5:
-		return fail(gateway.SendError{Code: code, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), s.Now())}, "the operator cannot take the message now")
+		return fail(gateway.SendError{Code: code, Cause: statusCause(resp.StatusCode), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), s.Now())}, "the operator cannot take the message now")
 	default:
 		return fail(gateway.SendError{Permanent: true, Code: code}, "the operator refused the message")
 	}

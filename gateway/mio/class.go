@@ -77,6 +77,15 @@ func classOf(err error) Class {
 	return Other
 }
 
+// codeOf is the database's own code of an error that the package gave.
+func codeOf(err error) string {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return ""
+}
+
 // fault reads a driver's error. One that is read already stays as it is.
 func (d *Dialect) fault(op, table string, err error) error {
 	var known *Fault
@@ -174,7 +183,7 @@ func classes(rows map[Class]string) map[string]Class {
 // ORA-numbers, extended result codes of SQLite.
 var (
 	postgresClasses = classes(map[Class]string{
-		Duplicate: "23505", Lost: "08*,57P01,57P02,57P03,57P05,53300,58*", Missing: "42P01,42703,3F000,3D000",
+		Duplicate: "23505", Lost: "08*,57P01,57P02,57P03,57P05,53*,25006,58*", Missing: "42P01,42703,3F000,3D000",
 		Refused: "22*,23502,23503,23514,23P01,42804,44000", Denied: "42501,28*", Busy: "40001,40P01,55P03,57014",
 	})
 	mysqlClasses = classes(map[Class]string{
@@ -190,7 +199,7 @@ var (
 		Refused: "1400,1407,1438,1461,1722,1839,1843,1847,1858,1861,2290,2291,12899,20000", Denied: "1017,1031,1045,28000,28001", Busy: "54,60,8177,30006",
 	})
 	sqliteClasses = classes(map[Class]string{
-		Duplicate: "1555,2067", Lost: "10,14,26", Missing: "1 no such",
+		Duplicate: "1555,2067", Lost: "10,13,14,26", Missing: "1 no such",
 		Refused: "19,20,275,531,787,1043,1299,1811,3091", Denied: "3,8,23", Busy: "5,6,261,262,517",
 	})
 )

@@ -299,7 +299,7 @@ func stopAndStart(t *testing.T, db *site, s server) {
 	for range 3 {
 		err := db.Write(t.Context(), second)
 		var se *gateway.SendError
-		if err == nil || classOf(err) != Lost || errors.As(err, &se) {
+		if err == nil || classOf(err) != Lost || errors.As(err, &se) && se.Permanent {
 			t.Errorf("a row for a server that is away: %v", err)
 		}
 	}

@@ -3,6 +3,7 @@ package mio
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,11 +30,11 @@ type writer struct {
 func (m *DB) Write(ctx context.Context, row gateway.LocalRow) error {
 	s, ok := m.set().Edition(row.Service, row.Edition)
 	if !ok {
-		return permanent(fmt.Errorf("mio: the description of %s, edition %q, is not loaded", row.Service, row.Edition))
+		return ours(fmt.Errorf("mio: the description of %s, edition %q, is not loaded", row.Service, row.Edition))
 	}
 	status, ok := s.Status(string(row.State))
 	if !ok {
-		return permanent(fmt.Errorf("mio: %s has no local code for %s", s.ID, row.State))
+		return ours(fmt.Errorf("mio: %s has no local code for %s", s.ID, row.State))
 	}
 	for again := false; ; again = true {
 		err := m.transact(ctx, &writer{m: m, s: s, row: row, code: status.Local})
@@ -41,15 +42,39 @@ func (m *DB) Write(ctx context.Context, row gateway.LocalRow) error {
 		case class == Duplicate && !again:
 			continue
 		case class == Duplicate, class == Refused:
-			return permanent(err) // not of the key: another value that must be unique
+			return refused(err) // not of the key: another value that must be unique
 		case class == Missing:
 			m.forget()
 		}
-		return err
+		return passing(err)
 	}
 }
 
-func permanent(err error) error { return &gateway.SendError{Permanent: true, Err: err} }
+// ours is a fault of the description: the same row will not do.
+func ours(err error) error {
+	return &gateway.SendError{Permanent: true, Cause: gateway.CauseOurs, Err: err}
+}
+
+// refused is a row that the table does not take.
+func refused(err error) error {
+	return &gateway.SendError{Permanent: true, Cause: gateway.CauseRefused, Code: codeOf(err), Err: err}
+}
+
+// passing tells a database that is away from one that cannot take this row now.
+func passing(err error) error {
+	var said *gateway.SendError
+	if err == nil || errors.As(err, &said) {
+		return err
+	}
+	cause := gateway.CauseFault
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		cause = gateway.CauseTimeout
+	case classOf(err) == Lost:
+		cause = gateway.CauseUnreachable
+	}
+	return &gateway.SendError{Cause: cause, Code: codeOf(err), Err: err}
+}
 
 // writeSteps bounds a transaction by the budget of so many statements.
 const writeSteps = 4
@@ -115,7 +140,7 @@ func (m *DB) cell(t *table, column string, v datum) (cell, error) {
 	}
 	value, err := m.d.bind(c, v, m.zone)
 	if err != nil {
-		return cell{}, permanent(fmt.Errorf("mio: %s: %w", t.Name, err))
+		return cell{}, ours(fmt.Errorf("mio: %s: %w", t.Name, err))
 	}
 	return cell{c, value}, nil
 }
@@ -139,7 +164,7 @@ func (c *cells) constants(ctx context.Context) {
 
 func (c *cells) field(ctx context.Context, field *mappings.Field, known bool, f gateway.Field) {
 	if !known && c.err == nil {
-		c.err = permanent(fmt.Errorf("mio: %s has no field %s any more", c.w.s.ID, f.Name))
+		c.err = ours(fmt.Errorf("mio: %s has no field %s any more", c.w.s.ID, f.Name))
 	}
 	if c.err == nil {
 		c.add(ctx, f.Column, datum{kind: field.Type, text: f.Value, yes: field.Yes, no: field.No})
@@ -265,7 +290,7 @@ func (w *writer) groups(ctx context.Context) error {
 	for _, r := range w.row.Groups {
 		g, ok := w.s.Group(r.Group)
 		if !ok {
-			return permanent(fmt.Errorf("mio: %s has no group %s any more", w.s.ID, r.Group))
+			return ours(fmt.Errorf("mio: %s has no group %s any more", w.s.ID, r.Group))
 		}
 		c := w.cells(ctx, g.Table, g.Name)
 		c.add(ctx, g.Key, w.owner(g.KeyIs))

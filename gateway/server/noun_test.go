@@ -16,12 +16,16 @@ func filledNouns() map[string]any {
 	app.Forecast.Because = gateway.AsSlow
 	withoutContent(&app)
 	return map[string]any{
-		"Application":  app,
-		"Event":        with(fill[gateway.Event](), func(e *gateway.Event) { e.Kind, e.From, e.To = gateway.EventState, gateway.Held, gateway.Received }),
-		"Due":          with(fill[gateway.Due](), func(d *gateway.Due) { d.State, d.Channel = gateway.Received, gateway.Portal }),
-		"DueGroup":     fill[gateway.DueGroup](),
-		"Evidence":     with(fill[gateway.Evidence](), func(e *gateway.Evidence) { e.Kind, e.Outcome = gateway.ByPerson, verdict.Passed }),
-		"Delivery":     with(fill[gateway.Delivery](), func(d *gateway.Delivery) { d.Route, d.State = gateway.ToPortal, gateway.Dead }),
+		"Application": app,
+		"Event":       with(fill[gateway.Event](), func(e *gateway.Event) { e.Kind, e.From, e.To = gateway.EventState, gateway.Held, gateway.Received }),
+		"Due":         with(fill[gateway.Due](), func(d *gateway.Due) { d.State, d.Channel = gateway.Received, gateway.Portal }),
+		"DueGroup":    fill[gateway.DueGroup](),
+		"Evidence":    with(fill[gateway.Evidence](), func(e *gateway.Evidence) { e.Kind, e.Outcome = gateway.ByPerson, verdict.Passed }),
+		"Delivery": with(fill[gateway.Delivery](), func(d *gateway.Delivery) {
+			d.Route, d.State, d.Cause = gateway.ToPortal, gateway.Dead, gateway.CauseRefused
+		}),
+		"DeadGroup":    with(fill[gateway.DeadGroup](), func(g *gateway.DeadGroup) { g.Route, g.Cause = gateway.ToPortal, gateway.CauseRefused }),
+		"GroupSettled": fill[gateway.GroupSettled](),
 		"Office":       fill[Office](),
 		"Notification": with(fill[gateway.Notification](), func(n *gateway.Notification) { n.State = gateway.Done }),
 		"Service":      with(fill[Service](), func(s *Service) { s.Statuses[0].State = gateway.Received }),

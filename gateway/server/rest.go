@@ -57,6 +57,9 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/questionnaire/:token", change: s.answerQuestionnaire},
 		{method: "GET", path: "/drift", role: Reader, read: s.listDrift},
 		{method: "GET", path: "/deliveries", role: Reader, read: s.listDeliveries},
+		{method: "GET", path: "/deliveries/groups", role: Reader, read: s.listDeadGroups},
+		{method: "POST", path: "/deliveries/groups/retry", role: Admin, change: s.retryGroup},
+		{method: "POST", path: "/deliveries/groups/drop", role: Admin, change: s.dropGroup},
 		{method: "POST", path: "/deliveries/:id/retry", role: Admin, change: s.retryDelivery},
 		{method: "POST", path: "/deliveries/:id/drop", role: Admin, change: s.dropDelivery},
 	}

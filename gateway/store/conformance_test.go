@@ -51,6 +51,8 @@ var suite = []struct {
 	{"applications are paged and filtered", pages},
 	{"deliveries keep their order", order},
 	{"a dead delivery holds its own line only", dead},
+	{"each peer has its lane", lanes},
+	{"dead letters are settled together", deadTogether},
 	{"a late settler changes nothing", lateSettler},
 	{"deliveries of a process that died", released},
 	{"due times are told once", told},
@@ -397,7 +399,7 @@ func pages(t *testing.T, s *Store) {
 
 func claim(t *testing.T, s *Store, route gateway.Route, at time.Time) (ids []string, ds []gateway.Delivery) {
 	t.Helper()
-	ds, err := s.Claim(t.Context(), route, at, time.Minute, 10)
+	ds, err := s.Claim(t.Context(), gateway.Lane{Route: route}, at, time.Minute, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +425,7 @@ func order(t *testing.T, s *Store) {
 	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(time.Second)); ids != nil {
 		t.Errorf("the second overtook the first: %v", ids)
 	}
-	if at, err := s.NextDelivery(t.Context(), gateway.ToCSC); err != nil || !at.Equal(t0) {
+	if at, err := s.NextDelivery(t.Context(), gateway.Lane{Route: gateway.ToCSC}); err != nil || !at.Equal(t0) {
 		t.Errorf("next on csc: %v, %v", at, err)
 	}
 	ids, ds = claim(t, s, gateway.ToPortal, t0.Add(5*time.Second))
@@ -463,7 +465,7 @@ func dead(t *testing.T, s *Store) {
 	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(time.Hour)); ids != nil {
 		t.Errorf("went past a dead one: %v", ids)
 	}
-	if at, err := s.NextDelivery(t.Context(), gateway.ToPortal); err != nil || !at.IsZero() {
+	if at, err := s.NextDelivery(t.Context(), gateway.Lane{Route: gateway.ToPortal}); err != nil || !at.IsZero() {
 		t.Errorf("next: %v, %v", at, err)
 	}
 	p, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{States: []gateway.DeliveryState{gateway.Dead}}, "", 10)

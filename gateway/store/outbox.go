@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"kopir/gateway"
 )
@@ -27,57 +26,26 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 		}
 		t.part(journalPayload, kept.ID, string(kept.Route), blob(kept.Body))
 		t.part(journalDelivery, kept.ID, string(kept.State), []byte(body), blob(kept.Sent), blob(kept.Answer))
-		return t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service, peer_message_id, body, payload, sent, answer)
-			VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		return t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service, peer_message_id, lane, body, payload, sent, answer, blocked)
+			VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+				CASE WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.application = ? AND p.route = ? AND p.state = 'dead') THEN 1 ELSE 0 END)`,
 			kept.ID, kept.Application, string(kept.Route), kept.Seq, string(kept.State), micros(kept.NextAt), micros(kept.CreatedAt), kept.MessageID, kept.CorrelationID,
-			kept.Service, kept.PeerMessageID, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer))
+			kept.Service, kept.PeerMessageID, kept.Lane, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer), kept.Application, string(kept.Route))
 	}
 	body, err := toJSON(d)
 	if err != nil {
 		return err
 	}
 	t.part(journalDelivery, d.ID, string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
-	return t.later("delivery "+d.ID, gateway.ErrLease, `UPDATE outbox SET state = ?, next_at = ?, lease = 0, peer_message_id = ?, body = ?, sent = ?, answer = ? WHERE id = ? AND lease = ? AND (lease <= 0 OR process = ?)`,
-		string(d.State), micros(d.NextAt), d.PeerMessageID, body, blob(d.Sent), blob(d.Answer), d.ID, d.Lease, t.w.process)
-}
-
-// head is the condition that o is the first of its application and route that
-// is still to go or waits for a person. A scalar and not NOT EXISTS: on a table
-// of which it has no statistics PostgreSQL would join all of it.
-const head = `o.seq = (SELECT MIN(p.seq) FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.state IN ('queued', 'dead'))`
-
-// Claim takes what is due on a route, for the length of a lease.
-func (s *Store) Claim(ctx context.Context, route gateway.Route, at time.Time, lease time.Duration, limit int) ([]gateway.Delivery, error) {
-	if err := s.clockFault(); err != nil {
-		return nil, err
+	if err := t.later("delivery "+d.ID, gateway.ErrLease, `UPDATE outbox SET state = ?, next_at = ?, lease = 0, peer_message_id = ?, cause = ?, code = ?, failed_at = ?, body = ?, sent = ?, answer = ?
+		WHERE id = ? AND lease = ? AND (lease <= 0 OR process = ?)`,
+		string(d.State), micros(d.NextAt), d.PeerMessageID, string(d.Cause), d.Code, micros(d.FailedAt), body, blob(d.Sent), blob(d.Answer), d.ID, d.Lease, t.w.process); err != nil {
+		return err
 	}
-	var got []gateway.Delivery
-	err := s.writer.write(ctx, func(t *tx) error {
-		got = nil
-		rows, err := t.query(`SELECT `+deliveryColumns+` FROM outbox o WHERE o.route = ? AND o.state = 'queued' AND o.next_at <= ? AND o.lease <= ? AND `+head+`
-			ORDER BY o.next_at, o.id LIMIT ? {skip}`, string(route), micros(at), micros(at), limit)
-		if err != nil {
-			return fmt.Errorf("store: claim: %w", err)
-		}
-		if got, err = scanDeliveries(rows); err != nil {
-			return err
-		}
-		until := micros(at.Add(lease))
-		for i := range got {
-			if err := t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id = ?`, until, s.writer.process, got[i].ID); err != nil {
-				return err
-			}
-			// A lease that ran out, or was ended, is a try of which nobody knows
-			// what came of it.
-			got[i].Unsure = got[i].Unsure || got[i].Lease != 0
-			got[i].Lease = until
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	if d.State == gateway.Dead || d.Lease <= 0 { // one that was not on its way may have been dead
+		return t.block(d)
 	}
-	return got, nil
+	return nil
 }
 
 // ReleaseAll ends every lease. It is for a bridge that starts alone on its
@@ -92,16 +60,6 @@ func (s *Store) ReleaseAll(ctx context.Context) (n int64, err error) {
 		return 0, fmt.Errorf("store: release: %w", err)
 	}
 	return n, nil
-}
-
-// NextDelivery is when something can be tried again on a route.
-func (s *Store) NextDelivery(ctx context.Context, route gateway.Route) (time.Time, error) {
-	var at sql.NullInt64
-	err := s.row(ctx, `SELECT MIN(CASE WHEN o.lease > o.next_at THEN o.lease ELSE o.next_at END) FROM outbox o WHERE o.route = ? AND o.state = 'queued' AND `+head, string(route)).Scan(&at)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("store: next delivery: %w", err)
-	}
-	return moment(at.Int64), nil
 }
 
 // Deliveries lists oldest first.
@@ -127,6 +85,9 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 	if f.Unblocked {
 		w.and(`NOT EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')`)
 	}
+	if f.Group != nil {
+		ofGroup(&w, f.Group, f.FailedBy)
+	}
 	if after != "" {
 		at, id, err := parseCursor(after)
 		if err != nil {
@@ -150,7 +111,7 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 	return page, nil
 }
 
-const deliveryColumns = `o.body, o.payload, o.sent, o.answer, o.lease`
+const deliveryColumns = `o.body, o.payload, o.sent, o.answer, o.lease, o.next_at, o.lane`
 
 func scanDeliveries(rows *sql.Rows) (all []gateway.Delivery, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
@@ -158,14 +119,16 @@ func scanDeliveries(rows *sql.Rows) (all []gateway.Delivery, err error) {
 		var d gateway.Delivery
 		var body string
 		var payload, sent, answer []byte
-		var lease int64
-		if err := rows.Scan(&body, &payload, &sent, &answer, &lease); err != nil {
+		var lease, next int64
+		var lane string
+		if err := rows.Scan(&body, &payload, &sent, &answer, &lease, &next, &lane); err != nil {
 			return nil, fmt.Errorf("store: delivery: %w", err)
 		}
 		if err := fromJSON(body, &d); err != nil {
 			return nil, err
 		}
 		d.Body, d.Sent, d.Answer, d.Lease = payload, sent, answer, lease
+		d.NextAt, d.Lane = moment(next), lane // both may have been changed beside the rest
 		all = append(all, d)
 	}
 	return all, rows.Err()

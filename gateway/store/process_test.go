@@ -96,13 +96,13 @@ func TestClocksApart(t *testing.T) {
 		t.Fatalf("this machine's own server: %s", skew)
 	}
 	s.skew.Store((2 * time.Minute).Microseconds())
-	if _, err := s.Claim(t.Context(), gateway.ToPortal, t0, time.Minute, 1); err == nil || !strings.Contains(err.Error(), "clock") {
+	if _, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("claimed: %v", err)
 	}
 	if _, err := s.Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(t.Context(), gateway.ToPortal, t0, time.Minute, 1); err != nil {
+	if _, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,281 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Lane is the part of a route that leads to one peer. Each has deliveries on
+// their way, a time for each and a circuit breaker of its own, so that a peer
+// that is slow or down holds up nobody else.
+type Lane struct {
+	Route Route
+	// Receiver is the sender id of a partner with an address of its own; empty:
+	// whoever else the route leads to.
+	Receiver string
+}
+
+// String names the lane in logs and metrics.
+func (l Lane) String() string {
+	if l.Receiver == "" {
+		return string(l.Route)
+	}
+	return string(l.Route) + "@" + l.Receiver
+}
+
+const (
+	// laneWidth is how many deliveries of a lane are on their way at once.
+	laneWidth = 16
+	// gather is how long a lane that is half full waits for more to end, so that
+	// one transaction claims for all of them.
+	gather = 10 * time.Millisecond
+)
+
+// lane is a Lane at work.
+type lane struct {
+	Lane
+	wake    chan struct{}
+	breaker breaker
+	mu      sync.Mutex
+	busy    int
+	at      time.Time // of the last claim
+	tally   map[Outcome]uint64
+	seconds seconds
+}
+
+func newLane(l Lane) *lane {
+	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String()}, tally: map[Outcome]uint64{}}
+}
+
+// lanes are all ways out: one of each route, and those of the partners apart.
+func lanesOf(apart []Lane) []*lane {
+	var all []*lane
+	for _, r := range Routes() {
+		all = append(all, newLane(Lane{Route: r}))
+	}
+	for _, l := range apart {
+		if !slices.ContainsFunc(all, func(have *lane) bool { return have.Lane == l }) {
+			all = append(all, newLane(l))
+		}
+	}
+	return all
+}
+
+// laneOf is the receiver of the lane that a delivery goes by.
+func (b *Bridge) laneOf(route Route, receiver string) string {
+	if slices.ContainsFunc(b.lanes, func(l *lane) bool { return l.Lane == Lane{route, receiver} }) {
+		return receiver
+	}
+	return ""
+}
+
+// free is how many deliveries may be claimed now; in a while, because some are
+// about to end.
+func (l *lane) free(at time.Time) (n int, soon bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = laneWidth - l.busy
+	if n > 0 && n < laneWidth/2 && at.Sub(l.at) < gather && !at.Before(l.at) {
+		return 0, true
+	}
+	if n = l.breaker.allow(at, n); n > 0 {
+		l.at = at
+	}
+	return n, false
+}
+
+func (l *lane) begin(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy += n
+}
+
+func (l *lane) end() {
+	l.mu.Lock()
+	l.busy--
+	l.mu.Unlock()
+	rouse(l.wake)
+}
+
+// drive carries what is due on a lane until ctx ends and all that is on its way
+// has settled. One that takes long keeps its place and nobody else's.
+func (b *Bridge) drive(ctx context.Context, l *lane) {
+	var way sync.WaitGroup
+	defer way.Wait()
+	b.loop(ctx, "deliver "+l.String(), l.wake, func() (time.Duration, error) {
+		for {
+			n, soon := l.free(b.now())
+			if soon {
+				return gather, nil
+			}
+			if n == 0 {
+				return b.whenFree(l), nil
+			}
+			got, err := b.launch(ctx, l, n, &way)
+			if err != nil {
+				return 0, err
+			}
+			if got < n {
+				break
+			}
+		}
+		next, err := b.o.Store.NextDelivery(ctx, l.Lane)
+		if err != nil || next.IsZero() {
+			return deliverPause, err
+		}
+		return min(max(next.Sub(b.now()), 10*time.Millisecond), deliverPause), nil
+	})
+}
+
+// whenFree is when a lane that may carry nothing looks again: at the end of its
+// breaker's pause, or when something ends, which wakes it.
+func (b *Bridge) whenFree(l *lane) time.Duration {
+	now := b.now()
+	if c, _, until, _ := l.breaker.state(now); c == Open {
+		return min(max(until.Sub(now), 10*time.Millisecond), deliverPause)
+	}
+	return deliverPause
+}
+
+// launch claims at most n deliveries and sends them on their way.
+func (b *Bridge) launch(ctx context.Context, l *lane, n int, way *sync.WaitGroup) (int, error) {
+	batch, err := b.o.Store.Claim(ctx, l.Lane, b.now(), sendLease, n)
+	if err != nil || len(batch) == 0 {
+		l.breaker.unused()
+		return 0, err
+	}
+	l.begin(len(batch))
+	for _, d := range batch {
+		way.Go(func() {
+			defer l.end()
+			b.carry(ctx, l, d)
+		})
+	}
+	return len(batch), nil
+}
+
+// learn tells the breaker of a lane how a try ended. When the peer is back,
+// what waits for it need not wait on.
+func (b *Bridge) learn(ctx context.Context, l *lane, failed error) {
+	cause, code := Cause(""), ""
+	if failed != nil {
+		cause, code = blame(failed)
+	}
+	if cause.ofPeer() {
+		if l.breaker.silent(b.now(), askedPause(failed)) {
+			b.log.Error("circuit open: the peer does not answer, and nothing is sent until it does", zap.Stringer("lane", l.Lane), zap.String("cause", string(cause)), zap.String("code", code), zap.Error(failed))
+		}
+		return
+	}
+	if !l.breaker.answered() {
+		return
+	}
+	n, err := b.o.Store.Hasten(ctx, l.Lane, b.now())
+	if err != nil {
+		b.log.Warn("what waited for a peer goes at its own times", zap.Stringer("lane", l.Lane), zap.Error(err))
+	}
+	b.log.Info("circuit closed: the peer answers again", zap.Stringer("lane", l.Lane), zap.Int64("due_at_once", n))
+	rouse(l.wake)
+}
+
+// mend puts the lines of deliveries right from time to time.
+func (b *Bridge) mend(ctx context.Context) (time.Duration, error) {
+	all := make([]Lane, len(b.lanes))
+	for i, l := range b.lanes {
+		all[i] = l.Lane
+	}
+	n, err := b.o.Store.MendLines(ctx, all)
+	if n > 0 {
+		b.log.Warn("deliveries that waited for nothing go on", zap.Int64("deliveries", n))
+		for _, l := range b.lanes {
+			rouse(l.wake)
+		}
+	}
+	return mendPause, err
+}
+
+// Outcome is how a try ended.
+type Outcome string
+
+// The outcomes of a try.
+const (
+	OutcomeDone   Outcome = "done"
+	OutcomeFailed Outcome = "failed" // it is tried again
+	OutcomeDead   Outcome = "dead"
+)
+
+// Outcomes is the closed list.
+func Outcomes() []Outcome { return []Outcome{OutcomeDone, OutcomeFailed, OutcomeDead} }
+
+// LaneState is a lane for those who look on.
+type LaneState struct {
+	Lane
+	Circuit  Circuit
+	Since    time.Time // of a circuit that is not closed
+	Openings uint64
+	Busy     int // deliveries on their way
+	Tries    map[Outcome]uint64
+	Seconds  Seconds // how long tries took
+}
+
+// Lanes tells how every way out stands in this process.
+func (b *Bridge) Lanes() []LaneState {
+	at := b.now()
+	var all []LaneState
+	for _, l := range b.lanes {
+		s := LaneState{Lane: l.Lane, Tries: map[Outcome]uint64{}}
+		s.Circuit, s.Since, _, s.Openings = l.breaker.state(at)
+		l.mu.Lock()
+		s.Busy, s.Seconds = l.busy, l.seconds.copy()
+		for _, o := range Outcomes() {
+			s.Tries[o] = l.tally[o]
+		}
+		l.mu.Unlock()
+		all = append(all, s)
+	}
+	return all
+}
+
+func (l *lane) tried(o Outcome, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tally[o]++
+	l.seconds.add(took)
+}
+
+// SecondBounds are the upper bounds of Seconds.Buckets.
+var SecondBounds = [...]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+
+// Seconds counts how long something took, cumulatively.
+type Seconds struct {
+	Count   uint64
+	Sum     float64
+	Buckets map[float64]uint64
+}
+
+type seconds struct {
+	sum    float64
+	counts [len(SecondBounds) + 1]uint64
+}
+
+func (s *seconds) add(d time.Duration) {
+	v := d.Seconds()
+	i, _ := slices.BinarySearch(SecondBounds[:], v)
+	s.counts[i]++
+	s.sum += v
+}
+
+func (s *seconds) copy() Seconds {
+	out := Seconds{Sum: s.sum, Buckets: map[float64]uint64{}}
+	for i, n := range s.counts {
+		out.Count += n
+		if i < len(SecondBounds) {
+			out.Buckets[SecondBounds[i]] = out.Count
+		}
+	}
+	return out
+}
