@@ -83,7 +83,7 @@ func (b *Bridge) alarm(due Due, at time.Time) Event {
 	if !due.OverdueAt.IsZero() {
 		e.Kind = EventOverdue
 	}
-	if s, ok := b.set().Service(due.Service); ok {
+	if s, ok := b.set().Edition(due.Service, due.Edition); ok {
 		if c, ok := s.Channel(string(due.Channel)); ok {
 			step, _ := c.Terms().Step(due.Step)
 			e.Text = text(step.Action)

@@ -29,7 +29,7 @@ func (d *draft) clock(start time.Time) error {
 		d.put(due)
 	}
 	if running && open == nil {
-		due := Due{Application: d.app.Number, Service: d.service.ID, Channel: d.app.Channel, Office: d.app.Office, Step: step.No, Does: step.Does, Actor: step.Actor,
+		due := Due{Application: d.app.Number, Service: d.service.ID, Edition: d.service.Edition, Channel: d.app.Channel, Office: d.app.Office, Step: step.No, Does: step.Does, Actor: step.Actor,
 			State: d.app.State, StartedAt: start}
 		if err := d.count(&due); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 type Due struct {
 	Application string    `json:"application"`
 	Service     string    `json:"service"`
+	Edition     string    `json:"edition,omitempty"` // under which the application was filed
 	Channel     Channel   `json:"channel"`
 	Office      string    `json:"office,omitempty"`
 	Step        int       `json:"step"` // number of the regulation's table

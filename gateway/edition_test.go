@@ -2,10 +2,13 @@ package gateway_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"go.uber.org/zap/zapcore"
 
 	"kopir/gateway"
 	"kopir/mappings"
@@ -26,6 +29,7 @@ func editions(t *testing.T, files map[string]string) *mappings.Set {
 			`local: "10"`, `local: "11"`, "Поступившие: заявление", "Зарегистрировано: заявление", "Түскен: №", "Тіркелді: №",
 			"within: 10wm\n        warn_before: 5wm", "within: 20wm\n        warn_before: 5wm",
 			"column: address,", "column: residence_address,",
+			`title: {ru: "Выдача справок`, `title: {ru: "Справки`, "Принятие заявления на исполнение", "Заявление берут в работу",
 		).Replace(string(src))}
 	}
 	over := fstest.MapFS{}
@@ -178,5 +182,62 @@ func TestHeldThroughAnExchange(t *testing.T) {
 	}
 	if a = w.only(); a.State != gateway.Received || a.Edition != "2012-03-30-1-231" {
 		t.Errorf("%s under %s", a.State, a.Edition)
+	}
+}
+
+// TestEditionOfWhatComesLater: an alarm and a questionnaire name step and
+// service as the edition does under which the application was filed.
+func TestEditionOfWhatComesLater(t *testing.T) {
+	w := newTownOf(t, editions(t, nil))
+	o := w.options(zapcore.NewNopCore())
+	o.QuestionnaireURL = "https://kopir.example"
+	var err error
+	if w.bridge, err = gateway.New(o); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id, edition, step, title string
+		wait                     time.Duration
+	}{
+		{"m-1", "2012-03-30-1-231", "Принятие заявления на исполнение", "Выдача справок", 0},
+		{"m-2", "2026-12-01-1", "Заявление берут в работу", "Справки", 6 * 24 * time.Hour},
+	} {
+		w.pass(c.wait)
+		if r := w.send(gateway.SyncDoor, w.envelope(syncRequest(c.id, w.document("portal", form("portal"), "citizen"), w.clock()), "portal")); r.Code != "" {
+			t.Fatalf("%s", r.Bytes)
+		}
+		app := w.all()[0]
+		if app.Edition != c.edition {
+			t.Fatalf("filed under %s", app.Edition)
+		}
+		w.pass(time.Hour)
+		if _, err := w.bridge.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		line, err := w.bridge.Timeline(t.Context(), app.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(line.Events, func(e gateway.Event) bool { return e.Kind == gateway.EventOverdue })
+		if i < 0 || line.Events[i].Text.RU != c.step {
+			t.Errorf("%s: the alarm says %+v", c.edition, line.Events)
+		}
+		if _, err := w.bridge.Take(t.Context(), app.Number, gateway.Actor{Name: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.bridge.Decide(t.Context(), app.Number, gateway.Actor{Name: "ann"}, gateway.Decision{Result: w.result("official", app.Number, "")}); err != nil {
+			t.Fatal(err)
+		}
+		w.deliver()
+		var token string
+		for _, d := range w.post.taken() {
+			if found := link.FindSubmatch(d.Body); found != nil {
+				token = string(found[1]) // the last one
+			}
+		}
+		q, err := w.bridge.Questionnaire(t.Context(), token)
+		if err != nil || !strings.HasPrefix(q.Service.Ru, c.title) {
+			t.Errorf("%s: the questionnaire is about %+v %v", c.edition, q, err)
+		}
 	}
 }

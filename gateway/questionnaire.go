@@ -16,6 +16,7 @@ import (
 type Offer struct {
 	Hash    string // SHA-256 of the token, hexadecimal
 	Service string
+	Edition string // of the application
 	Channel Channel
 }
 
@@ -47,7 +48,7 @@ func (d *draft) offer(to State) string {
 		return ""
 	}
 	token := rand.Text() // 128 bits and more
-	d.change.Offer = &Offer{Hash: tokenHash(token), Service: d.service.ID, Channel: d.app.Channel}
+	d.change.Offer = &Offer{Hash: tokenHash(token), Service: d.service.ID, Edition: d.service.Edition, Channel: d.app.Channel}
 	return d.b.public("/q/" + token)
 }
 
@@ -69,7 +70,7 @@ func (b *Bridge) Questionnaire(ctx context.Context, token string) (*Questions, e
 		return nil, goneOr(err)
 	}
 	q := &Questions{Questionnaire: b.set().Questionnaire}
-	if s, ok := b.set().Service(o.Service); ok {
+	if s, ok := b.set().Edition(o.Service, o.Edition); ok {
 		q.Service = s.Title
 	}
 	return q, nil

@@ -170,7 +170,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	}
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
-		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: m.set.Texts,
+		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
 		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: time.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),

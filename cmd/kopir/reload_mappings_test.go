@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,4 +100,14 @@ func TestReloadMappings(t *testing.T) {
 	}
 	s.write("mappings/smallest@2030-01-01.yaml", []byte(second))
 	waitFor(t, "the last exchange", func() bool { return strings.Count(book.String(), "service descriptions reloaded") >= 2 })
+
+	// The sentences of problems are those of the descriptions as well.
+	const ours = "Адрес изменён"
+	problems := strings.Replace(string(readAll(t, "../../mappings/shared/texts-problem.yaml")), "no_route: {ru: \"", "no_route: {ru: \""+ours+": ", 1)
+	s.write("mappings/shared/texts-problem.yaml", []byte(problems))
+	waitFor(t, "the new sentence", func() bool {
+		w := httptest.NewRecorder()
+		n.server.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/nowhere", nil))
+		return strings.Contains(w.Body.String(), ours)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"kopir/gateway"
 	"kopir/mappings"
@@ -12,7 +13,7 @@ import (
 // newScene picks the service and the channel of a story; the first channel
 // when none is named.
 func newScene(set *mappings.Set, service, channel string) (*scene, error) {
-	s, ok := set.Service(service)
+	s, ok := set.InForce(service, time.Now())
 	if !ok {
 		return nil, fmt.Errorf("there is no service %q; `kopir run -list` names them", service)
 	}

@@ -87,7 +87,7 @@ func tourOf(ctx context.Context, s stdio, p *play, set *mappings.Set, how playin
 
 // listOffers prints the services with their channels.
 func listOffers(s stdio, set *mappings.Set) {
-	for _, service := range set.Services() {
+	for _, service := range set.Offers(time.Now()) {
 		var channels []string
 		for _, c := range service.Channels {
 			channels = append(channels, c.ID)

@@ -59,7 +59,7 @@ type trip struct {
 func (t *tour) tripsOf(what string) ([]trip, error) {
 	id, channel, _ := strings.Cut(what, "/")
 	var all []trip
-	for _, s := range t.set.Services() {
+	for _, s := range t.set.Offers(time.Now()) {
 		for i := range s.Channels {
 			if c := &s.Channels[i]; (what == "all" || id == s.ID) && (channel == "" || channel == c.ID) {
 				all = append(all, trips(s, c)...)

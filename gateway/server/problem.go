@@ -150,7 +150,7 @@ func (s *Server) writeProblem(c *gin.Context, f *fail) {
 	}
 	p := Problem{
 		Type:     "urn:kopir:problem:" + f.code,
-		Title:    s.texts.Get(lang, "problem."+f.code, f.values...),
+		Title:    s.texts().Get(lang, "problem."+f.code, f.values...),
 		Status:   status,
 		Instance: "urn:kopir:request:" + requestID(c),
 		Detail:   f.detail,
@@ -178,7 +178,7 @@ func (s *Server) writeProblem(c *gin.Context, f *fail) {
 // wording is the sentence of a fault.
 func (s *Server) wording(lang string, x inputFault) string {
 	if x.text == nil {
-		return s.texts.Get(lang, "input."+x.rule, x.values...)
+		return s.texts().Get(lang, "input."+x.rule, x.values...)
 	}
 	return x.text.In(lang)
 }

@@ -37,8 +37,8 @@ import (
 type Options struct {
 	Doors    gateway.Doors
 	Services func() []Service
-	Offices  func() []Office // the directory; nil: none
-	Texts    *mappings.Texts
+	Offices  func() []Office        // the directory; nil: none
+	Texts    func() *mappings.Texts // as they are now
 	Keys     *Keys
 	Replays  Replays
 	Log      *zap.Logger
@@ -61,7 +61,7 @@ type Server struct {
 	doors     gateway.Doors
 	services  func() []Service
 	offices   func() []Office
-	texts     *mappings.Texts
+	texts     func() *mappings.Texts
 	keys      *Keys
 	replays   Replays
 	access    func(context.Context, Access) error

@@ -82,7 +82,7 @@ func (s *Server) writeFault(c *gin.Context, d soapDoor, f *fail) {
 	for k, v := range f.header {
 		c.Header(k, v)
 	}
-	text := func(lang string) string { return s.texts.Get(lang, "problem."+f.code, f.values...) }
+	text := func(lang string) string { return s.texts().Get(lang, "problem."+f.code, f.values...) }
 	fault := soap.NewFault(d.fault, code, public, text(mappings.Russian)+" / "+text(mappings.Kazakh), s.now())
 	fault.Info.ErrorData = text(mappings.English) // for the engineer, as in the faults of the bridge
 	body, err := soap.Build(fault)

@@ -51,7 +51,7 @@ func (s *Server) verify(c *gin.Context) {
 	lang := s.pageLanguage(c)
 	status := statusOf[bad.code]
 	note(c, bad)
-	s.writePage(c, status, lang, page{Fault: s.texts.Get(lang, "problem."+bad.code, bad.values...)})
+	s.writePage(c, status, lang, page{Fault: s.texts().Get(lang, "problem."+bad.code, bad.values...)})
 }
 
 // digestOf is the digest to compare: given as such, or of the file sent, as the
@@ -113,15 +113,15 @@ func (s *Server) writeVerification(c *gin.Context, v *gateway.Verification) {
 	}
 	lang := s.pageLanguage(c)
 	p := page{Rows: [][2]string{
-		{s.texts.Get(lang, "verify.number"), v.Number},
-		{s.texts.Get(lang, "verify.service"), v.Service.In(lang)},
-		{s.texts.Get(lang, "verify.result"), v.Result.In(lang)},
-		{s.texts.Get(lang, "verify.outcome"), s.texts.Get(lang, "verify."+v.Outcome)},
-		{s.texts.Get(lang, "verify.date"), v.At.In(s.zone).Format("02.01.2006 15:04")},
+		{s.texts().Get(lang, "verify.number"), v.Number},
+		{s.texts().Get(lang, "verify.service"), v.Service.In(lang)},
+		{s.texts().Get(lang, "verify.result"), v.Result.In(lang)},
+		{s.texts().Get(lang, "verify.outcome"), s.texts().Get(lang, "verify."+v.Outcome)},
+		{s.texts().Get(lang, "verify.date"), v.At.In(s.zone).Format("02.01.2006 15:04")},
 		{"SHA-256", v.SHA256},
 	}, Form: true, Good: v.Match != "nothing"}
 	if v.Match != "" {
-		p.Match = s.texts.Get(lang, "verify.match-"+v.Match)
+		p.Match = s.texts().Get(lang, "verify.match-"+v.Match)
 	}
 	s.writePage(c, http.StatusOK, lang, p)
 }
@@ -148,8 +148,8 @@ var pageTemplate = template.Must(template.New("verify").Parse(`<!doctype html>
 
 func (s *Server) writePage(c *gin.Context, status int, lang string, p page) {
 	p.Lang, p.Languages = lang, languages
-	p.Title, p.Lead, p.Choose = s.texts.Get(lang, "verify.title"), s.texts.Get(lang, "verify.lead"), s.texts.Get(lang, "verify.choose")
-	p.Compare, p.Privacy = s.texts.Get(lang, "verify.compare"), s.texts.Get(lang, "verify.privacy")
+	p.Title, p.Lead, p.Choose = s.texts().Get(lang, "verify.title"), s.texts().Get(lang, "verify.lead"), s.texts().Get(lang, "verify.choose")
+	p.Compare, p.Privacy = s.texts().Get(lang, "verify.compare"), s.texts().Get(lang, "verify.privacy")
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		s.writeProblem(c, &fail{code: codeInternal, cause: err})

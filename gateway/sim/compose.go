@@ -15,7 +15,7 @@ func (s *Sim) serviceOf(channel string, sub *Submission) (*mappings.Service, err
 	if sub.Service == "" {
 		sub.Service = DefaultService
 	}
-	service, ok := s.set.Service(sub.Service)
+	service, ok := s.set.InForce(sub.Service, s.now())
 	if !ok {
 		return nil, fmt.Errorf("there is no service %q; GET /sim/services lists them", sub.Service)
 	}

@@ -263,7 +263,7 @@ type Opening struct {
 
 func (s *Sim) getServices(w http.ResponseWriter, _ *http.Request) {
 	offers := []Offer{}
-	for _, service := range s.set.Services() {
+	for _, service := range s.set.Offers(s.now()) {
 		o := Offer{Service: service.ID, ServiceID: service.Gateway.ServiceID}
 		for _, c := range service.Channels {
 			open := Opening{Channel: c.ID, Rules: []string{}}

@@ -9,7 +9,7 @@ import (
 )
 
 func (t *tx) insertOffer(o *gateway.Offer) error {
-	if err := t.later("questionnaire", nil, `INSERT INTO questionnaire_offers (token_hash, service, channel) VALUES (?, ?, ?)`, o.Hash, o.Service, string(o.Channel)); err != nil {
+	if err := t.later("questionnaire", nil, `INSERT INTO questionnaire_offers (token_hash, service, edition, channel) VALUES (?, ?, ?, ?)`, o.Hash, o.Service, o.Edition, string(o.Channel)); err != nil {
 		return fmt.Errorf("store: questionnaire: %w", err)
 	}
 	return nil
@@ -19,7 +19,7 @@ func (t *tx) insertOffer(o *gateway.Offer) error {
 func (s *Store) Offered(ctx context.Context, hash string) (*gateway.Offer, error) {
 	o := &gateway.Offer{Hash: hash}
 	var channel string
-	err := s.row(ctx, `SELECT service, channel FROM questionnaire_offers WHERE token_hash = ?`, hash).Scan(&o.Service, &channel)
+	err := s.row(ctx, `SELECT service, edition, channel FROM questionnaire_offers WHERE token_hash = ?`, hash).Scan(&o.Service, &o.Edition, &channel)
 	o.Channel = gateway.Channel(channel)
 	return o, found(err, "questionnaire")
 }
