@@ -218,6 +218,8 @@ type LocalRow struct {
 	// is written.
 	Result bool    `json:"result,omitempty"`
 	Issued *Issued `json:"-"`
+	// Corrects: Fields are put into the row that is there.
+	Corrects bool `json:"corrects,omitempty"`
 }
 
 // LocalStatus is the status of a row. Code is the local system's own; the

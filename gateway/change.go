@@ -26,6 +26,10 @@ type draft struct {
 	why     Text      // of an extension or a suspension
 	until   time.Time // when a suspension ends at the latest
 	quiet   bool      // the local database knows already
+
+	// Of a message about an application that is there.
+	about     *mappings.Message
+	untouched bool // nothing of the application changes but its history
 }
 
 func (b *Bridge) draft(s *mappings.Service, ch Channel, at time.Time) *draft {
@@ -40,10 +44,11 @@ func (d *draft) ctx() context.Context { return context.Background() }
 // done gives the finished Change.
 func (d *draft) done() Change {
 	if d.app != nil {
-		a := *d.app
-		d.change.Application = &a
+		if a := *d.app; !d.untouched {
+			d.change.Application = &a
+		}
 		if d.change.Message != nil {
-			d.change.Message.Application = a.Number
+			d.change.Message.Application = d.app.Number
 		}
 	}
 	for i := range d.change.Evidence {

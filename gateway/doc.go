@@ -29,6 +29,9 @@
 // comes back signed, in result.go; paper.go prints it and answers who verifies
 // it; pickup.go is the register of those that are handed over in person.
 //
+// A withdrawal, a correction, a question or a status of a partner walks steps 1 to 7
+// as an application does, and then moves the one that it is about: further.go.
+//
 // A message that the bridge fetched instead of having it pushed walks the same
 // steps: fetch.go. The operations by which partners fetch messages and speak
 // about them are in async.go; what a local system sets in its own database is followed in watch.go, its code lists are kept by codes.go;

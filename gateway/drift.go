@@ -101,7 +101,7 @@ func (d *draft) drifted(p *paper, j *judgement, sender string) {
 		}
 		found = append(found, one)
 	}
-	if textual := p.form != soap.Nested; p.form != soap.NoData && textual != (d.service.Request.Data.Form != "nested") {
+	if textual := p.form != soap.Nested; p.form != soap.NoData && textual != (p.service.Request.Data.Form != "nested") {
 		add(mappings.DriftForm, "data")
 	}
 	for _, x := range j.reading.Drift {

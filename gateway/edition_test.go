@@ -190,7 +190,7 @@ func TestHeldThroughAnExchange(t *testing.T) {
 func TestEditionOfWhatComesLater(t *testing.T) {
 	w := newTownOf(t, editions(t, nil))
 	o := w.options(zapcore.NewNopCore())
-	o.QuestionnaireURL = "https://kopir.example"
+	o.PublicURL = "https://kopir.example"
 	var err error
 	if w.bridge, err = gateway.New(o); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (p *paper) open(d soap.Data) error {
 		p.doc, err = readDocument("data", d.Document())
 		return err
 	case soap.Nested:
-		if root := p.service.Request.Data.Root; d.Node.Is(root.NS, root.Name) {
+		if p.service.Begins(d.Node) {
 			p.doc = signature.ElementDocument(d.Node) // data itself is the document
 			return nil
 		}
@@ -113,9 +113,17 @@ func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byt
 func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
 	j := &judgement{}
 	want := signature.Want{At: p.at}
+	// The kind says whether a person must have signed. What CMS is around is not
+	// seen before it is verified; a person has signed that anyway.
+	p.service = p.service.Kind(string(p.channel), p.doc.Root)
 	root, err := b.verified(ctx, p, want, j)
 	if err != nil || j.ground != nil || j.held != verdict.None {
 		return j, err
+	}
+	if kind := p.service.Kind(string(p.channel), root); p.doc.Root.IsZero() {
+		p.service = kind
+	} else if kind != p.service {
+		return nil, refuse(Malformed, "data", "what was signed is of another kind than the document around it")
 	}
 	if err := b.codes(ctx, p.service); err != nil {
 		return nil, err
@@ -233,6 +241,14 @@ type arrival struct {
 	sender        string
 }
 
+// partner is who is told of as its source.
+func (a *arrival) partner(p *paper) string {
+	if a.sender == "" {
+		return string(p.channel)
+	}
+	return a.sender
+}
+
 // intake turns a judged paper into a Change. The application is nil when it
 // was refused: a refusal for form or signature gives no number, the message
 // and the verdicts are what is kept.
@@ -240,9 +256,9 @@ func (b *Bridge) intake(p *paper, j *judgement, from arrival) (*draft, error) {
 	d := b.draft(p.service, p.channel, p.at)
 	d.change.Message = from.message
 	d.change.Evidence = append(from.evidence, b.evidence(ByPerson, p.at, j.verdict))
-	partner := from.sender
-	if partner == "" {
-		partner = string(p.channel)
+	partner := from.partner(p)
+	if m, ok := p.service.About(); ok && j.ground == nil {
+		return b.further(m, p, j, from)
 	}
 	if j.ground != nil {
 		from.message.Code = ServiceRefused
@@ -274,7 +290,7 @@ func (d *draft) fill(j *judgement) {
 	d.app.Signer = j.signer
 	// The request's own signer field is the applicant's number; a channel may
 	// let somebody else sign, that does not change who applies.
-	d.app.Applicant = Party{Name: fullName(row)}
+	d.app.Applicant = Party{Name: fullName(row.Text)}
 	if f, ok := d.service.Field(d.service.Request.Signer); ok && f.Type == "bin" {
 		d.app.Applicant.BIN = BIN(row.Text(f.Name))
 	} else if ok {
@@ -316,10 +332,10 @@ func fields(values []mappings.Value) []Field {
 	return all
 }
 
-func fullName(row *mappings.Row) string {
+func fullName(value func(name string) string) string {
 	var parts []string
 	for _, f := range []string{"surname", "given_name", "patronymic"} {
-		if v := row.Text(f); v != "" {
+		if v := value(f); v != "" {
 			parts = append(parts, v)
 		}
 	}

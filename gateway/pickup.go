@@ -85,61 +85,68 @@ func (b *Bridge) Results(ctx context.Context, f PickupFilter, cursor string, lim
 
 // HandResult records that a result was handed over.
 func (b *Bridge) HandResult(ctx context.Context, number string, who Actor, h Handing) (*Application, error) {
-	return b.pickup(ctx, number, h.Version, func(d *draft, p *Pickup) error {
-		to := h.To
-		if to == (Party{}) {
-			to = d.app.Applicant
-		}
-		other := to.IIN != "" && to.IIN != d.app.Applicant.IIN && to.BIN == ""
-		switch {
-		case p.State == PickupHanded:
-			return refuse(MoveNotAllowed, "state", "this result was handed over before")
-		case to.Name == "":
-			return refuse(Malformed, "to/name", "who received it must be named")
-		case other && h.Authority == "":
-			return refuse(Malformed, "authority", "a representative needs a power of attorney: name it")
-		case !h.At.IsZero() && (h.At.After(d.at) || h.At.Before(p.ReadyAt)):
-			return refuse(Malformed, "at", "the result was not there at that time")
-		}
-		p.State, p.HandedAt, p.By, p.To, p.Authority, p.Receipt = PickupHanded, d.at, who, &to, h.Authority, h.Receipt
-		if !h.At.IsZero() {
-			p.HandedAt = h.At.UTC()
-		}
-		detail := "handed over to the applicant"
-		if h.Authority != "" {
-			detail = "handed over to a representative"
-		}
-		if h.Receipt != "" {
-			detail += ", receipt " + h.Receipt
-		}
-		d.event(Event{Kind: EventHanded, Actor: who, Detail: detail})
-		return nil
+	return b.amend(ctx, number, h.Version, func(d *draft) error {
+		return d.picked(func(p *Pickup) error { return d.hand(p, who, h) })
 	})
+}
+
+func (d *draft) hand(p *Pickup, who Actor, h Handing) error {
+	to := h.To
+	if to == (Party{}) {
+		to = d.app.Applicant
+	}
+	other := to.IIN != "" && to.IIN != d.app.Applicant.IIN && to.BIN == ""
+	switch {
+	case p.State == PickupHanded:
+		return refuse(MoveNotAllowed, "state", "this result was handed over before")
+	case to.Name == "":
+		return refuse(Malformed, "to/name", "who received it must be named")
+	case other && h.Authority == "":
+		return refuse(Malformed, "authority", "a representative needs a power of attorney: name it")
+	case !h.At.IsZero() && (h.At.After(d.at) || h.At.Before(p.ReadyAt)):
+		return refuse(Malformed, "at", "the result was not there at that time")
+	}
+	p.State, p.HandedAt, p.By, p.To, p.Authority, p.Receipt = PickupHanded, d.at, who, &to, h.Authority, h.Receipt
+	if !h.At.IsZero() {
+		p.HandedAt = h.At.UTC()
+	}
+	detail := "handed over to the applicant"
+	if h.Authority != "" {
+		detail = "handed over to a representative"
+	}
+	if h.Receipt != "" {
+		detail += ", receipt " + h.Receipt
+	}
+	d.event(Event{Kind: EventHanded, Actor: who, Detail: detail})
+	return nil
 }
 
 // ReturnResult records that a result which nobody collected went back to the
 // provider. It can still be handed over from there.
 func (b *Bridge) ReturnResult(ctx context.Context, number string, who Actor, version int64) (*Application, error) {
-	return b.pickup(ctx, number, version, func(d *draft, p *Pickup) error {
-		if !p.Late(d.at) {
-			return refuse(MoveNotAllowed, "state", "only a result that waited longer than it is kept goes back to the provider")
-		}
-		p.State, p.Place = PickupReturned, d.app.Office
-		d.event(Event{Kind: EventHanded, Actor: who, Detail: "not collected in time, returned to the provider"})
-		return nil
+	return b.amend(ctx, number, version, func(d *draft) error {
+		return d.picked(func(p *Pickup) error { return d.giveBack(p, who) })
 	})
 }
 
-func (b *Bridge) pickup(ctx context.Context, number string, version int64, do func(*draft, *Pickup) error) (*Application, error) {
-	return b.amend(ctx, number, version, func(d *draft) error {
-		if d.app.Pickup == nil {
-			return refuse(MoveNotAllowed, "state", "this application has no result that is handed over in person")
-		}
-		p := *d.app.Pickup
-		if err := do(d, &p); err != nil {
-			return err
-		}
-		d.app.Pickup = &p
-		return nil
-	})
+func (d *draft) giveBack(p *Pickup, who Actor) error {
+	if !p.Late(d.at) {
+		return refuse(MoveNotAllowed, "state", "only a result that waited longer than it is kept goes back to the provider")
+	}
+	p.State, p.Place = PickupReturned, d.app.Office
+	d.event(Event{Kind: EventHanded, Actor: who, Detail: "not collected in time, returned to the provider"})
+	return nil
+}
+
+// picked changes the line of the register of results.
+func (d *draft) picked(do func(*Pickup) error) error {
+	if d.app.Pickup == nil {
+		return refuse(MoveNotAllowed, "state", "this application has no result that is handed over in person")
+	}
+	p := *d.app.Pickup
+	if err := do(&p); err != nil {
+		return err
+	}
+	d.app.Pickup = &p
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 // ordinary one also when the service is refused, holds the status document
 // that the sender's channel expects.
 func (b *Bridge) syncRequest(ctx context.Context, m *inbound, r *soap.SyncSendMessageRequest) error {
-	d, j, err := b.takeIn(ctx, m, r.RequestInfo.ServiceID, r.RequestData.Data, "")
+	d, j, err := b.takeIn(ctx, m, r.RequestInfo.ServiceID, r.RequestData.Data, soap.TypeRequest, "")
 	if err != nil {
 		return err
 	}
@@ -35,22 +35,24 @@ func (b *Bridge) syncRequest(ctx context.Context, m *inbound, r *soap.SyncSendMe
 // message of its own.
 func (b *Bridge) asyncRequest(ctx context.Context, m *inbound, r *soap.AsyncSendMessageRequest) error {
 	i := r.MessageInfo
-	if i.MessageType != soap.TypeRequest {
-		return refuse(UnknownOperation, "messageInfo/messageType", "only a REQUEST opens an application; nothing here awaits a %s", i.MessageType)
-	}
 	correlation := strings.TrimSpace(i.CorrelationID)
 	if correlation == "" {
 		correlation = m.id // we are the channel that gives it
 	}
-	d, j, err := b.takeIn(ctx, m, i.ServiceID, r.MessageData.Data, correlation)
+	d, j, err := b.takeIn(ctx, m, i.ServiceID, r.MessageData.Data, i.MessageType, correlation)
 	if err != nil {
 		return err
 	}
-	if j.ground != nil {
+	switch {
+	case i.MessageType != soap.TypeRequest: // informs, in a conversation that says other things
+	case j.ground != nil:
 		d.app = nil
-		if err := d.refusal(m, correlation, j.ground); err != nil {
-			return err
-		}
+		err = d.refusal(m, correlation, j.ground)
+	case d.about != nil:
+		err = d.answerIn(correlation)
+	}
+	if err != nil {
+		return err
 	}
 	id := i.MessageID
 	if id == "" {
@@ -62,7 +64,7 @@ func (b *Bridge) asyncRequest(ctx context.Context, m *inbound, r *soap.AsyncSend
 }
 
 // takeIn is what both channels share: unwrap, judge, and draft the change.
-func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data soap.Data, correlation string) (*draft, *judgement, error) {
+func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data soap.Data, as soap.MessageType, correlation string) (*draft, *judgement, error) {
 	s, err := b.serviceFor(m, serviceID)
 	if err != nil {
 		return nil, nil, err
@@ -75,6 +77,13 @@ func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data 
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, about := p.service.About(); as == soap.TypeResponse || as != soap.TypeRequest && !about && (j.reading == nil || !j.reading.NoKind || len(p.service.Messages) == 0) {
+		return nil, nil, refuse(UnknownOperation, "messageInfo/messageType", "only a REQUEST opens an application; nothing here awaits a %s", as)
+	}
+	d, err := b.intake(p, j, arrival{
+		message: m.kept(), evidence: []Evidence{b.evidence(BySystem, m.at, m.system)},
+		correlationID: correlation, messageID: m.message.MessageID(), sender: m.partner.SenderID,
+	})
 	m.trail.outcome = "accepted"
 	switch {
 	case j.ground != nil:
@@ -85,10 +94,6 @@ func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data 
 	case j.held != verdict.None:
 		m.trail.outcome = "held"
 	}
-	d, err := b.intake(p, j, arrival{
-		message: m.kept(), evidence: []Evidence{b.evidence(BySystem, m.at, m.system)},
-		correlationID: correlation, messageID: m.message.MessageID(), sender: m.partner.SenderID,
-	})
 	return d, j, err
 }
 
@@ -126,7 +131,7 @@ func (b *Bridge) reply(ctx context.Context, m *inbound, d *draft, p soap.Payload
 // While an application is held there is nothing to tell a partner but the
 // sentence.
 func (b *Bridge) statusData(d *draft, j *judgement, to *Partner) (soap.Data, string, error) {
-	n := d.notice()
+	n := d.status()
 	if j.ground != nil {
 		n.State, n.Reason = string(Refused), j.ground.whole().mapped()
 	}
@@ -134,7 +139,7 @@ func (b *Bridge) statusData(d *draft, j *judgement, to *Partner) (soap.Data, str
 	if err != nil {
 		return soap.Data{}, "", &Error{Code: Internal, Say: "the status has no text", Cause: err}
 	}
-	if n.State == string(Held) {
+	if !d.tells(string(to.Channel), n.State) {
 		return soap.Data{Form: soap.Empty}, sentence.Ru, nil
 	}
 	doc, err := d.service.Notice(string(to.Channel), n)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ type story struct {
 	Door string `yaml:"door"` // sync (the default), async, office (also of the akim)
 	// After are the stories whose in.xml come first, in the same town.
 	After []string `yaml:"after"`
+	// Before is what happens between them and this one.
+	Before []act `yaml:"before"`
 	// At is the time of receipt; the default is a Wednesday morning in Almaty.
 	At time.Time `yaml:"at"`
 	// Away: about whom nobody answers at first whether they are revoked.
@@ -55,12 +58,15 @@ type story struct {
 type recipe struct {
 	ID      string            `yaml:"id"`
 	Channel string            `yaml:"channel"` // portal (the default), csc, office, akim
+	Kind    string            `yaml:"kind"`    // of the document; the application when empty
+	Type    string            `yaml:"type"`    // of an async message; REQUEST when empty
 	Signer  string            `yaml:"signer"`  // of the document; "nobody" for none
 	System  string            `yaml:"system"`  // of the envelope; "nobody" for none
 	Form    string            `yaml:"form"`    // escaped (the default), untyped, cdata, nested
 	Set     map[string]string `yaml:"set"`
 	Drop    []string          `yaml:"drop"`
-	Spoil   [2]string         `yaml:"spoil"` // replaced in the document after it was signed
+	Spoil   [2]string         `yaml:"spoil"`  // replaced in the document after it was signed
+	Change  [2]string         `yaml:"change"` // the same before
 	// Seed fills in the form by the service's description instead of by what
 	// town.go has; Broken breaks one rule of every field in it.
 	Seed   uint64 `yaml:"seed"`
@@ -123,12 +129,31 @@ func makeStory(t *testing.T, dir string) {
 	if s.Make == nil {
 		return
 	}
-	w := newTown(t)
+	w := newTownFor(t, dir)
 	w.now = s.At
 	if err := os.WriteFile(filepath.Join(dir, "in.xml"), w.make(w.serviceOf(dir), s.Door, *s.Make), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// newTownFor is a town of the built-in services, and of the story's own where
+// its folder has the description.
+func newTownFor(t *testing.T, dir string) *town {
+	t.Helper()
+	folder := filepath.Dir(dir)
+	if files, _ := filepath.Glob(filepath.Join(folder, "*.yaml")); len(files) == 0 {
+		return newTown(t)
+	}
+	read, _ := own.LoadOrStore(folder, sync.OnceValues(func() (*mappings.Set, []mappings.Fault) { return mappings.LoadDir(folder) }))
+	set, faults := read.(func() (*mappings.Set, []mappings.Fault))()
+	for _, f := range faults {
+		t.Fatal(f.Error())
+	}
+	return newTownOf(t, set)
+}
+
+// own are the descriptions beside stories, by folder: each is read once.
+var own sync.Map
 
 func or(a, b string) string {
 	if a == "" {
@@ -157,6 +182,12 @@ func (w *town) serviceOf(dir string) *mappings.Service {
 func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 	w.t.Helper()
 	channel := or(r.Channel, "portal")
+	serviceID := service.Gateway.ServiceID
+	if kind, ok := service.KindNamed(or(r.Kind, service.KindName())); ok {
+		service = kind
+	} else {
+		w.t.Fatalf("%s has no kind %q", service.ID, r.Kind)
+	}
 	values := filled(service, channel)
 	for k, v := range r.Set {
 		values[k] = v
@@ -165,7 +196,17 @@ func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 		delete(values, k)
 	}
 	signer := map[string]string{"portal": "citizen", "csc": "operator", "office": "specialist", "akim": "specialist"}[channel]
-	doc := w.documentOf(service, channel, values, somebody(or(r.Signer, signer)))
+	doc := w.documentOf(service, channel, values, "")
+	if !bytes.Contains(doc, []byte(r.Change[0])) {
+		w.t.Fatalf("nothing to change: %s", r.Change[0])
+	}
+	doc = bytes.Replace(doc, []byte(r.Change[0]), []byte(r.Change[1]), 1)
+	if by := somebody(or(r.Signer, signer)); by != "" {
+		var err error
+		if doc, err = signature.SignEnveloped(doc, w.keys[by], signature.SignOptions{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	if r.Seed != 0 || r.Broken {
 		doc = w.described(service, channel, r, somebody(or(r.Signer, signer)))
 	}
@@ -189,12 +230,12 @@ func (w *town) make(service *mappings.Service, door string, r recipe) []byte {
 	sender := map[string]string{"portal": "PEP", "csc": "CON"}[channel]
 	if door == "async" {
 		p := asyncRequest(id, nil, w.clock())
-		p.MessageInfo.ServiceID = service.Gateway.ServiceID
+		p.MessageInfo.ServiceID, p.MessageInfo.MessageType = serviceID, soap.MessageType(or(r.Type, string(soap.TypeRequest)))
 		p.MessageInfo.Sender.SenderID, p.MessageData.Data = sender, data
 		return w.envelope(p, somebody(or(r.System, channel)))
 	}
 	p := syncRequest(id, nil, w.clock())
-	p.RequestInfo.ServiceID = service.Gateway.ServiceID
+	p.RequestInfo.ServiceID = serviceID
 	p.RequestInfo.Sender.SenderID, p.RequestData.Data = sender, data
 	return w.envelope(p, somebody(or(r.System, channel)))
 }
@@ -231,7 +272,7 @@ func (w *town) described(s *mappings.Service, channel string, r recipe, by strin
 // play plays a story and compares everything that came of it.
 func play(t *testing.T, dir string) {
 	s := readStory(t, dir)
-	w := newTown(t)
+	w := newTownFor(t, dir)
 	w.now = s.At
 	gone := w.keysOf(s.Revoked)
 	w.lists.set(gone, w.keysOf(s.Away))
@@ -241,6 +282,10 @@ func play(t *testing.T, dir string) {
 	for _, before := range s.After {
 		other := readStory(t, filepath.Join(dir, "..", before))
 		w.receive(t, other, filepath.Join(dir, "..", before, "in.xml"))
+	}
+	for _, a := range s.Before {
+		w.deliver()
+		w.act(t, w.serviceOf(dir), a, gone)
 	}
 	was := len(w.all())
 	reply := w.receive(t, s, filepath.Join(dir, "in.xml"))

@@ -301,9 +301,10 @@ func FuzzLoad(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		s.plan = newPlan(s)
+		s.linkKinds()
 		for _, c := range s.Channels {
-			s.Read(parse(t, []byte(`<application><applicant><iin>1</iin></applicant></application>`)), c.ID, filedAt)
+			root := parse(t, []byte(`<application><applicant><iin>1</iin></applicant></application>`))
+			s.Kind(c.ID, root).Read(root, c.ID, filedAt)
 		}
 	})
 }

@@ -11,10 +11,12 @@ import (
 type checker struct {
 	set    *Set
 	s      *Service
+	in     string // where in the file what is checked stands; empty: at its top
 	faults []Fault
 }
 
 func (k *checker) fault(where, code string, args ...any) {
+	where = k.in + where
 	at, ok := k.s.places[where]
 	for p := where; !ok && p != ""; {
 		// A key that is not there is reported where its mapping stands.
@@ -46,6 +48,7 @@ func (s *Set) checkService(v *Service, name string) []Fault {
 	k.local()
 	k.numbering()
 	k.statuses()
+	k.messages()
 	k.limits()
 	k.ends()
 	k.channels()
@@ -198,7 +201,9 @@ func (k *checker) fields() {
 			}
 		}
 	}
-	k.signer("request.signer", r.Signer, "")
+	if _, about := k.s.About(); !about || r.Signer != "" || r.Data.Signed == "inner" {
+		k.signer("request.signer", r.Signer, "")
+	}
 }
 
 // fieldList checks the fields of a document or a group. taken are the columns
@@ -212,7 +217,15 @@ func (k *checker) fieldList(list string, fields []Field, taken map[string]column
 		k.repeated(names, at+".name", "name", f.Name)
 		k.path(at+".path", f.Path, k.s.Request.Data)
 		k.repeated(paths, at+".path", "path", f.Path)
-		k.identifier(at+".column", f.Column, false)
+		_, about := k.s.About()
+		switch {
+		case f.Column != "" && about:
+			k.fault(at+".column", "kind-no-column", "value", f.Name)
+		case f.Column == "" && !about:
+			k.fault(at, "missing-key", "key", "column")
+		case !about:
+			k.identifier(at+".column", f.Column, false)
+		}
 		if columns, ok := taken[f.Entity]; ok {
 			k.repeated(columns, at+".column", "column", strings.ToLower(f.Column))
 		} else {

@@ -39,6 +39,8 @@
 //	local         the akimat's own tables, see below
 //	numbering     format ({year}, {seq}), digits, owner, linked
 //	statuses      state | local code | portal code | csc code | name | text
+//	inward        from (portal, csc) | their code | does, name, refusal: what partners tell us
+//	messages      further kinds of documents, see below
 //	results       what ends the service, positive and negative; paper (shared/paper-NAME.yaml
 //	              says what the document says and how it is printed), says, asks
 //	pickup        days that a result handed over in person waits; 30 when not given
@@ -80,6 +82,17 @@
 // An attachment is an element with the children name, type, sha256 (both
 // optional) and content (base64), or with those that parts names. Its type is
 // told from its first bytes.
+//
+// # Further kinds of documents
+//
+// messages are kinds of documents beside the application: kind (a name), does
+// (see Moves), label, channels, and request, with the keys of the service's
+// own. A kind is told by its root; where two have one root, request.when {path,
+// value} of each says what stands at a place. One that is about an application
+// names the fields that hold its number (number, ours or the partner's), whose
+// it is (applicant), and of does: status the partner's code; its fields have no
+// column. A correction's fields bear the names of the application's. Another form
+// of the application (apply) puts the same names into the same columns.
 //
 // # Tables that are there already
 //

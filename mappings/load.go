@@ -90,7 +90,7 @@ func load(layers ...layer) (*Set, []Fault) {
 	sortFaults(faults)
 	if len(faults) == 0 {
 		for _, s := range set.services {
-			s.plan = newPlan(s)
+			s.linkKinds()
 		}
 	}
 	return set, faults

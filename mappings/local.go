@@ -183,7 +183,7 @@ func (k *checker) local() {
 	k.identifier("local.table", l.Table, true)
 	k.identifier("local.key", l.Key, false)
 	taken := l.keyColumns()
-	for _, f := range k.s.Request.Fields {
+	for _, f := range k.s.ApplicationFields() {
 		if columns, ok := taken[f.Entity]; ok {
 			columns[strings.ToLower(f.Column)] = true
 		}

@@ -38,11 +38,23 @@ func (s *Service) SignerField(channel string) string {
 	return s.Request.Signer
 }
 
-// Field finds a field by name.
+// Field finds a field by name: of the document, or of another form of the application.
 func (s *Service) Field(name string) (*Field, bool) {
-	for i := range s.Request.Fields {
-		if s.Request.Fields[i].Name == name {
-			return &s.Request.Fields[i], true
+	if f, ok := s.Request.field(name); ok || s.message != nil {
+		return f, ok
+	}
+	for i := range s.Messages {
+		if f, ok := s.Messages[i].Request.field(name); ok && s.Messages[i].Does == Apply {
+			return f, true
+		}
+	}
+	return nil, false
+}
+
+func (r *Request) field(name string) (*Field, bool) {
+	for i := range r.Fields {
+		if r.Fields[i].Name == name {
+			return &r.Fields[i], true
 		}
 	}
 	return nil, false

@@ -242,6 +242,9 @@ func (s *Service) Document(channel string, values map[string]string, files []Att
 			return nil, fmt.Errorf("mappings: %s has no field %q in channel %s", s.ID, name, channel)
 		}
 	}
+	if w := s.Request.When; w != nil {
+		b.set(w.Path, w.Value)
+	}
 	for i := range s.Request.Fields {
 		f := &s.Request.Fields[i]
 		if v, ok := values[f.Name]; ok {

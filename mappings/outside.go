@@ -1,13 +1,18 @@
 package mappings
 
 import (
+	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 )
 
-// CheckStories reports the services that have no accepted or no refused story.
+// CheckStories reports the services that have no accepted or no refused story,
+// and their kinds of documents without any.
 // A story is a folder SERVICE/CASE with in.xml; an accepted one has row.json
-// beside it, a refused one verdict.json and no row.
+// beside it, a refused one verdict.json and no row. A further kind of document
+// has one whose CASE begins with its name.
 func (s *Set) CheckStories(stories fs.FS) []Fault {
 	var faults []Fault
 	for _, v := range s.services {
@@ -32,6 +37,11 @@ func (s *Set) CheckStories(stories fs.FS) []Fault {
 		for _, kind := range []string{"accepted", "refused"} {
 			if !have[kind] {
 				k.fault("service", "no-story", "value", kind, "folder", v.ID)
+			}
+		}
+		for i, m := range v.Messages {
+			if !slices.ContainsFunc(cases, func(c string) bool { return strings.HasPrefix(path.Base(path.Dir(c)), m.Kind) }) {
+				k.fault(fmt.Sprintf("messages[%d].kind", i), "no-story", "value", m.Kind, "folder", v.ID)
 			}
 		}
 		faults = append(faults, k.faults...)

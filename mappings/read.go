@@ -34,6 +34,8 @@ type Reading struct {
 	Unknown []string
 	Drift   []Drift
 	Strange []byte
+	// NoKind: the document is of no kind that the service knows.
+	NoKind bool
 }
 
 // maxUnknown bounds the list of unknown paths of one document.
@@ -100,6 +102,9 @@ func newPlan(s *Service) *plan {
 			if a := &s.Request.Attachments[i]; a.In(c.ID) {
 				root.grow(s.Request.Data, a.Path).attachment = i
 			}
+		}
+		if w := s.Request.When; w != nil {
+			root.grow(s.Request.Data, w.Path)
 		}
 		p.channels[c.ID] = root
 	}
@@ -234,7 +239,10 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 		r.fault("", "", "unknown-channel", Text{}, "value", channel)
 		return r.out
 	case root.IsZero() || root.Local() != top.local:
-		r.fault("", "/"+top.local, "unknown-root", Text{}, "value", top.local)
+		r.noKind("/"+top.local, "unknown-root", root)
+		return r.out
+	case !s.Request.marked(root):
+		r.noKind(s.Request.When.Path, "unknown-kind", root)
 		return r.out
 	}
 	r.fields, r.births = s.plan.fields, s.plan.births
@@ -248,6 +256,19 @@ func (s *Service) Read(root xmltree.Node, channel string, at time.Time) *Reading
 	r.walk(root, top, true)
 	r.finish(channel)
 	return r.out
+}
+
+// noKind refuses a document that is of no kind that the description knows.
+func (r *reader) noKind(path, rule string, root xmltree.Node) {
+	r.out.NoKind = true
+	r.fault("", path, rule, Text{}, "value", r.s.Request.Data.Root.Name)
+	switch {
+	case root.IsZero():
+	case rule == "unknown-kind":
+		r.drift(DriftCode, path, root)
+	default:
+		r.unknown("/"+root.Local(), root)
+	}
 }
 
 // walk reads the children of one element.

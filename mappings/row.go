@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -83,7 +84,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		key, err := json.Marshal(v.Column)
+		key, err := json.Marshal(cmp.Or(v.Column, v.Field)) // a document about an application has no columns
 		if err != nil {
 			return nil, err
 		}

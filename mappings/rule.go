@@ -158,7 +158,7 @@ func crossRuleNames() (names []string) {
 
 // ruleNames are the rules that no table above names: what reading itself can find.
 var ruleNames = []string{
-	"residence", "other-office", "required", "repeated", "has-elements", "unknown-channel", "unknown-root",
+	"residence", "other-office", "required", "repeated", "has-elements", "unknown-channel", "unknown-root", "unknown-kind", "unknown-application", "not-now", "unknown-code",
 	"too-short", "too-long", "pattern", "characters", "min", "max",
 	"attachment-too-big", "attachment-type", "attachment-digest", "attachment-base64", "attachment-name", "attachment-count", "attachment-empty", "group-count", "unknown-value", "unknown-element",
 }

@@ -243,6 +243,16 @@ func (s *Service) uses() []use {
 		}
 		add(f.Entity, n)
 	}
+	for i, m := range s.Messages {
+		for j := range m.Request.Fields {
+			f := &m.Request.Fields[j]
+			if _, known := s.Request.field(f.Name); m.Does == Apply && !known {
+				n := s.fieldNeed(fmt.Sprintf("messages[%d].request.fields[%d].column", i, j), f)
+				n.absent = true // in the service's own form
+				add(f.Entity, n)
+			}
+		}
+	}
 	for i, v := range l.System {
 		n := need{where: fmt.Sprintf("local.system[%d].column", i), column: v.Column, kind: "string", absent: !slices.Contains([]string{"channel", "received_at", "edition"}, v.Value)}
 		if v.Value == "received_at" {
@@ -352,7 +362,11 @@ func (s *Service) listUses() []use {
 
 // optional says whether an application may come without a field.
 func (s *Service) optional(f *Field) bool {
-	return f.Optional || len(f.Channels) > 0 && len(f.Channels) < len(s.Channels)
+	lacks := func(m Message) bool {
+		_, has := m.Request.field(f.Name)
+		return m.Does == Apply && !has
+	}
+	return f.Optional || len(f.Channels) > 0 && len(f.Channels) < len(s.Channels) || slices.ContainsFunc(s.Messages, lacks)
 }
 
 // mayLack says whether an application may come without an entity.

@@ -18,6 +18,8 @@ type Service struct {
 	Local         Local          `yaml:"local,required"`
 	Numbering     Numbering      `yaml:"numbering,required"`
 	Statuses      []Status       `yaml:"statuses,required"`
+	Inward        []Inward       `yaml:"inward"`   // what partners tell us in codes of their own
+	Messages      []Message      `yaml:"messages"` // further kinds of documents
 	Results       []Result       `yaml:"results,required"`
 	Foreign       []Foreign      `yaml:"foreign_results"`
 	Pickup        *PickupTerm    `yaml:"pickup"`
@@ -41,6 +43,10 @@ type Service struct {
 	texts  *Texts
 	plan   *plan // compiled request, see read.go
 	until  Date  // last day in force, see edition.go
+
+	kinds   []*Service // of Messages, each with its document as the request, see message.go
+	whole   *Service   // of one of those: the service
+	message *Message   // and its row
 }
 
 // Act names the legal act behind the edition.
@@ -67,7 +73,8 @@ type Provider struct {
 // Request describes the document that is filed.
 type Request struct {
 	Data        Data             `yaml:"data,required"`
-	Signer      string           `yaml:"signer,required"` // name of the iin or bin field; a channel may name another
+	When        *PathIs          `yaml:"when"`   // what tells the document from others with its root
+	Signer      string           `yaml:"signer"` // name of the iin or bin field; a channel may name another
 	Fields      []Field          `yaml:"fields,required"`
 	Groups      []Group          `yaml:"groups"` // elements that repeat
 	Attachments []AttachmentKind `yaml:"attachments"`
@@ -103,7 +110,7 @@ type Field struct {
 	Name     string   `yaml:"name,required"`
 	Path     string   `yaml:"path,required"` // from below the root, a/b/c; never //
 	Type     string   `yaml:"type,required"` // see rule.go
-	Column   string   `yaml:"column,required"`
+	Column   string   `yaml:"column"`        // required where the document opens an application
 	Label    Text     `yaml:"label,required"`
 	Optional bool     `yaml:"optional"`
 	Channels []string `yaml:"channels"` // only in these; elsewhere the element is unknown

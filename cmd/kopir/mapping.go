@@ -25,9 +25,9 @@ type mappingVerb struct {
 var mappingVerbs = []mappingVerb{
 	{"list", "", "the services: name, gateway id, channels, edition, days in force, title", (*mappingRun).list},
 	{"check", "", "every fault of the descriptions, with its place and what to do", (*mappingRun).check},
-	{"show", "SERVICE", "one service as tables: fields, statuses, steps and terms", (*mappingRun).show},
+	{"show", "SERVICE", "one service as tables: fields, kinds of documents, statuses both ways, steps and terms", (*mappingRun).show},
 	{"new", "", "a first description from an XML schema or from messages, with what to decide marked", (*mappingRun).describe},
-	{"test", "SERVICE FILE|-", "what a document becomes: row, attachments and faults, as JSON; with -replay, what recorded messages become otherwise than in force", (*mappingRun).test},
+	{"test", "SERVICE FILE|-", "what a document becomes: its kind, row, attachments and faults, as JSON; with -replay, what recorded messages become otherwise than in force", (*mappingRun).test},
 }
 
 // mappingRun is what the verbs share.
@@ -79,7 +79,7 @@ func (v mappingVerb) start(args []string, s stdio) int {
 	at := ""
 	switch v.name {
 	case "check":
-		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted and verdict.json where refused (default: stories in the folder of -dir)")
+		flags.StringVar(&m.stories, "stories", "", "`FOLDER` of stories: SERVICE/CASE/in.xml, with row.json where accepted and verdict.json where refused, and KIND…/in.xml for each kind of messages (default: stories in the folder of -dir)")
 	case "new":
 		m.new.add(flags)
 	case "show":
@@ -239,6 +239,7 @@ type mappingResult struct {
 	Service     string                `json:"service"`
 	Edition     string                `json:"edition"`
 	Channel     string                `json:"channel"`
+	Kind        string                `json:"kind"` // of the document: application, or one of messages
 	Accepted    bool                  `json:"accepted"`
 	Row         mappings.Row          `json:"row"`
 	Attachments []mappings.Attachment `json:"attachments"`
@@ -273,9 +274,10 @@ func (m *mappingRun) test() int {
 		m.complain("mapping test: %s: %v", m.args[1], err)
 		return exitUsage
 	}
+	s = s.Kind(m.channel, doc.Root())
 	got := s.Read(doc.Root(), m.channel, m.at)
 	result := mappingResult{
-		Service: s.ID, Edition: s.Edition, Channel: m.channel, Accepted: len(got.Faults) == 0, Row: got.Row,
+		Service: s.ID, Edition: s.Edition, Channel: m.channel, Kind: s.KindName(), Accepted: len(got.Faults) == 0, Row: got.Row,
 		Attachments: orEmpty(got.Attachments), Faults: orEmpty(got.Faults), Remarks: orEmpty(got.Remarks), Unknown: orEmpty(got.Unknown),
 	}
 	enc := json.NewEncoder(m.out)

@@ -85,7 +85,7 @@ func (m *mappingRun) replay() int {
 			count.Others++
 			return
 		}
-		diff := mappings.CompareReadings(before.Read(d.root, r.channel, r.at), after.Read(d.root, r.channel, r.at))
+		diff := mappings.CompareReadings(before.Kind(r.channel, d.root).Read(d.root, r.channel, r.at), after.Kind(r.channel, d.root).Read(d.root, r.channel, r.at))
 		count.Messages++
 		if diff.Same() {
 			count.Same++
@@ -203,7 +203,7 @@ func (u unwrapped) isOf(s *mappings.Service) bool {
 	if u.serviceID != "" {
 		return s.Gateway.ServiceID == u.serviceID || slices.Contains(s.Gateway.Aliases, u.serviceID)
 	}
-	return u.root.Local() == s.Request.Data.Root.Name
+	return slices.ContainsFunc(s.Kinds(), func(k *mappings.Service) bool { return u.root.Local() == k.Request.Data.Root.Name })
 }
 
 func answer(s *mappings.Service, r *mappings.Reading) replayedBy {

@@ -71,6 +71,18 @@ func (m *mappingRun) show() int {
 	for _, r := range s.Statuses {
 		row(" ", r.State, r.Local, "portal "+orDash(r.Portal), "csc "+orDash(r.CSC), in(r.Name))
 	}
+	if len(s.Inward) > 0 {
+		section(m.say("inward"))
+		for _, r := range s.Inward {
+			row(" ", r.From, r.Code, r.Does, orDash(r.Refusal), in(r.Name))
+		}
+	}
+	for _, k := range s.Messages {
+		section(fmt.Sprintf("%s %s (%s): %s", m.say("kind"), k.Kind, k.Does, in(k.Label)))
+		for _, f := range k.Request.Fields {
+			row(" ", f.Name, f.Path, f.Type, orDash(f.Column), in(f.Label))
+		}
+	}
 	section(m.say("results"))
 	for _, r := range s.Results {
 		row(" ", r.ID, r.State, in(r.Name))

@@ -22,7 +22,7 @@ type newColumn struct{ name, kind string }
 func newTables(s *mappings.Service) map[string][]newColumn {
 	l := &s.Local
 	main := []newColumn{{l.Key, "key"}}
-	for _, f := range s.Request.Fields {
+	for _, f := range s.ApplicationFields() {
 		main = append(main, newColumn{f.Column, f.Type})
 	}
 	for _, v := range l.System {

@@ -1,6 +1,7 @@
 package mio
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -88,9 +89,12 @@ func (m *DB) transact(ctx context.Context, w *writer) error {
 	}
 	defer tx.Rollback()
 	w.tx, w.ids = tx, map[string]string{}
-	if len(w.row.Fields) > 0 {
+	switch {
+	case w.row.Corrects:
+		err = w.correct(ctx)
+	case len(w.row.Fields) > 0:
 		err = w.insert(ctx)
-	} else {
+	default:
 		err = w.update(ctx)
 	}
 	if err != nil {
@@ -325,4 +329,25 @@ func (w *writer) files(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// correct replaces values of the row that is there.
+func (w *writer) correct(ctx context.Context) error {
+	l := &w.s.Local
+	c := w.cells(ctx, l.Table, "")
+	for _, f := range w.row.Fields {
+		field, ok := w.s.Field(f.Name)
+		c.field(ctx, field, ok, f)
+	}
+	if c.err != nil {
+		return c.err
+	}
+	key, err := w.m.cell(c.t, l.Key, datum{kind: "code", text: w.row.Number})
+	if err != nil {
+		return err
+	}
+	if _, there, err := w.m.one(ctx, w.tx, c.t, l.Key, key); err != nil || !there {
+		return cmp.Or(err, fmt.Errorf("mio: %s has no row %s: was it deleted?", l.Table, w.row.Number))
+	}
+	return w.m.exec(ctx, w.tx, w.m.d.update(c.t, c.list, []cell{key}), c.t.Name)
 }
