@@ -338,6 +338,9 @@ func (k *checker) shapes() {
 			case e.Value != "":
 				k.oneOf(w+".value", e.Value, NoticeValues()...)
 			}
+			for j, state := range e.On {
+				k.state(fmt.Sprintf("%s.on[%d]", w, j), state)
+			}
 			states := map[string]bool{}
 			for j, c := range e.Codes {
 				at := fmt.Sprintf("%s.codes[%d].state", w, j)

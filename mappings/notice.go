@@ -69,8 +69,10 @@ var noticeValues = []noticeValue{
 	{"due", func(_ *Service, _ Status, n *Notice) string { return stamp(n.Due) }},
 	{"text_ru", func(_ *Service, row Status, _ *Notice) string { return row.Text.Ru }},
 	{"text_kk", func(_ *Service, row Status, _ *Notice) string { return row.Text.Kk }},
+	{"text_en", func(_ *Service, row Status, _ *Notice) string { return row.Text.En }},
 	{"reason_ru", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Ru }},
 	{"reason_kk", func(_ *Service, _ Status, n *Notice) string { return n.Reason.Kk }},
+	{"reason_en", func(_ *Service, _ Status, n *Notice) string { return n.Reason.En }},
 	{"questionnaire", func(_ *Service, _ Status, n *Notice) string { return n.Questionnaire }},
 	{"result_id", func(_ *Service, _ Status, n *Notice) string { return n.file().ID }},
 	{"result_title_ru", func(s *Service, _ Status, n *Notice) string { r, _ := s.Result(n.file().ID); return r.Name.Ru }},
@@ -169,6 +171,8 @@ func (s *Service) Notice(partner string, n *Notice) ([]byte, error) {
 	for _, e := range shape.Elements {
 		value := code
 		switch {
+		case len(e.On) > 0 && !slices.Contains(e.On, n.State):
+			continue
 		case e.Text != "":
 			value = e.Text
 		case len(e.Codes) > 0:

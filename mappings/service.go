@@ -282,6 +282,7 @@ type Element struct {
 	Text   string      `yaml:"text"`  // always the same
 	Codes  []StateCode `yaml:"codes"` // a vocabulary of the partner's beside the statuses' codes
 	Always bool        `yaml:"always"`
+	On     []string    `yaml:"on"` // only in these states; in all when empty
 }
 
 // StateCode is a partner's word for a state.
