@@ -1,7 +1,6 @@
 package mappings
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -417,10 +416,16 @@ func (r *reader) birthDate() {
 	for _, pair := range r.births {
 		number, ok := r.value[pair[0]].(IIN)
 		d, isDate := r.value[pair[1]].(Date)
-		if ok && isDate && string(number[:6]) != fmt.Sprintf("%02d%02d%02d", d.Year%100, d.Month, d.Day) {
+		if ok && isDate && !bornOn(number, d) {
 			r.remark(r.fields[pair[0]], "birth-date")
 		}
 	}
+}
+
+// bornOn says whether a number begins with a day, as yymmdd.
+func bornOn(number IIN, d Date) bool {
+	two := func(i int) int { return int(number[i]-'0')*10 + int(number[i+1]-'0') }
+	return two(0) == d.Year%100 && two(2) == int(d.Month) && two(4) == d.Day
 }
 
 func (r *reader) field(f *compiled, rule string) {
