@@ -239,5 +239,11 @@ func TestEditionOfWhatComesLater(t *testing.T) {
 		if err != nil || !strings.HasPrefix(q.Service.Ru, c.title) {
 			t.Errorf("%s: the questionnaire is about %+v %v", c.edition, q, err)
 		}
+		if err := w.bridge.AnswerQuestionnaire(t.Context(), token, map[string]int{"process": 3, "information": 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if groups, err := w.bridge.QuestionnaireSummary(t.Context()); err != nil || len(groups) != 1 || groups[0].Service != certificate {
+		t.Errorf("answers under two editions are not summed: %+v %v", groups, err)
 	}
 }

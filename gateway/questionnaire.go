@@ -15,8 +15,7 @@ import (
 // application, and of the token only the hash is kept.
 type Offer struct {
 	Hash    string // SHA-256 of the token, hexadecimal
-	Service string
-	Edition string // of the application
+	Service string // name of the description under which the application was filed: the id, with @ and a day for further editions
 	Channel Channel
 }
 
@@ -48,7 +47,7 @@ func (d *draft) offer(to State) string {
 		return ""
 	}
 	token := rand.Text() // 128 bits and more
-	d.change.Offer = &Offer{Hash: tokenHash(token), Service: d.service.ID, Edition: d.service.Edition, Channel: d.app.Channel}
+	d.change.Offer = &Offer{Hash: tokenHash(token), Service: d.service.Name(), Channel: d.app.Channel}
 	return d.b.public("/q/" + token)
 }
 
@@ -70,7 +69,7 @@ func (b *Bridge) Questionnaire(ctx context.Context, token string) (*Questions, e
 		return nil, goneOr(err)
 	}
 	q := &Questions{Questionnaire: b.set().Questionnaire}
-	if s, ok := b.set().Edition(o.Service, o.Edition); ok {
+	if s, ok := b.set().Service(o.Service); ok {
 		q.Service = s.Title
 	}
 	return q, nil

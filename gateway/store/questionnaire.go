@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"kopir/gateway"
 )
 
 func (t *tx) insertOffer(o *gateway.Offer) error {
-	if err := t.later("questionnaire", nil, `INSERT INTO questionnaire_offers (token_hash, service, edition, channel) VALUES (?, ?, ?, ?)`, o.Hash, o.Service, o.Edition, string(o.Channel)); err != nil {
+	if err := t.later("questionnaire", nil, `INSERT INTO questionnaire_offers (token_hash, service, channel) VALUES (?, ?, ?)`, o.Hash, o.Service, string(o.Channel)); err != nil {
 		return fmt.Errorf("store: questionnaire: %w", err)
 	}
 	return nil
@@ -19,7 +20,7 @@ func (t *tx) insertOffer(o *gateway.Offer) error {
 func (s *Store) Offered(ctx context.Context, hash string) (*gateway.Offer, error) {
 	o := &gateway.Offer{Hash: hash}
 	var channel string
-	err := s.row(ctx, `SELECT service, edition, channel FROM questionnaire_offers WHERE token_hash = ?`, hash).Scan(&o.Service, &o.Edition, &channel)
+	err := s.row(ctx, `SELECT service, channel FROM questionnaire_offers WHERE token_hash = ?`, hash).Scan(&o.Service, &channel)
 	o.Channel = gateway.Channel(channel)
 	return o, found(err, "questionnaire")
 }
@@ -35,6 +36,7 @@ func (s *Store) Answer(ctx context.Context, hash, month string, answers map[stri
 		if err := row.Scan(&service, &channel); err != nil {
 			return found(err, "questionnaire")
 		}
+		service, _, _ = strings.Cut(service, "@") // answers are those of the service, whichever edition it was
 		n, err := t.exec(`DELETE FROM questionnaire_offers WHERE token_hash = ?`, hash)
 		if err != nil {
 			return fmt.Errorf("store: questionnaire: %w", err)
