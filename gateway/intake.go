@@ -221,6 +221,9 @@ func (g *Ground) whole() Text {
 
 // serviceFor finds the service that a message is for.
 func (b *Bridge) serviceFor(m *inbound, serviceID string) (*mappings.Service, error) {
+	if err := b.room(); err != nil {
+		return nil, err
+	}
 	s, ok := b.set().Offered(serviceID, m.at)
 	if ok {
 		_, ok = s.Channel(string(m.partner.Channel))
@@ -351,9 +354,24 @@ func (b *Bridge) evidence(kind EvidenceKind, at time.Time, v *signature.Verdict)
 	return e
 }
 
+// room says whether new work is taken: a message that is not is sent again, and
+// one that came before gets its stored answer all the same.
+func (b *Bridge) room() error {
+	if b.o.Room == nil {
+		return nil
+	}
+	if err := b.o.Room(); err != nil {
+		return &Error{Code: TryLater, Say: "no new work is taken for the moment; nothing was kept, send the same bytes again later", Cause: err}
+	}
+	return nil
+}
+
 // commitIntake writes it. When the same message was written meanwhile by
 // another hand, that one's answer counts.
 func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
+	if err := b.room(); err != nil {
+		return nil, err
+	}
 	b.switching.RLock()
 	defer b.switching.RUnlock()
 	if err := b.stillThere(d); err != nil {

@@ -42,6 +42,9 @@ type Options struct {
 	PublicURL string
 	// Apart are the lanes of partners that are reached by an address of their own.
 	Apart []Lane
+	// Room says why no new work is taken, such as a disk that is nearly full;
+	// nil, or no error: it is. What was taken goes on.
+	Room func() error
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route

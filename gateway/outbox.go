@@ -40,9 +40,29 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		return
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
-	d.State = b.settle(context.WithoutCancel(ctx), d, err, also)
-	l.tried(outcomeOf(d.State), b.now().Sub(began))
+	l.tried(b.settleAtLast(ctx, d, err, also), b.now().Sub(began))
 }
+
+// settleAtLast writes the outcome of a try, again and again while the store
+// cannot take it and nobody else has taken over: what a partner has got need not
+// be asked about, and nobody waits for the lease, when the store is back.
+func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, also func(*draft) error) Outcome {
+	end := time.Now().Add(sendLease)
+	for pause := settlePause; ; pause = min(2*pause, faultPause) {
+		state, err := b.settle(context.WithoutCancel(ctx), d, failed, also)
+		var decided *Error
+		if err == nil || errors.Is(err, ErrLease) || errors.As(err, &decided) && decided.Code != TryLater || time.Now().After(end) {
+			return outcomeOf(state)
+		}
+		select {
+		case <-ctx.Done():
+			return OutcomeFailed
+		case <-time.After(pause):
+		}
+	}
+}
+
+const settlePause = 250 * time.Millisecond
 
 func outcomeOf(s DeliveryState) Outcome {
 	switch s {
@@ -55,7 +75,7 @@ func outcomeOf(s DeliveryState) Outcome {
 }
 
 // settle writes the outcome of a try, and gives the state that follows from it.
-func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) DeliveryState {
+func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) (DeliveryState, error) {
 	at := b.now().UTC()
 	d.Tries++
 	if failed != nil {
@@ -116,7 +136,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	if err != nil && !errors.Is(err, ErrLease) {
 		b.log.Error("delivery not settled; it will be tried again", append(fields, zap.Error(err))...)
 	}
-	return d.State
+	return d.State, err
 }
 
 // send hands the message to the sender, and keeps what went out and came back.

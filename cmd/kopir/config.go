@@ -55,6 +55,7 @@ type config struct {
 	Services []string      `yaml:"services"`
 	APIKeys  []apiKey      `yaml:"api_keys"`
 	Journal  journalConfig `yaml:"journal"`
+	Disk     diskConfig    `yaml:"disk"`
 	Log      struct {
 		Level  string `yaml:"level"`
 		Format string `yaml:"format"`
@@ -67,7 +68,10 @@ type limitsConfig struct {
 	ReadTimeout duration `yaml:"read_timeout"`
 	Request     duration `yaml:"request_timeout"`
 	Drain       duration `yaml:"drain_timeout"`
+	Notice      duration `yaml:"drain_notice"`
 	Concurrent  int      `yaml:"concurrent"`
+	Connections int      `yaml:"connections"`
+	Memory      size     `yaml:"memory"` // of all large bodies at work; zero: by the memory there is
 }
 
 // keyConfig is the key that signs: of a file, or of a token.
@@ -152,9 +156,12 @@ func defaultConfig() config {
 		ReadTimeout: duration(30 * time.Second),
 		Request:     duration(60 * time.Second),
 		Drain:       duration(30 * time.Second),
+		Notice:      duration(3 * time.Second),
 		Concurrent:  256,
+		Connections: 1024,
 	}
 	c.Store.Driver, c.Local = "sqlite", defaultLocal()
+	c.Disk = diskConfig{Warn: 90, Refuse: 95}
 	c.Journal.Checkpoint = duration(defaultCheckpoint)
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
@@ -240,6 +247,16 @@ func (l *loaded) checkValues() []fault {
 	if l.Limits.Concurrent < 1 {
 		bad("limits.concurrent", "must be 1 or more", "the default is 256")
 	}
+	if l.Limits.Connections < 8 {
+		bad("limits.connections", "under 8 a watchdog might find no place", "the default is 1024")
+	}
+	if l.Limits.Memory > 0 && l.Limits.Memory < l.Limits.Body {
+		bad("limits.memory", "is less than limits.body, so the largest message could never be taken", "leave the key out: it follows the memory there is")
+	}
+	if l.Limits.Drain > 0 && l.Limits.Notice >= l.Limits.Drain {
+		bad("limits.drain_notice", "is not shorter than limits.drain_timeout", "the defaults are 3s and 30s")
+	}
+	fs = append(fs, l.checkDisk()...)
 	for _, k := range []struct {
 		key string
 		d   duration

@@ -45,6 +45,10 @@ type node struct {
 	services   atomic.Pointer[mappings.Set] // as they are now
 	pollers    []*client.Poller
 	server     *server.Server
+	disk       *disk
+	began      time.Time
+	// mappingsFault is why the last change of the descriptions was not taken over.
+	mappingsFault atomic.Pointer[error]
 }
 
 // newLog writes to w in the configured form and level.
@@ -65,7 +69,7 @@ func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
 // newNode opens the databases and wires the bridge between its doors. The
 // caller closes it.
 func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *node, err error) {
-	n = &node{l: l, m: m, log: log, hup: make(chan struct{}, 1)}
+	n = &node{l: l, m: m, log: log, hup: make(chan struct{}, 1), disk: newDisk(l), began: time.Now()}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -127,7 +131,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Polled: l.polled(), Log: log,
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, Polled: l.polled(), Log: log,
 	})
 	if err != nil {
 		return n, err
@@ -175,19 +179,11 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
+			Memory: n.l.bodyMemory(), Connections: n.l.Limits.Connections, Notice: time.Duration(n.l.Limits.Notice),
 		},
 		PublicURL: n.l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}},
-		Readiness: []server.Readiness{
-			{Name: "store", Check: n.store.Ping},
-			{Name: "clock", Check: func(context.Context) error { return n.bridge.ClockFault() }},
-			{Name: "key", Check: func(context.Context) error {
-				if days := m.keys.Signing(time.Now()).DaysLeft(time.Now()); days < 0 {
-					return fmt.Errorf("the certificate expired %d days ago", -days)
-				}
-				return nil
-			}},
-		},
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, n.disk},
+		Readiness:  n.readiness(),
 	})
 }
 
@@ -204,6 +200,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	others.Go(func() { n.refresh(loops) })
 	others.Go(func() { n.watch(loops, watchEvery) })
 	others.Go(func() { n.seal(loops) })
+	others.Go(func() { n.askAboutOurselves(loops) })
 	for _, p := range n.pollers {
 		others.Go(func() { n.bridge.WhileLeading(loops, "poll "+p.ServiceID, func(ctx context.Context) { p.Run(ctx) }) })
 	}

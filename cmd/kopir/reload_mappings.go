@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -32,6 +33,8 @@ func (n *node) reloadMappings(ctx context.Context) {
 		n.log.Error("service descriptions are not reloaded: those from before stay", zap.String("fault", f.format(n.l.file)))
 	}
 	if len(faults) > 0 {
+		err := errors.New(faults[0].format(n.l.file))
+		n.mappingsFault.Store(&err)
 		return
 	}
 	before := n.services.Load()
@@ -41,8 +44,10 @@ func (n *node) reloadMappings(ctx context.Context) {
 			n.log.Error("the local database does not fit the descriptions from before any more", zap.Error(err))
 		}
 		n.sender.Use(before)
+		n.mappingsFault.Store(&err)
 		return
 	}
+	n.mappingsFault.Store(nil)
 	n.services.Store(m.set)
 	if err := n.noteConfiguration(ctx); err != nil {
 		n.log.Error("journal", zap.Error(err))

@@ -287,6 +287,8 @@ listen: {{.Listen}}
 public_url: {{.URL}}
 store: {path: data/kopir.db}
 local: {path: data/mio.db}
+limits: {drain_notice: 0s}
+disk: {warn: 100%, refuse: 100%} # a demonstration runs on any disk
 key: {p12: keys/bridge.p12, password_file: keys/bridge.password}
 trust: [trust]
 revocation:

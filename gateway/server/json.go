@@ -16,42 +16,6 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// firstGrowth is how much memory a declared length is believed for before
-// anything has come: connections that promise much and send nothing are cheap.
-const firstGrowth = 1 << 20
-
-// readBody reads a request body up to the configured limit. A compressed body
-// is refused: what was signed are the bytes of the message, and a small one
-// that swells is nobody's message.
-func (s *Server) readBody(r *http.Request) ([]byte, *fail) {
-	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return nil, &fail{code: codeEncoding, header: map[string]string{"Accept-Encoding": "identity"}}
-	}
-	tooLarge := &fail{code: codeTooLarge, values: []any{"limit", s.limits.Body}}
-	if r.ContentLength > s.limits.Body {
-		return nil, tooLarge
-	}
-	var buf bytes.Buffer
-	body := http.MaxBytesReader(nil, r.Body, s.limits.Body)
-	if r.ContentLength > 0 {
-		buf.Grow(int(min(r.ContentLength, firstGrowth)) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(body, firstGrowth))
-	if err == nil && n == firstGrowth {
-		if rest := r.ContentLength - n; rest > 0 {
-			buf.Grow(int(rest) + bytes.MinRead)
-		}
-		_, err = buf.ReadFrom(body)
-	}
-	if err != nil {
-		if m := (*http.MaxBytesError)(nil); errors.As(err, &m) {
-			return nil, tooLarge
-		}
-		return nil, &fail{code: codeBadRequest, cause: err}
-	}
-	return buf.Bytes(), nil
-}
-
 // decodeJSON reads one JSON object strictly into the struct that into points
 // at: no unknown and no repeated members, nothing after it, UTF-8. All
 // unknown and mistyped members of the top level are reported at once.

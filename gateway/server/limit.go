@@ -12,10 +12,13 @@ import (
 
 // Limits keep one caller from taking everything.
 type Limits struct {
-	Body       int64         // bytes of a request body
-	Request    time.Duration // for the whole work on a request
-	Concurrent int           // requests worked on at once; more wait for a moment, then get 503
-	Wait       time.Duration // how long they wait
+	Body        int64         // bytes of a request body
+	Memory      int64         // bytes of all large bodies that are being worked on; zero: 16 of the largest
+	Connections int           // open at once; zero: 1024
+	Request     time.Duration // for the whole work on a request
+	Concurrent  int           // requests worked on at once, at the SOAP doors and at the others; more wait for a moment, then get 503
+	Wait        time.Duration // how long they wait
+	Notice      time.Duration // how long new work is refused at a stop before the address is gone
 }
 
 // DefaultLimits fit a 20 MB attachment in base64 with its envelope.
@@ -27,26 +30,32 @@ const retryAfter = "2"
 // limitConcurrency turns a request away when too many are being worked on:
 // better a clear 503 now than a time-out later. refuse answers in the
 // language of the door.
-func (s *Server) limitConcurrency(refuse func(*gin.Context, *fail)) gin.HandlerFunc {
+func (s *Server) limitConcurrency(slots chan struct{}, refuse func(*gin.Context, *fail)) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		if s.draining.Load() {
+			refuse(c, s.overloaded("draining"))
+			c.Abort()
+			return
+		}
 		select {
-		case s.slots <- struct{}{}:
+		case slots <- struct{}{}:
 		default:
 			wait := time.NewTimer(s.limits.Wait)
 			defer wait.Stop()
 			select {
-			case s.slots <- struct{}{}:
+			case slots <- struct{}{}:
 			case <-c.Request.Context().Done():
 				s.metrics.refused.WithLabelValues("gone").Inc()
 				c.Abort()
 				return
 			case <-wait.C:
-				s.metrics.refused.WithLabelValues("overloaded").Inc()
-				refuse(c, &fail{code: codeOverloaded, header: map[string]string{"Retry-After": retryAfter}})
+				f := s.overloaded("overloaded")
+				delete(f.header, "Connection") // the connection is well
+				refuse(c, f)
 				return
 			}
 		}
-		defer func() { <-s.slots }()
+		defer func() { <-slots }()
 		c.Next()
 	}
 }

@@ -19,6 +19,7 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 	faults   *prometheus.CounterVec
 	panics   prometheus.Counter
+	ready    *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -44,7 +45,13 @@ func newMetrics() *metrics {
 			Name: "kopir_panics_total", Help: "Defects of ours that a request ran into.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.refused, m.faults, m.panics,
+	m.ready = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kopir_ready", Help: "1 while a part of /readyz is well enough for new work.",
+	}, []string{"part"})
+	for _, reason := range []string{"overloaded", "memory", "connections", "slow", "draining", "gone"} {
+		m.refused.WithLabelValues(reason)
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.refused, m.faults, m.panics, m.ready,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -24,7 +24,7 @@ var questionnairePage = template.Must(template.New("questionnaire").Parse(questi
 const maxToken = 64
 
 func (s *Server) mountQuestionnaire(e *gin.Engine) {
-	q := e.Group("/q", s.catchPanics(s.writeProblem), s.limitConcurrency(s.writeProblem), s.limitTime)
+	q := e.Group("/q", s.catchPanics(s.writeProblem), s.limitConcurrency(s.slots, s.writeProblem), s.limitTime)
 	q.GET("/:token", s.showQuestionnaire)
 	q.POST("/:token", s.takeQuestionnaire)
 }

@@ -71,13 +71,16 @@ type Server struct {
 	publicURL string
 	proxies   []netip.Prefix
 	readiness []Readiness
+	standing  standing
 	zone      *time.Location
 	guests    guests
 
-	metrics  *metrics
-	slots    chan struct{}
-	draining atomic.Bool
-	engine   *gin.Engine
+	metrics   *metrics
+	slots     chan struct{} // of the doors for people and local systems
+	soapSlots chan struct{} // of the SOAP doors: neither takes the other's
+	room      room
+	draining  atomic.Bool
+	engine    *gin.Engine
 }
 
 // New wires the doors.
@@ -99,8 +102,15 @@ func New(o Options) (*Server, error) {
 		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, replays: o.Replays, access: o.Access,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
-		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent),
+		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent),
 	}
+	if s.limits.Memory == 0 {
+		s.limits.Memory = 16 * s.limits.Body
+	}
+	if s.limits.Connections == 0 {
+		s.limits.Connections = 1024
+	}
+	s.room.left = max(s.limits.Memory, s.limits.Body+bodyStep) // the largest alone must fit
 	if s.zone = o.Zone; s.zone == nil {
 		s.zone = time.UTC
 	}
@@ -117,12 +127,16 @@ func New(o Options) (*Server, error) {
 	if err := e.SetTrustedProxies(o.Proxies); err != nil {
 		return nil, err
 	}
-	e.Use(s.logRequests)
+	e.Use(s.logRequests, s.carryLoad, func(c *gin.Context) {
+		if c.Request.ContentLength == 0 {
+			settled(c.Request)
+		}
+	})
 	s.mountSOAP(e)
 	s.mountHealth(e)
 	s.mountQuestionnaire(e)
 	s.mountVerify(e)
-	rest := e.Group(apiRoot, s.catchPanics(s.writeProblem), s.limitConcurrency(s.writeProblem), s.limitTime)
+	rest := e.Group(apiRoot, s.catchPanics(s.writeProblem), s.limitConcurrency(s.slots, s.writeProblem), s.limitTime)
 	rest.GET("/openapi.json", s.openAPI)
 	s.mountREST(rest)
 	e.NoRoute(func(c *gin.Context) { s.writeProblem(c, &fail{code: codeNoRoute}) })
@@ -134,9 +148,12 @@ func New(o Options) (*Server, error) {
 // Handler is the whole server as one handler.
 func (s *Server) Handler() http.Handler { return s.engine }
 
-// Serve answers on a listener until ctx ends; then it says "not ready", takes
-// no new connection, and gives the requests at work the time of drain.
+// Serve answers on a listener until ctx ends; then it says "not ready" and
+// turns new work away with Retry-After, for as long as Limits.Notice and while
+// requests are at work, but no longer than drain; only then the address is gone.
 func (s *Server) Serve(ctx context.Context, l net.Listener, header int, read, drain time.Duration) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	h := &http.Server{
 		Handler:           s.engine,
 		ReadHeaderTimeout: min(read, 10*time.Second),
@@ -146,16 +163,38 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, header int, read, dr
 		MaxHeaderBytes:    header,
 		ErrorLog:          zap.NewStdLog(s.log),
 	}
+	places := limitConnections(l, s.limits.Connections, func(reason string) { s.metrics.refused.WithLabelValues(reason).Inc() })
+	h.ConnState, h.ConnContext = places.watch, places.context
 	done := make(chan error, 1)
-	go func() { done <- h.Serve(l) }()
+	go func() { done <- h.Serve(places) }()
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watch(ctx) }()
+	defer func() { <-watched }()
 	select {
 	case err := <-done:
+		stop()
 		return err
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	s.log.Info("stopping: new work is turned away", zap.Int("at_work", s.atWork()))
+	notice := time.NewTimer(s.limits.Notice)
+	defer notice.Stop()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for noticed := false; !noticed || s.atWork() > 0; {
+		select {
+		case <-notice.C:
+			noticed = true
+			continue
+		case <-look.C:
+			continue
+		case <-end.Done():
+		}
+		break
+	}
 	err := h.Shutdown(end)
 	if err != nil {
 		err = errors.Join(err, h.Close())
@@ -163,3 +202,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, header int, read, dr
 	<-done
 	return err
 }
+
+// atWork is how many requests have a place.
+func (s *Server) atWork() int { return len(s.slots) + len(s.soapSlots) }

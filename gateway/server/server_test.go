@@ -587,6 +587,14 @@ func TestOverloadIsToldAtOnce(t *testing.T) {
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "<errorCode>try_later</errorCode>") {
 		t.Errorf("SOAP: %d %s", w.Code, w.Body)
 	}
+	// The other doors have places of their own.
+	b.doors.applications = func(gateway.Filter, string, int) (gateway.Page, error) { return gateway.Page{}, nil }
+	if w := b.call("GET /applications", b.request(Reader, "GET", "/applications", "")); w.Code != 200 {
+		t.Errorf("REST beside: %d %s", w.Code, w.Body)
+	}
+	for range cap(b.slots) {
+		b.slots <- struct{}{}
+	}
 	w = b.call("GET /applications", b.request(Reader, "GET", "/applications", ""))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || b.problem(w).Code != codeOverloaded {
 		t.Errorf("REST: %d %s", w.Code, w.Body)
@@ -633,19 +641,19 @@ func TestContractCarriesTheRequestsOwnAddress(t *testing.T) {
 func TestReadyTellsWhatIsNotReady(t *testing.T) {
 	down := false
 	b := setup(t, func(o *Options) {
-		o.Readiness = []Readiness{{"store", func(context.Context) error { return nil }}, {"gateway", func(context.Context) error {
+		o.Readiness = []Readiness{{"store", func(context.Context) Condition { return Condition{} }}, {"gateway", func(context.Context) Condition {
 			if down {
-				return fmt.Errorf("refused at 10.0.0.1")
+				return Condition{Health: Failing, Say: "it does not answer", Remedy: "look there", Cause: fmt.Errorf("refused at 10.0.0.1")}
 			}
-			return nil
+			return Condition{Health: Warning, Say: "it is slow"}
 		}}}
 	})
-	if w := b.call("", httptest.NewRequest("GET", "/readyz", nil)); w.Code != 200 || !strings.Contains(w.Body.String(), `{"name":"gateway","ready":true}`) {
+	if w := b.call("", httptest.NewRequest("GET", "/readyz", nil)); w.Code != 200 || !strings.Contains(w.Body.String(), `{"name":"gateway","ready":true,"state":"warn","since":"`) {
 		t.Errorf("ready: %d %s", w.Code, w.Body)
 	}
 	down = true
 	w := b.call("", httptest.NewRequest("GET", "/readyz", nil))
-	if w.Code != 503 || !strings.Contains(w.Body.String(), `{"name":"gateway","ready":false}`) || !strings.Contains(w.Body.String(), `{"name":"store","ready":true}`) || strings.Contains(w.Body.String(), "10.0.0.1") {
+	if w.Code != 503 || !strings.Contains(w.Body.String(), `{"name":"gateway","ready":false,"state":"bad","since":"`) || !strings.Contains(w.Body.String(), `{"name":"store","ready":true,"state":"ok","since":"`) || strings.Contains(w.Body.String(), "10.0.0.1") || !strings.Contains(w.Body.String(), `"remedy":"look there"`) || w.Header().Get("Retry-After") == "" {
 		t.Errorf("not ready: %d %s", w.Code, w.Body)
 	}
 	if w := b.call("", httptest.NewRequest("GET", "/healthz", nil)); w.Code != 200 {

@@ -33,7 +33,7 @@ var soapDoors = []soapDoor{
 func (s *Server) mountSOAP(r gin.IRouter) {
 	for _, d := range soapDoors {
 		refuse := func(c *gin.Context, f *fail) { s.writeFault(c, d, f) }
-		r.POST(d.path, s.catchPanics(refuse), s.limitConcurrency(refuse), s.limitTime, func(c *gin.Context) { s.receive(c, d) })
+		r.POST(d.path, s.catchPanics(refuse), s.bodyFirst(refuse), s.limitConcurrency(s.soapSlots, refuse), s.limitTime, func(c *gin.Context) { s.receive(c, d) })
 		r.GET(d.path, s.catchPanics(refuse), func(c *gin.Context) { s.serveContract(c, d) })
 	}
 }

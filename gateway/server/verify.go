@@ -23,7 +23,7 @@ import (
 // mountVerify serves the address of the QR code: open to everybody who holds
 // it, and for nothing but what the page says.
 func (s *Server) mountVerify(r gin.IRouter) {
-	open := r.Group("/verify", s.catchPanics(s.writeProblem), s.limitGuests, s.limitConcurrency(s.writeProblem), s.limitTime)
+	open := r.Group("/verify", s.catchPanics(s.writeProblem), s.limitGuests, s.limitConcurrency(s.slots, s.writeProblem), s.limitTime)
 	open.GET("/:token", s.verify)
 	open.POST("/:token", s.verify)
 }

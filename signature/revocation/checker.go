@@ -78,7 +78,8 @@ type Checker struct {
 	verified map[[2]fingerprint]verdict.Check // stored list, issuer
 	cached   map[pair]cachedFinding
 	lists    map[fingerprint]*publication // by issuer
-	resting  map[string]time.Time         // addresses that failed, until when
+	resting  map[string]rest              // addresses that failed
+	fresh    map[fingerprint]Freshness    // by issuer
 }
 
 type cachedFinding struct {
@@ -97,7 +98,8 @@ func NewChecker(o Options) *Checker {
 		verified: map[[2]fingerprint]verdict.Check{},
 		cached:   map[pair]cachedFinding{},
 		lists:    map[fingerprint]*publication{},
-		resting:  map[string]time.Time{},
+		resting:  map[string]rest{},
+		fresh:    map[fingerprint]Freshness{},
 	}
 }
 
@@ -362,11 +364,13 @@ func (c *Checker) askResponders(ctx context.Context, urls []string, leaf, issuer
 			continue
 		}
 		f, bad, down := c.query(ctx, url, leaf, issuer)
-		if bad == nil {
-			return asked{finding: f}
-		}
 		if down {
 			c.rest(url)
+		} else {
+			c.wakes(url)
+		}
+		if bad == nil {
+			return asked{finding: f}
 		}
 		problem = *bad
 	}
@@ -408,15 +412,45 @@ func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certi
 	return f, problem, false
 }
 
+// rest is an address that failed: it is left alone until a time, each time in a
+// row twice as long, at most longestRest.
+type rest struct {
+	until time.Time
+	times int
+}
+
+const longestRest = time.Minute
+
+// rests says whether an address is left alone. Who comes first after its rest
+// finds out whether it is back, and the others go on leaving it alone meanwhile:
+// an address that hangs holds up one question and not all.
 func (c *Checker) rests(url string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until, ok := c.resting[url]
-	return ok && c.o.Now().Before(until)
+	r, ok := c.resting[url]
+	if !ok {
+		return false
+	}
+	now := c.o.Now()
+	if now.Before(r.until) {
+		return true
+	}
+	r.until = now.Add(c.o.Timeout)
+	c.resting[url] = r
+	return false
 }
 
 func (c *Checker) rest(url string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.resting[url] = c.o.Now().Add(c.o.Pause)
+	r := c.resting[url]
+	pause := min(c.o.Pause<<min(r.times, 8), max(longestRest, c.o.Pause))
+	c.resting[url] = rest{until: c.o.Now().Add(pause), times: r.times + 1}
+}
+
+// wakes notes that an address answers.
+func (c *Checker) wakes(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.resting, url)
 }

@@ -122,5 +122,7 @@ func (c *Checker) Ask(ctx context.Context, leaf, issuer *nuc.Certificate, at tim
 	if len(q.found) == 0 {
 		return unknown(verdict.TryLater, "revocation", "no source is configured for %s", issuer.SubjectName)
 	}
-	return weigh(q.found)
+	a := weigh(q.found)
+	c.note(issuer, at, c.o.Now(), a)
+	return a
 }

@@ -164,8 +164,11 @@ func (c *Checker) fetch(ctx context.Context, p *publication, urls []string, delt
 		var raw []byte
 		if raw, err = c.get(ctx, url); err != nil {
 			c.rest(url) // another authority's list, below, is no fault of the address
-		} else if err = c.accept(p, raw, delta); err == nil {
-			return nil
+		} else {
+			c.wakes(url)
+			if err = c.accept(p, raw, delta); err == nil {
+				return nil
+			}
 		}
 		err = fmt.Errorf("%s: %w", url, err)
 	}
