@@ -157,6 +157,7 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 		return p.doc.Root, nil
 	}
 	j.verdict = b.o.Verifier.Document(ctx, p.doc, want)
+	b.verdicts.count(ByPerson, j.verdict)
 	if askAgain(j.verdict) {
 		j.held = j.verdict.Reason
 		return xmltree.Node{}, nil

@@ -36,12 +36,14 @@ func (w *town) line(number string, route gateway.Route, lane string, n int) {
 	w.bridge.Stir(c)
 }
 
-// running starts the loops of the bridge; they end with the test.
-func (w *town) running() {
+// running starts the loops of the bridge; they end with the test, or before.
+func (w *town) running() (end func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.bridge.Run(ctx) }()
-	w.t.Cleanup(func() { stop(); <-done })
+	end = func() { stop(); <-done }
+	w.t.Cleanup(end)
+	return end
 }
 
 // eventually waits until something holds; it fails after far longer than that takes.
@@ -61,6 +63,7 @@ type slowPost struct {
 
 	mu      sync.Mutex
 	done    []string
+	at      map[string]time.Time
 	hanging int
 }
 
@@ -75,6 +78,9 @@ func (p *slowPost) Send(ctx context.Context, d gateway.Delivery) (gateway.Receip
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done = append(p.done, d.ID)
+	if p.at != nil {
+		p.at[d.ID] = time.Now()
+	}
 	return gateway.Receipt{MessageID: d.MessageID}, nil
 }
 

@@ -67,6 +67,7 @@ type Bridge struct {
 	numbers  numbers
 	paces    paces
 	alarms   alarms
+	verdicts tally
 	keeper   timekeeper
 	recounts chan struct{}
 	lanes    []*lane

@@ -223,6 +223,7 @@ func (b *Bridge) sender(_ context.Context, m *inbound) error {
 func (b *Bridge) signature(ctx context.Context, m *inbound) error {
 	v := b.o.Verifier.WSSE(ctx, m.doc, signature.Want{At: m.at})
 	m.system = v
+	b.verdicts.count(BySystem, v)
 	switch {
 	case v.Outcome == verdict.Passed:
 	case v.Reason == verdict.NoSignature:

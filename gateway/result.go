@@ -214,6 +214,7 @@ func (b *Bridge) judgeOfficial(ctx context.Context, r *Document) (*official, err
 		return nil, err
 	}
 	v := b.o.Verifier.Document(ctx, signed, signature.Want{At: at})
+	b.verdicts.count(ByOfficial, v)
 	switch {
 	case v.Outcome == verdict.Passed:
 	case v.Reason == verdict.NoSignature:

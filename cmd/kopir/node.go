@@ -182,7 +182,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 			Memory: n.l.bodyMemory(), Connections: n.l.Limits.Connections, Notice: time.Duration(n.l.Limits.Notice),
 		},
 		PublicURL: n.l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, n.disk},
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, proofGauges{n}, n.disk},
 		Readiness:  n.readiness(),
 	})
 }

@@ -16,14 +16,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"kopir/gateway"
 )
@@ -62,6 +63,10 @@ func sqliteStore(path string) (*Store, error) {
 	return s, nil
 }
 
+// silentServer is how long a PostgreSQL server may give no sign of life until
+// its connection counts as cut.
+const silentServer = 20 * time.Second
+
 // maxConnections of one bridge to a PostgreSQL server: one writes, the others read.
 const maxConnections = 10
 
@@ -70,13 +75,13 @@ const maxConnections = 10
 func OpenPostgres(ctx context.Context, dsn string) (*Store, error) { return OpenAt(ctx, Postgres(dsn)) }
 
 func postgresStore(dsn string) (*Store, error) {
-	if _, err := pgx.ParseConfig(dsn); err != nil {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
 		return nil, errors.New("store: the address of the database does not read") // the cause may hold its password
 	}
-	db, err := sql.Open(postgres.driver, dsn)
-	if err != nil {
-		return nil, errors.New("store: the address of the database does not read")
-	}
+	config.DialFunc = (&net.Dialer{Timeout: silentServer, Control: boundSilence,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silentServer / 2, Interval: silentServer / 8, Count: 4}}).DialContext
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(maxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return &Store{d: postgres, read: db, write: db}, nil

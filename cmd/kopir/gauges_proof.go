@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// proofGauges are the figures of what was judged, by what, and of what proves
+// it: verdicts, the authorities' answers, the journal.
+type proofGauges struct{ n *node }
+
+var (
+	verdictDesc  = prometheus.NewDesc("kopir_verdicts_total", "Signatures judged, by whose they are, outcome and reason.", []string{"signature", "outcome", "reason"}, nil)
+	answeredDesc = prometheus.NewDesc("kopir_revocation_answer_age_seconds", "Time since an authority last answered whether a certificate is revoked, of those that were asked about.", []string{"authority"}, nil)
+	silentDesc   = prometheus.NewDesc("kopir_revocation_silent_seconds", "How long an authority has not answered whether certificates are revoked; nought while it does.", []string{"authority"}, nil)
+	listDesc     = prometheus.NewDesc("kopir_revocation_list_age_seconds", "Time since the list of an authority was last fetched.", []string{"authority"}, nil)
+	unsignedDesc = prometheus.NewDesc("kopir_journal_unsigned_seconds", "How long records of the journal have had no checkpoint over them; nought when all have.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g proofGauges) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, unsignedDesc} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g proofGauges) Collect(out chan<- prometheus.Metric) {
+	for k, n := range g.n.bridge.Verdicts() {
+		out <- prometheus.MustNewConstMetric(verdictDesc, prometheus.CounterValue, float64(n), string(k.Signature), k.Outcome.String(), string(k.Reason))
+	}
+	now := time.Now()
+	age := func(d *prometheus.Desc, since time.Time, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, max(0, now.Sub(since).Seconds()), labels...)
+	}
+	for _, f := range g.n.revocation.Freshness() {
+		silent := f.Silent
+		if silent.IsZero() {
+			silent = now
+		}
+		age(silentDesc, silent, f.Authority)
+		if !f.Answered.IsZero() {
+			age(answeredDesc, f.Answered, f.Authority)
+		}
+		if !f.Listed.IsZero() {
+			age(listDesc, f.Listed, f.Authority)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if unsigned, err := g.n.checkpointAge(ctx); err == nil {
+		out <- prometheus.MustNewConstMetric(unsignedDesc, prometheus.GaugeValue, unsigned.Seconds())
+	}
+}
