@@ -11,14 +11,9 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-const (
-	// smallBody is what a request may bring without asking whether there is room:
-	// health, questions and most messages pass while large ones are turned away.
-	smallBody = 256 << 10
-	// bodyStep is how much room a large body takes at a time, as it comes: who
-	// promises much and sends slowly holds little.
-	bodyStep = 1 << 20
-)
+// smallBody is what a request may bring without asking whether there is room:
+// health, questions and most messages pass while large ones are turned away.
+const smallBody = 256 << 10
 
 // room is what all large bodies that are being worked on may take together.
 type room struct {
@@ -114,26 +109,31 @@ func (s *Server) readBody(r *http.Request) ([]byte, *fail) {
 	if r.ContentLength > 0 {
 		buf.Grow(int(min(r.ContentLength, smallBody)) + bytes.MinRead)
 	}
-	step, n := int64(smallBody), int64(0)
-	for {
-		got, err := buf.ReadFrom(io.LimitReader(body, step))
-		n += got
-		if err != nil {
-			if m := (*http.MaxBytesError)(nil); errors.As(err, &m) {
-				return nil, tooLarge
-			}
-			return nil, &fail{code: codeBadRequest, cause: err}
+	n, err := buf.ReadFrom(io.LimitReader(body, smallBody))
+	if err == nil && n == smallBody {
+		// All that is still to come is reserved at once: whoever is let in gets to
+		// the end, and does not starve beside others that are half read.
+		rest := s.limits.Body - n
+		if r.ContentLength > 0 {
+			rest = r.ContentLength - n
 		}
-		if got < step {
-			break
-		}
-		if step = bodyStep; !s.room.take(step) {
+		if !s.room.take(rest) {
 			return nil, s.overloaded("memory")
 		}
-		l.held += step
-		if rest := r.ContentLength - n; rest > 0 && buf.Available() < int(min(rest, step)) {
-			buf.Grow(int(min(rest, max(step, n))) + bytes.MinRead) // doubling, and never more than was promised
+		l.held = rest
+		if r.ContentLength > n {
+			buf.Grow(int(rest) + bytes.MinRead)
 		}
+		var more int64
+		more, err = buf.ReadFrom(body)
+		s.room.give(rest - more)
+		l.held = more
+	}
+	if err != nil {
+		if m := (*http.MaxBytesError)(nil); errors.As(err, &m) {
+			return nil, tooLarge
+		}
+		return nil, &fail{code: codeBadRequest, cause: err}
 	}
 	l.body, l.read = buf.Bytes(), true
 	settled(r)

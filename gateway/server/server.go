@@ -110,7 +110,7 @@ func New(o Options) (*Server, error) {
 	if s.limits.Connections == 0 {
 		s.limits.Connections = 1024
 	}
-	s.room.left = max(s.limits.Memory, s.limits.Body+bodyStep) // the largest alone must fit
+	s.room.left = max(s.limits.Memory, s.limits.Body) // the largest alone must fit
 	if s.zone = o.Zone; s.zone == nil {
 		s.zone = time.UTC
 	}
