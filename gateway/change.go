@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/mappings"
 )
@@ -292,6 +293,7 @@ func (b *Bridge) amend(ctx context.Context, number string, version int64, do fun
 		}
 		d.app.Version++
 		c := d.done()
+		failpoint.Here(failpoint.MoveDecided)
 		err = b.o.Store.Commit(ctx, c)
 		switch {
 		case errors.Is(err, ErrVersion) && version == 0 && try < maxRaces:
@@ -300,6 +302,10 @@ func (b *Bridge) amend(ctx context.Context, number string, version int64, do fun
 			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again", Cause: err}
 		case err != nil:
 			return nil, tryLater(err)
+		}
+		failpoint.Here(failpoint.MoveDone)
+		if c.Result != nil {
+			failpoint.Here(failpoint.ResultKept)
 		}
 		b.stir(c)
 		c.Application.foresee(b.now())

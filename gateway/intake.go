@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/mappings"
 	"kopir/signature"
@@ -163,6 +164,9 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 		return xmltree.Node{}, nil
 	}
 	if j.verdict.Outcome != verdict.Passed {
+		if hangsOnTime(j.verdict.Reason) && b.keeper.check(ctx) != nil {
+			return xmltree.Node{}, untimely(b.ClockFault())
+		}
 		j.unconfirmed(b, p, j.verdict.Reason)
 		return xmltree.Node{}, nil
 	}
@@ -378,6 +382,7 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	if err := b.stillThere(d); err != nil {
 		return nil, err
 	}
+	failpoint.Here(failpoint.MessageJudged)
 	c := d.done()
 	err := b.o.Store.Commit(ctx, c)
 	if errors.Is(err, ErrDuplicate) {
@@ -390,6 +395,7 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	if err != nil {
 		return nil, tryLater(err)
 	}
+	failpoint.Here(failpoint.MessageKept)
 	b.stir(c)
 	return nil, nil
 }

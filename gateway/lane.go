@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"kopir/gateway/failpoint"
 )
 
 // Lane is the part of a route that leads to one peer. Each has deliveries on
@@ -148,6 +150,7 @@ func (b *Bridge) launch(ctx context.Context, l *lane, n int, way *sync.WaitGroup
 		l.breaker.unused()
 		return 0, err
 	}
+	failpoint.Here(failpoint.Claimed)
 	l.begin(len(batch))
 	for _, d := range batch {
 		way.Go(func() {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"kopir/gateway/failpoint"
 )
 
 const (
@@ -56,6 +58,7 @@ func (b *Bridge) WhileLeading(ctx context.Context, name string, do func(context.
 		case !leading:
 			halt()
 		case stop == nil:
+			failpoint.Here(failpoint.LeadTaken)
 			term, end := context.WithCancel(ctx)
 			done := make(chan struct{})
 			stop = func() { end(); <-done }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"kopir/gateway/failpoint"
 	"kopir/mappings"
 )
 
@@ -34,6 +35,7 @@ func (n *numbers) take(ctx context.Context, sequence string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		failpoint.Here(failpoint.NumberReserved)
 		b = block{first, first + numberBlock}
 	}
 	got := b.next

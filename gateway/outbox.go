@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway/failpoint"
 	"kopir/signature"
 )
 
@@ -133,6 +134,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 			b.stir(c)
 		}
 	}
+	failpoint.Here(failpoint.Settled)
 	if err != nil && !errors.Is(err, ErrLease) {
 		b.log.Error("delivery not settled; it will be tried again", append(fields, zap.Error(err))...)
 	}
@@ -142,6 +144,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 // send hands the message to the sender, and keeps what went out and came back.
 func (b *Bridge) send(ctx context.Context, d *Delivery) error {
 	r, err := b.o.Sender.Send(ctx, *d)
+	failpoint.Here(failpoint.SendAfter)
 	if len(r.Sent) > 0 {
 		d.Sent = r.Sent
 	}
@@ -192,7 +195,10 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 			return err
 		}
 	}
-	return b.o.Local.Write(ctx, row)
+	failpoint.Here(failpoint.RowBefore)
+	err := b.o.Local.Write(ctx, row)
+	failpoint.Here(failpoint.RowWritten)
+	return err
 }
 
 // stir wakes the routes that a change has put something on.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/signature"
 	"kopir/signature/nuc"
@@ -48,7 +49,7 @@ var steps = []struct {
 	{"signature", (*Bridge).signature},     // of the sending system over the Body
 	{"certificate", (*Bridge).certificate}, // the signer is that sender
 	{"content", (*Bridge).content},         // from here on only what was signed exists
-	{"freshness", (*Bridge).freshness},     // signed times near ours
+	{"freshness", (*Bridge).timely},        // signed times near ours
 	{"operation", (*Bridge).perform},       // what it asks for, and the answer
 }
 
@@ -128,6 +129,7 @@ func (b *Bridge) read(_ context.Context, m *inbound) error {
 	}
 	m.trail.service, m.trail.messageID = clip(m.claim.ServiceID()), id
 	m.key = messageKey(id)
+	failpoint.Here(failpoint.MessageRead)
 	return nil
 }
 
@@ -187,6 +189,7 @@ func (b *Bridge) seen(ctx context.Context, m *inbound) error {
 	kept, err := b.o.Store.Message(ctx, m.trail.sender, m.key)
 	switch {
 	case errors.Is(err, ErrNotFound):
+		failpoint.Here(failpoint.MessageNew)
 		return nil
 	case err != nil:
 		return tryLater(err)
@@ -230,10 +233,13 @@ func (b *Bridge) signature(ctx context.Context, m *inbound) error {
 		return &Error{Code: SignatureMissing, Field: "Envelope/Header", Reason: v.Reason, Say: "the message is not signed; sign the Body by WS-Security"}
 	case askAgain(v):
 		return &Error{Code: TryLater, Reason: v.Reason, Say: "it could not be found out whether the signer's certificate is revoked; send the same bytes again"}
+	case hangsOnTime(v.Reason) && b.keeper.check(ctx) != nil:
+		return untimely(b.ClockFault())
 	default:
 		return &Error{Code: SignatureRefused, Field: "Envelope/Header", Reason: v.Reason, Say: detail(v)}
 	}
 	m.signer = v.Signatures[0].Certificate
+	failpoint.Here(failpoint.MessageVerified)
 	return nil
 }
 
@@ -328,9 +334,27 @@ const (
 	maxOld   = 30 * 24 * time.Hour // of messageDate: a queue may have held it
 )
 
-// freshness compares the signed times of a message with ours. An unsigned
-// Timestamp proves nothing and is not looked at.
-func (b *Bridge) freshness(_ context.Context, m *inbound) error {
+// timely refuses what is too old, unless it is our clock that is wrong: a
+// refusal is for good, and the message may be right.
+func (b *Bridge) timely(ctx context.Context, m *inbound) error {
+	err := m.fresh()
+	if err != nil && b.keeper.check(ctx) != nil {
+		return untimely(b.ClockFault())
+	}
+	return err
+}
+
+// hangsOnTime says whether a verdict would be another one at another time.
+func hangsOnTime(r verdict.Reason) bool { return r == verdict.Expired || r == verdict.NotYetValid }
+
+// untimely is the answer while our clock is not believed.
+func untimely(fault error) error {
+	return &Error{Code: TryLater, Say: "the clock of the bridge is not right at the moment; send the same bytes again", Cause: fault}
+}
+
+// fresh compares the signed times of a message with ours. An unsigned Timestamp
+// proves nothing and is not looked at.
+func (m *inbound) fresh() error {
 	if t := m.system.Signatures[0].Timestamp; t != nil && t.Signed {
 		switch {
 		case !t.Created.IsZero() && !t.Expires.IsZero() && t.Created.After(t.Expires):

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kopir/gateway/failpoint"
 	"kopir/mappings"
 	"kopir/signature"
 	"kopir/signature/verdict"
@@ -175,6 +176,7 @@ func (b *Bridge) askRegistry(ctx context.Context, d *Delivery) (func(*draft) err
 	} else if f, err = registry.Ask(ctx, q); err != nil {
 		return nil, err
 	}
+	failpoint.Here(failpoint.RegistrySaid)
 	if f.At.IsZero() {
 		f.At = b.now().UTC()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway/failpoint"
 	"kopir/mappings"
 )
 
@@ -192,6 +193,7 @@ func (w *watcher) compare(ctx context.Context, apps []candidate) (int, error) {
 		if !ok || !w.differs(&app, row) {
 			continue
 		}
+		failpoint.Here(failpoint.StatusSeen)
 		err := w.b.follow(ctx, app.Version, row)
 		switch {
 		case err == nil:

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway/failpoint"
 	"kopir/gateway/journal"
 	"kopir/gateway/server"
 	"kopir/gateway/signer"
@@ -81,9 +82,11 @@ func (n *node) checkpoint(ctx context.Context) error {
 			n.log.Warn("the checkpoint of the journal has no time stamp", zap.Error(err))
 		}
 	}
+	failpoint.Here(failpoint.SealSigned)
 	if err := n.store.Checkpoint(ctx, mark, signed); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.SealKept)
 	n.log.Info("checkpoint of the journal", zap.Int64("record", seq), zap.Stringer("hash", head))
 	return nil
 }

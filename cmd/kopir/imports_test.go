@@ -18,18 +18,23 @@ import (
 var arrows = map[string][]string{
 	"cmd/kopir": {"*"},
 
-	"gateway": {"gateway/soap", "gateway/paper", "signature", "signature/*", "mappings"},
+	"gateway": {"gateway/soap", "gateway/paper", "gateway/failpoint", "signature", "signature/*", "mappings"},
 	// Draws what a result document says as pages; it knows nothing of applications.
 	"gateway/paper": {"mappings"},
 	"gateway/soap":  {"signature/xmltree"},
 	// HTTP requests signed by RFC 9421: headers and keys, nothing of messages.
 	"gateway/httpsig": {"signature/*"},
-	"gateway/server":  {"gateway", "gateway/httpsig", "gateway/soap", "mappings", "wsdl"},
-	"gateway/client":  {"gateway", "gateway/httpsig", "gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/server":  {"gateway", "gateway/failpoint", "gateway/httpsig", "gateway/soap", "mappings", "wsdl"},
+	"gateway/client":  {"gateway", "gateway/failpoint", "gateway/httpsig", "gateway/soap", "signature", "signature/*", "mappings"},
 	// A door for the clients of another program. It has no part in the bridge:
 	// it judges and signs, so it knows signature and nothing of gateway.
 	"gateway/signer": {"signature", "signature/*"},
-	"gateway/store":  {"gateway", "gateway/journal", "mappings"},
+	"gateway/store":  {"gateway", "gateway/failpoint", "gateway/journal", "mappings"},
+	// Moments at which a test build lets itself be killed; empty in all others.
+	"gateway/failpoint": {},
+	// Kills bridges and looks at what is left, from outside: it knows processes,
+	// the simulator, envelopes and tables, and nothing of the rules.
+	"gateway/crash": {"gateway/failpoint", "gateway/sim", "gateway/soap", "signature", "signature/*", "mappings"},
 	// The chain of records knows nothing of what it records.
 	"gateway/journal": {},
 	"gateway/mio":     {"gateway", "mappings"},
@@ -59,9 +64,9 @@ var arrows = map[string][]string{
 var onlyIn = map[string][]string{
 	"github.com/gin-gonic/gin":        {"gateway/server", "gateway/signer", "gateway/sim"},
 	"github.com/ThalesGroup/crypto11": {"signature/keystore"},
-	"database/sql":                    {"gateway/store", "gateway/mio", "cmd/kopir", "gateway/sim"},
+	"database/sql":                    {"gateway/store", "gateway/mio", "cmd/kopir", "gateway/sim", "gateway/crash"},
 	"codeberg.org/go-pdf/fpdf":        {"gateway/paper"},
-	"net/http":                        {"gateway/server", "gateway/httpsig", "gateway/signer", "gateway/client", "gateway/sim", "signature/revocation", "cmd/kopir"},
+	"net/http":                        {"gateway/server", "gateway/httpsig", "gateway/signer", "gateway/client", "gateway/sim", "gateway/crash", "signature/revocation", "cmd/kopir"},
 	"go.uber.org/zap":                 {"gateway", "gateway/server", "gateway/signer", "gateway/client", "gateway/store", "gateway/mio", "gateway/sim", "cmd/kopir"},
 	"kopir/signature/sigtest":         {"gateway/sim", "cmd/kopir"},
 }

@@ -61,6 +61,7 @@ var verbs = []verb{
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"signer", "NCANode's HTTP interface: sign, verify, describe; takes private keys", runSigner},
 	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},
+	{"crashtest", "kill bridges under load and count what was lost: for tests", runCrashtest},
 	{"version", "which build this is", runVersion},
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/client"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/mio"
 	"kopir/gateway/server"
 	"kopir/gateway/signer"
@@ -125,6 +126,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err != nil {
 		return n, err
 	}
+	began := time.Now()
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
 		Sender:     n.sender,
@@ -132,6 +134,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		Local:      n.local,
 		Registries: registries,
 		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, Polled: l.polled(), Log: log,
+		Now: failpoint.Now, Elapsed: func() time.Duration { return time.Since(began) },
 	})
 	if err != nil {
 		return n, err
@@ -175,7 +178,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
 		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
-		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: time.Now,
+		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: failpoint.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,

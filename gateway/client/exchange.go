@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"kopir/gateway"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/signature"
 	"kopir/signature/xmltree"
@@ -44,6 +45,9 @@ func (p *Peer) exchange(ctx context.Context, request soap.Payload) (*Answer, err
 		}
 	}
 	a.Sent = envelope
+	if op == soap.AsyncSendMessage {
+		failpoint.Here(failpoint.SendBefore)
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	status, written, err := p.post(ctx, a)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"kopir/gateway"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/mappings"
 )
@@ -119,6 +120,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	}
 	if d.Unsure {
 		receipt, arrived, err := s.ask(ctx, out.Channel, d)
+		failpoint.Here(failpoint.SendAsked)
 		if arrived || err != nil {
 			return receipt, err
 		}

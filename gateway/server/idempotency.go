@@ -10,6 +10,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
+
+	"kopir/gateway/failpoint"
 )
 
 // Replays remembers the answers to requests with an Idempotency-Key
@@ -97,11 +99,13 @@ func (s *Server) idempotent(handle func(*gin.Context, []byte) *fail) gin.Handler
 				}
 			}
 		}()
+		failpoint.Here(failpoint.RequestBegun)
 		w := &teeWriter{ResponseWriter: c.Writer}
 		c.Writer = w
 		if f := handle(c, body); f != nil {
 			s.writeProblem(c, f)
 		}
+		failpoint.Here(failpoint.RequestDone)
 		if w.Status() >= http.StatusInternalServerError {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"kopir/gateway"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/mappings"
 	"kopir/wsdl"
@@ -58,6 +59,10 @@ func (s *Server) receive(c *gin.Context, d soapDoor) {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds()))))
 	}
 	c.Data(reply.Status, soap.ContentType, reply.Bytes)
+	if failpoint.Enabled {
+		c.Writer.Flush() // so that the answer is on its way at that point
+	}
+	failpoint.Here(failpoint.MessageAnswered)
 }
 
 // writeFault refuses a message before or beside the bridge. SOAP 1.1, 6.2

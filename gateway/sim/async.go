@@ -43,6 +43,11 @@ func (s *Sim) asyncDoor(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, gateway, got.message.Operation, bad)
 		return
 	}
+	if taken, ok := out.(*soap.AsyncSendMessageResponse); ok && troubleOf(r.Context()).WrongID {
+		s.gateway.mu.Lock()
+		taken.MessageID = s.gateway.number()
+		s.gateway.mu.Unlock()
+	}
 	s.answer(w, r, gateway, out)
 }
 
@@ -113,6 +118,7 @@ func (s *Sim) takeMessage(from *member, p *soap.AsyncSendMessageRequest, signer 
 	}
 	one.settle(soap.OnDelivery, "ON_DELIVERY", "accepted for delivery", s.now())
 	e.keep(one)
+	s.witness.Taken(one.shown(), s.observed(to, data))
 	s.dispatch(to, one)
 	return &soap.AsyncSendMessageResponse{MessageID: id, CorrelationID: correlation, ResponseDate: s.now(), SessionID: one.session}, nil
 }

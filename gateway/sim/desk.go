@@ -66,6 +66,7 @@ type desk struct {
 	sim     *Sim
 	as      *member
 	channel string
+	most    int // how many applications are remembered at least
 
 	mu    sync.Mutex
 	next  int
@@ -76,9 +77,9 @@ type desk struct {
 	watch                                 chan struct{}                            // closed and replaced at every change
 }
 
-func newDesk(s *Sim, as *member, channel string) *desk {
+func newDesk(s *Sim, as *member, channel string, most int) *desk {
 	as.notify = true
-	d := &desk{sim: s, as: as, channel: channel, next: int(s.now().Unix())}
+	d := &desk{sim: s, as: as, channel: channel, most: most, next: int(s.now().Unix())}
 	d.forget()
 	return d
 }
@@ -162,6 +163,7 @@ func (d *desk) callback(w http.ResponseWriter, r *http.Request) {
 	switch p := got.message.Payload.(type) {
 	case *soap.AsyncSendMessageRequest:
 		d.take(r, got, p)
+		s.witness.Noticed(d.channel, Notice{At: s.now(), Type: string(p.MessageInfo.MessageType), From: p.MessageInfo.Sender.SenderID, MessageID: p.MessageInfo.MessageID})
 		s.answer(w, r, d.as, &soap.AsyncSendMessageResponse{MessageID: p.MessageInfo.MessageID, CorrelationID: p.MessageInfo.CorrelationID, ResponseDate: s.now(), SessionID: p.MessageInfo.SessionID})
 	case *soap.AsyncChangeStatusNotifyRequest:
 		d.delivered(p.Notification)
@@ -249,9 +251,9 @@ const keepCases = 20_000
 
 // keep enters a case. The caller holds mu.
 func (d *desk) keep(c *Case) {
-	if len(d.cases) >= 2*keepCases {
-		old := d.cases[:keepCases]
-		d.cases = slices.Clone(d.cases[keepCases:])
+	if len(d.cases) >= 2*d.most {
+		old := d.cases[:d.most]
+		d.cases = slices.Clone(d.cases[d.most:])
 		for _, gone := range old {
 			delete(d.byNumber, gone.Number)
 			delete(d.byTalk, gone.CorrelationID)

@@ -16,6 +16,7 @@ type exchange struct {
 	parcels       map[string]*parcel       // by the gateway's messageId
 	conversations map[string]*conversation // by correlationId
 	order         []*parcel
+	most          int // how many messages are remembered at least
 }
 
 // conversation is what a REQUEST opened.
@@ -49,8 +50,8 @@ type parcel struct {
 
 // newExchange numbers messages from the clock, so that a restarted simulator
 // does not give the ids of its former life to other messages.
-func newExchange(at time.Time) exchange {
-	return exchange{next: at.UnixMilli(), parcels: map[string]*parcel{}, conversations: map[string]*conversation{}}
+func newExchange(at time.Time, most int) exchange {
+	return exchange{next: at.UnixMilli(), most: most, parcels: map[string]*parcel{}, conversations: map[string]*conversation{}}
 }
 
 // number gives the next short decimal id. The caller holds mu.
@@ -96,11 +97,11 @@ func (e *exchange) keep(one *parcel) {
 	e.order = append(e.order, one)
 	talk := e.conversations[one.correlation]
 	talk.parcels = append(talk.parcels, one)
-	if len(e.order) < 2*keepParcels {
+	if len(e.order) < 2*e.most {
 		return
 	}
-	old := e.order[:keepParcels]
-	e.order = append([]*parcel(nil), e.order[keepParcels:]...)
+	old := e.order[:e.most]
+	e.order = append([]*parcel(nil), e.order[e.most:]...)
 	for _, p := range old {
 		if p.state == soap.OnDelivery {
 			e.order = append(e.order, p) // whatever its age, it is still to be delivered
@@ -151,7 +152,7 @@ func (s *Sim) Parcels() []Parcel {
 	defer e.mu.Unlock()
 	out := make([]Parcel, 0, len(e.order))
 	for _, p := range e.order {
-		out = append(out, Parcel{p.id, p.correlation, p.ownID, p.service, string(p.kind), p.signer, p.from, p.to, string(p.state), p.code, p.text, p.tries, p.changed})
+		out = append(out, p.shown())
 	}
 	return out
 }

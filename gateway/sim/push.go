@@ -78,6 +78,7 @@ func (s *Sim) deliver(to *member, one *parcel) {
 		}
 		done := one.state != soap.OnDelivery
 		if done {
+			s.witness.Settled(one.shown())
 			s.tellSender(one)
 		}
 		e.mu.Unlock()
@@ -92,6 +93,7 @@ func (s *Sim) deliver(to *member, one *parcel) {
 			}
 			e.mu.Lock()
 			one.settle(soap.NotDelivered, "NOT_DELIVERED", fmt.Sprintf("given up after %d tries", try), s.now())
+			s.witness.Settled(one.shown())
 			s.tellSender(one)
 			e.mu.Unlock()
 			return

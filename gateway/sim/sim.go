@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -42,6 +43,11 @@ type Config struct {
 	Shape  *mappings.RegistryShape
 	Bridge Bridge
 	Log    *zap.Logger // zero: silent
+	// Witness is told of every message; nil: nobody.
+	Witness Witness
+	// Remember is how many applications each desk, and how many messages the
+	// gateway remembers at least; zero: keepCases and keepParcels.
+	Remember int
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -76,6 +82,8 @@ type Sim struct {
 	consents    consents
 	powers      powers
 	portal, csc *desk
+	remember    int
+	witness     Witness
 	troubles    troubles
 	handler     http.Handler
 
@@ -146,6 +154,10 @@ func New(c Config) (*Sim, error) {
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
+	if s.witness = c.Witness; s.witness == nil {
+		s.witness = nobody{}
+	}
+	s.remember = cmp.Or(c.Remember, keepCases)
 	s.troubles.reset()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.published = s.now()
@@ -172,7 +184,7 @@ func New(c Config) (*Sim, error) {
 			return nil, err
 		}
 	}
-	s.gateway = newExchange(s.now())
+	s.gateway = newExchange(s.now(), cmp.Or(c.Remember, keepParcels))
 	s.SetBridge(c.Bridge)
 	s.handler = s.routes()
 	return s, nil
@@ -225,8 +237,8 @@ func (s *Sim) castAll() error {
 		bridge := s.members["bridge"]
 		bridge.services = append(append(bridge.services, service.Gateway.ServiceID), service.Gateway.Aliases...)
 	}
-	s.portal = newDesk(s, s.members["portal"], "portal")
-	s.csc = newDesk(s, s.members["csc"], "csc")
+	s.portal = newDesk(s, s.members["portal"], "portal", s.remember)
+	s.csc = newDesk(s, s.members["csc"], "csc", s.remember)
 	s.members["portal"].async = s.base + "/portal/callback"
 	s.members["csc"].async = s.base + "/csc/callback"
 	s.members["notary"].services = []string{s.shape.ServiceID}

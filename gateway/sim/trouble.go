@@ -59,6 +59,9 @@ type Trouble struct {
 	Status     int      `json:"status,omitempty"`      // answer with this HTTP status and a line of text
 	Garbage    bool     `json:"garbage,omitempty"`     // answer 200 with bytes that mean nothing
 	LoseAnswer bool     `json:"lose_answer,omitempty"` // do the work, then close the connection; push: do not wait for the answer
+	Late       Duration `json:"late,omitzero"`         // do the work, and answer only after this time
+	Failed     bool     `json:"failed,omitempty"`      // do the work, then answer 500 with a line of text
+	WrongID    bool     `json:"wrong_id,omitempty"`    // async: answer with the id of another message
 	Fault      string   `json:"fault,omitempty"`       // sync, async, portal, csc, registries: a SOAP fault with this errorCode
 
 	Unsigned    bool `json:"unsigned,omitempty"`     // push, sync, registries: without a WS-Security signature
@@ -80,7 +83,7 @@ type Trouble struct {
 // applies says which fields a part understands; everything else is refused
 // when it is set, so that a harness does not wait for trouble that cannot come.
 var applies = map[Part][]string{
-	PartSync: {"fault", "unsigned", "tamper", "wrong_signer"}, PartAsync: {"fault"}, PartPortal: {"fault"}, PartCSC: {"fault"},
+	PartSync: {"fault", "unsigned", "tamper", "wrong_signer"}, PartAsync: {"fault", "wrong_id"}, PartPortal: {"fault"}, PartCSC: {"fault"},
 	PartRegistry: {"fault", "unsigned", "tamper", "no_data", "other_person"},
 	PartEntities: {"fault", "unsigned", "tamper", "no_data", "other_person"},
 	PartNotary:   {"fault", "unsigned", "tamper", "no_data", "other_person"},
@@ -93,7 +96,7 @@ var applies = map[Part][]string{
 }
 
 // anyPart are the fields that every part understands; push has no answer to spoil.
-var anyPart = []string{"delay", "down", "status", "garbage", "lose_answer", "times"}
+var anyPart = []string{"delay", "down", "status", "garbage", "lose_answer", "late", "failed", "times"}
 
 // check refuses trouble that the part cannot make.
 func (t Trouble) check(p Part) error {
@@ -110,7 +113,7 @@ func (t Trouble) check(p Part) error {
 		return err
 	}
 	for key := range set {
-		spoilsAnswer := p == PartPush && (key == "status" || key == "garbage")
+		spoilsAnswer := p == PartPush && slices.Contains([]string{"status", "garbage", "late", "failed"}, key)
 		if spoilsAnswer || !slices.Contains(anyPart, key) && !slices.Contains(own, key) {
 			return fmt.Errorf("%q means nothing for part %q", key, p)
 		}
@@ -212,12 +215,36 @@ func (s *Sim) troubled(p Part, h http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), troubleKey{}, t))
-		if t.LoseAnswer {
+		switch {
+		case t.LoseAnswer:
 			h(discard{http.Header{}}, r)
 			panic(http.ErrAbortHandler)
+		case t.Failed:
+			h(discard{http.Header{}}, r)
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		case t.Late > 0:
+			h(&late{ResponseWriter: w, pause: func() { s.wait(r.Context(), time.Duration(t.Late)) }}, r)
+		default:
+			h(w, r)
 		}
-		h(w, r)
 	}
+}
+
+// late pauses before the first byte of an answer.
+type late struct {
+	http.ResponseWriter
+	once  sync.Once
+	pause func()
+}
+
+func (l *late) WriteHeader(status int) {
+	l.once.Do(l.pause)
+	l.ResponseWriter.WriteHeader(status)
+}
+
+func (l *late) Write(b []byte) (int, error) {
+	l.once.Do(l.pause)
+	return l.ResponseWriter.Write(b)
 }
 
 // discard takes an answer that nobody will see.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"kopir/gateway/failpoint"
 )
 
 // The migrations only add: tables, columns with a default, indexes. So a bridge
@@ -59,10 +61,16 @@ func (s *Store) migrate(ctx context.Context) error {
 	if have >= known {
 		return nil
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
+	for {
+		_, err := p.UpByOne(ctx)
+		switch {
+		case errors.Is(err, goose.ErrNoNextVersion):
+			return nil
+		case err != nil:
+			return fmt.Errorf("store: migrations: %w", err)
+		}
+		failpoint.Here(failpoint.MigrationDone)
 	}
-	return nil
 }
 
 // Migrate brings the schema of a database to a version, forward or backward,

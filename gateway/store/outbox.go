@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"kopir/gateway"
+	"kopir/gateway/failpoint"
 )
 
 // putDelivery inserts a new delivery at the end of its application's line on
@@ -59,6 +60,7 @@ func (s *Store) ReleaseAll(ctx context.Context) (n int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("store: release: %w", err)
 	}
+	failpoint.Here(failpoint.LeasesFreed)
 	return n, nil
 }
 

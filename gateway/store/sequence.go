@@ -58,12 +58,12 @@ func (s *Store) SetMark(ctx context.Context, name, value string) error {
 // state is "new" (go on, and call Finish or Forget), "done" (answer holds what
 // Finish was given), "busy" (claimed by a request that has not ended) or
 // "other" (the key stood for another digest). A claim older than its lease is
-// taken over.
+// taken over, and so is that of a process that is gone.
 func (s *Store) Begin(ctx context.Context, owner, key string, digest []byte, now time.Time, lease time.Duration) (state string, answer []byte, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
 		state, answer = "", nil
-		n, err := t.exec(`INSERT INTO replays (owner, replay_key, digest, claimed_to) VALUES (?, ?, ?, ?) ON CONFLICT (owner, replay_key) DO NOTHING`,
-			owner, key, blob(digest), micros(now.Add(lease)))
+		n, err := t.exec(`INSERT INTO replays (owner, replay_key, digest, claimed_to, process) VALUES (?, ?, ?, ?, ?) ON CONFLICT (owner, replay_key) DO NOTHING`,
+			owner, key, blob(digest), micros(now.Add(lease)), t.w.process)
 		if err != nil {
 			return fmt.Errorf("store: idempotency key: %w", err)
 		}
@@ -73,9 +73,14 @@ func (s *Store) Begin(ctx context.Context, owner, key string, digest []byte, now
 		}
 		var kept []byte
 		var to int64
-		row, err := t.row(`SELECT digest, claimed_to, answer FROM replays WHERE owner = ? AND replay_key = ?`, owner, key)
+		var process string
+		row, err := t.row(`SELECT digest, claimed_to, answer, process FROM replays WHERE owner = ? AND replay_key = ?`, owner, key)
 		if err == nil {
-			err = row.Scan(&kept, &to, &answer)
+			err = row.Scan(&kept, &to, &answer, &process)
+		}
+		var lives bool
+		if err == nil {
+			lives, err = t.lives(process)
 		}
 		if err != nil {
 			return fmt.Errorf("store: idempotency key: %w", err)
@@ -85,17 +90,33 @@ func (s *Store) Begin(ctx context.Context, owner, key string, digest []byte, now
 			state, answer = "other", nil
 		case answer != nil:
 			state = "done"
-		case to > micros(now):
+		case to > micros(now) && lives:
 			state = "busy"
 		default:
 			state = "new"
-			if _, err := t.exec(`UPDATE replays SET claimed_to = ? WHERE owner = ? AND replay_key = ?`, micros(now.Add(lease)), owner, key); err != nil {
+			if _, err := t.exec(`UPDATE replays SET claimed_to = ?, process = ? WHERE owner = ? AND replay_key = ?`, micros(now.Add(lease)), t.w.process, owner, key); err != nil {
 				return fmt.Errorf("store: idempotency key: %w", err)
 			}
 		}
 		return nil
 	})
 	return state, answer, err
+}
+
+// lives says whether a process may still be at work: this one, or on a shared
+// database one that was heard of. Of one without a name nobody knows.
+func (t *tx) lives(process string) (lives bool, err error) {
+	if process == "" || process == t.w.process {
+		return true, nil
+	}
+	if !t.w.d.shared {
+		return false, nil // there is one bridge at a time
+	}
+	row, err := t.row(`SELECT EXISTS (SELECT 1 FROM processes WHERE id = ? AND seen_at > {now} - ?)`, process, silentAfter.Microseconds())
+	if err == nil {
+		err = row.Scan(&lives)
+	}
+	return lives, err
 }
 
 // Finish keeps the answer to a claimed key.

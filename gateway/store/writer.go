@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"kopir/gateway/failpoint"
 )
 
 // maxGroup bounds how many writes share one transaction: enough that the flush
@@ -183,6 +185,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 		w.abandon(ctx)
 		return err
 	}
+	failpoint.Here(failpoint.CommitWritten)
 	if err = w.chain(t); err == nil {
 		err = w.count(ctx)
 	}
@@ -194,6 +197,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 		return err
 	}
 	w.committing()
+	failpoint.Here(failpoint.CommitChained)
 	if err = w.control(ctx, "COMMIT"); err == nil {
 		err = w.flush(ctx)
 	}
@@ -203,6 +207,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 		w.abandon(ctx)
 	}
 	if err == nil {
+		failpoint.Here(failpoint.CommitDone)
 		w.commits++
 	}
 	return err

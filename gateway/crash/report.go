@@ -1,0 +1,123 @@
+package crash
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"kopir/gateway/failpoint"
+)
+
+// Bar is within what a node must accept again after it was killed.
+const Bar = 3 * time.Second
+
+// Report is what a trial showed.
+type Report struct {
+	Verdict
+	Options   Options
+	Kills     map[string]int
+	Troubles  map[string]int
+	Cut       int64
+	Ended     int // processes that gave up by themselves, and were started again
+	Recovered []time.Duration
+	Answered  []time.Duration // at the first try
+	Loaded    time.Duration   // how long there was load
+	Took      time.Duration
+	Unpassed  []failpoint.Point // that nothing came by
+	Disk      string
+}
+
+func (t *trial) report(e *Evidence, v Verdict) *Report {
+	r := &Report{Verdict: v, Options: t.o, Kills: t.fleet.kills, Troubles: t.troubled, Ended: t.fleet.failed, Recovered: t.fleet.recovered,
+		Answered: t.load.times, Loaded: t.loaded, Took: time.Since(t.began), Disk: t.disk.about}
+	for _, p := range t.proxies {
+		r.Cut += p.done.Load()
+	}
+	slices.Sort(r.Recovered)
+	slices.Sort(r.Answered)
+	if t.o.Failing {
+		passed := t.fleet.passed()
+		for _, row := range failpoint.Points() {
+			if !passed[string(row.Point)] && !(row.Alone && t.o.Database == Postgres) {
+				r.Unpassed = append(r.Unpassed, row.Point)
+			}
+		}
+	}
+	t.tables.keep = !r.Good()
+	return r
+}
+
+// Good says whether the bridge did nothing wrong.
+func (r *Report) Good() bool { return len(r.Findings) == 0 }
+
+// Messages are all that went over a wire once or more: what partners sent and
+// what they were told.
+func (r *Report) Messages() int { return r.Sent + r.Repeated + r.Notices + r.Rows }
+
+// mostFindings are shown; the rest is in the evidence.
+const mostFindings = 40
+
+// String is the table for people.
+func (r *Report) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	o := r.Options
+	line("trial", "%s, %d node(s), seed %d, load for %s, %s altogether", o.Database, o.Nodes, o.Seed, r.Loaded.Round(time.Second), r.Took.Round(time.Second))
+	line("sent", "%d applications (%.1f/s), %d times more because nothing or too little came back", r.Sent, float64(r.Sent)/r.Loaded.Seconds(), r.Repeated)
+	line("accepted", "%d", r.Accepted)
+	line("refused", "%d, as they should be", r.Refused)
+	line("effected", "%d applications exactly once: %d local rows, %d changes of state, %d notices taken by the gateway", r.Effected, r.Rows, r.Moves, r.Notices)
+	line("messages", "%d in all", r.Messages())
+	for _, k := range []Kind{Lost, Doubled, Reordered, Broken, Changed, Other} {
+		line(string(k), "%d", r.Kinds[k])
+	}
+	kills, pauses := 0, 0
+	for how, n := range r.Kills {
+		if strings.HasPrefix(how, "paused") {
+			pauses += n
+			continue
+		}
+		kills += n
+	}
+	line("kills", "%d", kills)
+	for _, how := range slices.Sorted(maps.Keys(r.Kills)) {
+		line("  "+how, "%d", r.Kills[how])
+	}
+	line("commits cut off", "%d", r.Cut)
+	for _, what := range slices.Sorted(maps.Keys(r.Troubles)) {
+		line(what, "%d", r.Troubles[what])
+	}
+	line("disk", "%s", r.Disk)
+	line("ended by itself", "%d", r.Ended)
+	line("recovery", "%s (bar %s)", spread(r.Recovered), Bar)
+	line("first answer", "%s", spread(r.Answered))
+	if len(r.Unpassed) > 0 {
+		line("points not passed", "%v", r.Unpassed)
+	}
+	w.Flush()
+	for i, f := range r.Findings {
+		if i == mostFindings {
+			fmt.Fprintf(&b, "… and %d more\n", len(r.Findings)-i)
+			break
+		}
+		fmt.Fprintln(&b, f)
+	}
+	return b.String()
+}
+
+// spread is the middle and the end of sorted times.
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	at := func(q float64) time.Duration {
+		return all[min(len(all)-1, int(q*float64(len(all))))].Round(time.Millisecond)
+	}
+	return fmt.Sprintf("p50 %s, p99 %s, max %s, of %d", at(0.5), at(0.99), at(1), len(all))
+}

@@ -1,0 +1,253 @@
+package crash
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// plan is what the staff does with an application: the states after received.
+type plan struct {
+	name   string
+	share  int // of a hundred
+	states []string
+	do     func(*staff, context.Context, *act) bool // one step further; false: try again
+}
+
+// plans are tables of what offices do. Whoever only looks does nothing.
+var plans = []plan{
+	{"leave", 45, nil, nil},
+	{"take", 15, []string{"in_progress"}, (*staff).take},
+	{"refuse", 12, []string{"in_progress", "refused"}, (*staff).refuse},
+	{"complete", 10, []string{"in_progress", "completed"}, (*staff).complete},
+	{"clerk takes", 10, []string{"in_progress"}, (*staff).clerkTakes},
+	{"clerk refuses", 8, []string{"in_progress", "refused"}, (*staff).clerkRefuses},
+}
+
+// planOf follows from seed and number alone.
+func planOf(seed uint64, number string) plan {
+	h := fnv.New64a()
+	fmt.Fprint(h, seed, number)
+	at := int(h.Sum64() % 100)
+	for _, p := range plans {
+		if at -= p.share; at < 0 {
+			return p
+		}
+	}
+	return plans[0]
+}
+
+// act is an application in the hands of the staff.
+type act struct {
+	number string
+	plan   plan
+	signed []byte // the result
+	keyed  bool   // requests bear an Idempotency-Key
+}
+
+// staff decides applications by REST and in the local database. It hears of an
+// application when the portal does.
+type staff struct {
+	t      *trial
+	client *http.Client
+
+	mu   sync.Mutex
+	seen map[string]bool
+	jobs []*act
+	busy int
+	more chan struct{}
+}
+
+func newStaff(t *trial) (*staff, error) {
+	s := &staff{t: t, seen: map[string]bool{}, more: make(chan struct{}, 1),
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	t.seen.taken = func(a Arrival) {
+		if a.To == "portal" && a.Code == "ACCEPTED" && a.Number != "" {
+			s.add(a.Number)
+		}
+	}
+	return s, nil
+}
+
+func (s *staff) add(number string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen[number] {
+		return
+	}
+	s.seen[number] = true
+	if p := planOf(s.t.o.Seed, number); p.do != nil {
+		s.jobs = append(s.jobs, &act{number: number, plan: p, keyed: len(s.jobs)%2 == 0})
+		select {
+		case s.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// open is how many applications are not where the staff wants them.
+func (s *staff) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.jobs) + s.busy
+}
+
+func (s *staff) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				a := s.take1()
+				if a == nil {
+					select {
+					case <-ctx.Done():
+					case <-s.more:
+					case <-time.After(200 * time.Millisecond):
+					}
+					continue
+				}
+				done := a.plan.do(s, ctx, a)
+				s.mu.Lock()
+				s.busy--
+				if !done {
+					s.jobs = append(s.jobs, a)
+				}
+				s.mu.Unlock()
+				if !done {
+					pause(ctx, 50*time.Millisecond)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.client.CloseIdleConnections()
+}
+
+func (s *staff) take1() *act {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.jobs) == 0 {
+		return nil
+	}
+	a := s.jobs[0]
+	s.jobs = s.jobs[1:]
+	s.busy++
+	return a
+}
+
+func (s *staff) take(ctx context.Context, a *act) bool {
+	return s.move(ctx, a, "in_progress", "/take", "application/json", []byte(`{}`))
+}
+
+func (s *staff) refuse(ctx context.Context, a *act) bool {
+	ground := []byte(`{"ground":{"text":{"ru":"crashtest","kk":"crashtest"}}}`)
+	return s.take(ctx, a) && s.move(ctx, a, "refused", "/refusal", "application/json", ground)
+}
+
+func (s *staff) complete(ctx context.Context, a *act) bool {
+	if !s.take(ctx, a) {
+		return false
+	}
+	if a.signed == nil {
+		status, draft, err := s.call(ctx, http.MethodPost, a.number+"/result/draft", "application/json", []byte(`{"result":"unemployed-registration-certificate"}`), "")
+		if err != nil || status != http.StatusOK {
+			s.t.diary.write("draft of %s: %d %v %s", a.number, status, err, draft)
+			return false
+		}
+		if a.signed, err = s.t.sim.SignAs("official", "", draft); err != nil {
+			s.t.diary.note("result not signed: %s", err)
+			return false
+		}
+	}
+	return s.move(ctx, a, "completed", "/decision", "application/xml", a.signed)
+}
+
+// Codes of the local table.
+const localReceived, localTaken, localRefused = "10", "20", "40"
+
+func (s *staff) clerkTakes(ctx context.Context, a *act) bool {
+	return s.clerk(ctx, a, localReceived, localTaken, "in_progress")
+}
+
+func (s *staff) clerkRefuses(ctx context.Context, a *act) bool {
+	return s.clerkTakes(ctx, a) && s.clerk(ctx, a, localTaken, localRefused, "refused")
+}
+
+// clerk sets a status in the local table, once, and waits until the bridge has it.
+func (s *staff) clerk(ctx context.Context, a *act, from, to, want string) bool {
+	if state, ok := s.state(ctx, a.number); !ok || reached(a.plan, state, want) {
+		return ok
+	}
+	if _, err := s.t.tables.clerk(ctx, a.number, from, to); err != nil {
+		s.t.diary.write("clerk on %s: %s", a.number, err)
+	}
+	return false
+}
+
+// reached says whether an application is where a step leads, or beyond.
+func reached(p plan, state, want string) bool {
+	return slices.Index(p.states, state) >= slices.Index(p.states, want)
+}
+
+// move asks for a change of state until the application is in it.
+func (s *staff) move(ctx context.Context, a *act, want, path, kind string, body []byte) bool {
+	if state, ok := s.state(ctx, a.number); !ok || reached(a.plan, state, want) {
+		return ok
+	}
+	key := ""
+	if a.keyed {
+		key = a.number + path
+	}
+	status, answer, err := s.call(ctx, http.MethodPost, a.number+path, kind, body, key)
+	if err == nil && status/100 == 2 {
+		return true
+	}
+	if err == nil {
+		s.t.diary.write("%s of %s: %d %s", path, a.number, status, bytes.TrimSpace(answer[:min(300, len(answer))]))
+		if key != "" && status != http.StatusConflict && status/100 == 4 {
+			a.keyed = false // that refusal is kept for the key
+		}
+	}
+	return false
+}
+
+// state asks where an application is.
+func (s *staff) state(ctx context.Context, number string) (string, bool) {
+	status, b, err := s.call(ctx, http.MethodGet, number, "", nil, "")
+	var app struct{ State string }
+	if err != nil || status != http.StatusOK || json.Unmarshal(b, &app) != nil {
+		return "", false
+	}
+	return app.State, true
+}
+
+func (s *staff) call(ctx context.Context, method, path, kind string, body []byte, key string) (int, []byte, error) {
+	n := s.t.load.pick(nil)
+	at := n.url("/api/v1/applications/" + (&url.URL{Path: path}).EscapedPath())
+	r, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+n.key)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, b, err
+}
