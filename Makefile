@@ -2,7 +2,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: help run test check bench build generate fuzz
+.PHONY: help run test check bench build generate fuzz crashtest
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,6 +24,9 @@ check: ## what must be green before a commit
 
 bench: ## figures, with their references in the same run
 	@.ci/bench
+
+crashtest: ## ten minutes of kills, pauses, cut connections and full disks: nothing may be lost
+	@.ci/crashtest 3m
 
 generate: ## regenerate what is generated, and fail on a difference
 	$(GO) generate ./...

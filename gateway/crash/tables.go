@@ -164,9 +164,11 @@ func (t *tables) clerk(ctx context.Context, number, from, to string) (bool, erro
 	return n > 0, err
 }
 
-// queued is how much is on its way or held.
+// queued is how much is on its way or held, but for what waits behind a dead
+// letter: that stays.
 func (t *tables) queued(ctx context.Context) (n int, err error) {
-	err = t.bridge.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM outbox WHERE state = 'queued') + (SELECT count(*) FROM holds)`).Scan(&n)
+	err = t.bridge.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM outbox o WHERE o.state = 'queued' AND NOT EXISTS (
+			SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')) + (SELECT count(*) FROM holds)`).Scan(&n)
 	return n, err
 }
 

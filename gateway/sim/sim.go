@@ -45,8 +45,8 @@ type Config struct {
 	Log    *zap.Logger // zero: silent
 	// Witness is told of every message; nil: nobody.
 	Witness Witness
-	// Remember is how many applications each desk, and how many messages the
-	// gateway remembers at least; zero: keepCases and keepParcels.
+	// Remember is how many applications each desk remembers at least; zero:
+	// keepCases.
 	Remember int
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
@@ -184,7 +184,7 @@ func New(c Config) (*Sim, error) {
 			return nil, err
 		}
 	}
-	s.gateway = newExchange(s.now(), cmp.Or(c.Remember, keepParcels))
+	s.gateway = newExchange(s.now())
 	s.SetBridge(c.Bridge)
 	s.handler = s.routes()
 	return s, nil
