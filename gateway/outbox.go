@@ -16,6 +16,10 @@ import (
 // carry makes one try and writes down what came of it. A try that was cut off
 // because we are stopping is not counted.
 func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
+	if err := b.o.Store.Awake(); err != nil {
+		b.log.Warn("delivery left to others", zap.String("id", d.ID), zap.Error(err))
+		return
+	}
 	began := b.now()
 	try, cancel := context.WithTimeout(ctx, sendBudget)
 	defer cancel()
@@ -196,6 +200,9 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 		}
 	}
 	failpoint.Here(failpoint.RowBefore)
+	if err := b.o.Store.Awake(); err != nil { // or a status of the past would follow a later one
+		return err
+	}
 	err := b.o.Local.Write(ctx, row)
 	failpoint.Here(failpoint.RowWritten)
 	return err

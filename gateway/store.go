@@ -87,6 +87,9 @@ type Store interface {
 	// Beat says that this process lives, and frees what silent ones had claimed:
 	// how many deliveries. Several processes may share one store.
 	Beat(ctx context.Context) (int64, error)
+	// Awake says whether this process was heard of lately, so that nobody has
+	// taken over what it has under way: asked right before anything leaves.
+	Awake() error
 	// Lead makes this process the one of that name for ttl; false while another
 	// is. Resign lets another lead at once.
 	Lead(ctx context.Context, name string, ttl time.Duration) (bool, error)

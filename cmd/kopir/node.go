@@ -98,7 +98,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 			Sign: func(envelope []byte) ([]byte, error) {
 				return signature.SignWSSE(envelope, m.keys.Signing(time.Now()), signature.SignOptions{})
 			},
-			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward,
+			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward, May: n.store.Awake,
 		}
 	}
 	async, err := client.NewAsync(peer(l.Gateway.Async))

@@ -106,6 +106,11 @@ func (p *Peer) post(ctx context.Context, a *Answer) (status int, written bool, e
 	req.Header.Set("Content-Type", soap.ContentType)
 	req.Header.Set("Accept", "text/xml")
 	req.Header["SOAPAction"] = []string{`""`} // spelled as the contract's old servers look for it
+	if p.May != nil {
+		if err := p.May(); err != nil {
+			return 0, false, err
+		}
+	}
 	resp, err := p.HTTP.Do(req)
 	if err != nil {
 		return 0, wrote.Load(), withoutAddress(err)

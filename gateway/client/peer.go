@@ -58,6 +58,9 @@ type Peer struct {
 	Timeout   time.Duration // of one exchange; zero: 30 s
 	MaxAnswer int64         // bytes; zero: 64 MB
 	Now       func() time.Time
+	// May is asked right before a message leaves, and stops it with its error:
+	// nil: always. A process that slept must not say what another has said.
+	May func() error
 }
 
 // Defaults of a Peer.

@@ -61,6 +61,7 @@ var suite = []struct {
 	{"a step is measured", measured},
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
+	{"an idempotency key of a process that died", orphanedKey},
 	{"a questionnaire is answered once", questionnaires},
 	{"editions that are needed", runningEditions},
 	{"drift is counted by place", driftsCounted},
@@ -262,6 +263,10 @@ func neighbours(t *testing.T, s *Store) {
 	}
 	if ds, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{Application: "N-2"}, "", 10); err != nil || len(ds.Deliveries) != 2 || ds.Deliveries[1].Seq != 2 {
 		t.Errorf("deliveries: %+v %v", ds.Deliveries, err)
+	}
+	// Keys of the journal that a first try made, and lost with it, are not used.
+	if a := audit(t, s); len(a.Faults) > 0 {
+		t.Errorf("the journal disagrees with the tables: %v", a.Faults)
 	}
 }
 

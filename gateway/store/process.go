@@ -12,6 +12,9 @@ const (
 	// silentAfter is how long a process may be silent until the others take over
 	// what it had claimed: several beats, and longer than a pause of its runtime.
 	silentAfter = 30 * time.Second
+	// drowsyAfter is when a process that was not heard of does nothing more that
+	// others would see: before they take over, with time to end what it began.
+	drowsyAfter = silentAfter - 5*time.Second
 	// maxSkew is how far a machine's clock may be from the database's. Leases are
 	// reckoned by the machines' clocks and outlast a send by more than this.
 	maxSkew = time.Minute
@@ -25,6 +28,7 @@ func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
 		return 0, nil
 	}
 	var now int64
+	began := time.Now()
 	err = s.writer.write(ctx, func(t *tx) error {
 		row, err := t.row(`UPDATE processes SET seen_at = {now} WHERE id = ? RETURNING seen_at`, s.writer.process)
 		if err == nil {
@@ -42,8 +46,28 @@ func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
 	})
 	if err == nil {
 		s.skew.Store(time.Now().UnixMicro() - now)
+		s.beaten.Store(&began)
 	}
 	return freed, err
+}
+
+// errDrowsy: others have taken over, or are about to.
+var errDrowsy = errors.New("store: this process was not heard of for too long; others do what it had under way")
+
+// Awake is an error when the last Beat is so long ago that other processes may
+// have taken over what this one has under way: it was stopped, or its database
+// was away. Both clocks count: that of the day goes on while a machine sleeps,
+// the other cannot be set.
+func (s *Store) Awake() error {
+	last := s.beaten.Load()
+	if !s.d.shared || last == nil {
+		return nil
+	}
+	now := time.Now()
+	if max(now.Sub(*last), now.Round(0).Sub(last.Round(0))) > drowsyAfter {
+		return errDrowsy
+	}
+	return nil
 }
 
 // Skew is how far this machine's clock is ahead of the database's, as of the

@@ -35,7 +35,8 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
-	skew   atomic.Int64 // microseconds that this machine's clock is ahead
+	skew   atomic.Int64              // microseconds that this machine's clock is ahead
+	beaten atomic.Pointer[time.Time] // when the last Beat began
 }
 
 var _ gateway.Store = (*Store)(nil)

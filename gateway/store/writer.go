@@ -140,7 +140,9 @@ func (w *writer) commit(group []*job) {
 	if err != nil {
 		err = fmt.Errorf("store: connect: %w", err)
 	} else if err = w.transact(ctx, group, w.plan()); err != nil && w.d.shared && w.conn != nil && !errors.Is(err, errCut) {
-		// One of them failed, and none was written: each for itself.
+		// One of them failed, and none was written, nor the keys that were made:
+		// each for itself.
+		clear(w.keys)
 		err = w.transact(ctx, group, w.one)
 	}
 	if err == nil {
