@@ -83,6 +83,8 @@ type act struct {
 	Refuse   string  `yaml:"refuse"`   // with these words
 	Ground   string  `yaml:"ground"`   // refuse for this ground of the service
 	Extend   int     `yaml:"extend"`   // working days
+	Suspend  int     `yaml:"suspend"`  // working days
+	Resume   bool    `yaml:"resume"`   // the term runs on before they are over
 	Forward  string  `yaml:"forward"`  // to whom, with a covering letter of the official
 	Assign   string  `yaml:"assign"`   // the head's resolution names the executor
 	Local    *[2]any `yaml:"local"`    // status code and reason set in the local database
@@ -463,6 +465,10 @@ func (w *town) act(t *testing.T, service *mappings.Service, a act, gone []*keyst
 		_, err = w.bridge.HandOver(ctx, number, gateway.Actor{Name: "head"}, gateway.Actor{Name: a.Assign})
 	case a.Extend != 0:
 		_, err = w.bridge.Extend(ctx, number, gateway.Actor{Name: "official"}, gateway.Extension{Days: a.Extend, Reason: gateway.Text{RU: "запрошены сведения", KK: "мәліметтер сұратылды"}})
+	case a.Suspend != 0:
+		_, err = w.bridge.Suspend(ctx, number, gateway.Actor{Name: "official"}, gateway.Suspension{Days: a.Suspend, Reason: gateway.Text{RU: "запрошены сведения", KK: "мәліметтер сұратылды"}})
+	case a.Resume:
+		_, err = w.bridge.Resume(ctx, number, gateway.Actor{Name: "official"}, 0)
 	case a.Local != nil:
 		w.localSQL(t, "UPDATE "+service.Local.Table+" SET status_code = ?, status_reason = ?, status_changed_at = ? WHERE application_no = ?", a.Local[0], a.Local[1],
 			w.clock().UTC().Format(time.RFC3339), number)

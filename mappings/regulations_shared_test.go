@@ -338,3 +338,34 @@ func TestOfficesAgainstRegulations(t *testing.T) {
 		}
 	}
 }
+
+// No act sends a question to the register of legal entities: it is named in the
+// Kazakh text of one only, where the Russian one has that of persons (C34). So
+// no built-in service asks it, and an akimat's own shows that it can be asked.
+func TestNoActAsksAboutLegalEntities(t *testing.T) {
+	texts, err := filepath.Glob(filepath.Join(sharedFolder(t), "regulations", "texts", "*.txt"))
+	if err != nil || len(texts) != 5 {
+		t.Fatalf("%d texts, %v", len(texts), err)
+	}
+	for _, file := range texts {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"ГБД ЮЛ", "база данных юридических лиц", "базы данных юридических лиц"} {
+			if strings.Contains(string(src), name) {
+				t.Errorf("%s names %s", filepath.Base(file), name)
+			}
+		}
+		if n := strings.Count(string(src), "ЗТ ММБ"); n > 0 && (!strings.HasPrefix(filepath.Base(file), "002_") || !strings.Contains(string(src), "ГБД ФЛ")) {
+			t.Errorf("%s names ЗТ ММБ %d times", filepath.Base(file), n)
+		}
+	}
+	for _, s := range builtinSet(t).Services() {
+		for _, u := range s.Registries {
+			if u.ID == Entities {
+				t.Errorf("%s asks about a legal entity", s.ID)
+			}
+		}
+	}
+}

@@ -67,6 +67,11 @@ func (p *play) caseOf(ctx context.Context, desk, by, value, wait string) (inbox,
 // change posts a move with the ETag of the version the specialist saw; where a
 // registry's answer came between, he looks again.
 func (p *play) change(ctx context.Context, sc *scene, path, contentType string, body []byte) error {
+	return p.changeBy(ctx, p.key, sc, path, contentType, body)
+}
+
+// changeBy is change with the API key of somebody else.
+func (p *play) changeBy(ctx context.Context, key string, sc *scene, path, contentType string, body []byte) error {
 	at, query, _ := strings.Cut(path, "?")
 	u := p.bridge + "/api/v1/applications/" + url.PathEscape(sc.app.Number) + at
 	if query != "" {
@@ -76,7 +81,7 @@ func (p *play) change(ctx context.Context, sc *scene, path, contentType string, 
 		if err := p.get(ctx, "/applications/"+url.PathEscape(sc.app.Number), &sc.app); err != nil {
 			return err
 		}
-		status, b, err := p.call(ctx, "POST", u, contentType, body, http.Header{"If-Match": {fmt.Sprintf(`"v%d"`, sc.app.Version)}})
+		status, b, err := p.call(ctx, "POST", u, contentType, body, http.Header{"If-Match": {fmt.Sprintf(`"v%d"`, sc.app.Version)}, "Authorization": {"Bearer " + key}})
 		switch {
 		case err != nil:
 			return err
@@ -155,7 +160,7 @@ func (p *play) call(ctx context.Context, method, address, contentType string, bo
 	for k, v := range header {
 		r.Header[k] = v
 	}
-	if strings.HasPrefix(address, p.bridge+"/api/") {
+	if strings.HasPrefix(address, p.bridge+"/api/") && r.Header.Get("Authorization") == "" {
 		r.Header.Set("Authorization", "Bearer "+p.key)
 	}
 	a, err := p.client.Do(r)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -17,7 +18,6 @@ import (
 
 	"kopir/gateway/server"
 	"kopir/gateway/sim"
-	"kopir/mappings"
 )
 
 // runRun plays the main job: the bridge and its simulator in one process, each
@@ -32,6 +32,7 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 	keys := f.String("keys", string(sim.KeysRSA), "with what everybody signs: rsa, gost, or mixed (systems with RSA, people with GOST)")
 	service := f.String("service", sim.DefaultService, "the `SERVICE` to watch; -list names them")
 	channel := f.String("channel", "", "its `CHANNEL`; default: the first that it opens")
+	suspend := f.Bool("suspend", false, "let the term of the application stand still before the decision, and run on")
 	tour := f.String("play", "", "instead of one application: all, `SERVICE` or SERVICE/CHANNEL, as kopir sim -play")
 	list := f.Bool("list", false, "list the services with their channels, and end")
 	language := f.String("lang", "", "`LANG`: ru, kk or en. Default: that of the locale")
@@ -54,7 +55,7 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 		s.complain("run: -keys: %s", err)
 		return exitUsage
 	}
-	set, faults := mappings.Builtin()
+	set, faults := sim.Services()
 	if len(faults) > 0 {
 		s.complain("run: %s", faults[0].In(lang))
 		return exitFailed
@@ -66,6 +67,10 @@ func runRun(ctx context.Context, args []string, s stdio) int {
 	sc, err := newScene(set, *service, *channel)
 	if err != nil {
 		s.complain("run: %s", err)
+		return exitUsage
+	}
+	if sc.suspend = *suspend; sc.suspend && !sc.suspends() {
+		s.complain("run: -suspend: %s through %s has no term that may stand still", sc.service.ID, sc.channel.ID)
 		return exitUsage
 	}
 	p, err := newPlayWith(ctx, kind, *data, *addr)
@@ -159,7 +164,11 @@ func newPlayWith(ctx context.Context, keys sim.Keys, data, addr string) (p *play
 	p.closers = append(p.closers, ignoreClosed(simSide.Close))
 	p.bridge, p.simulator = reachable(bridgeSide), reachable(simSide)
 
-	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Keys: keys, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
+	services, bad := sim.Services()
+	if len(bad) > 0 {
+		return p, bad[0]
+	}
+	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Keys: keys, Services: services, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
 	if err != nil {
 		return p, err
 	}
@@ -289,6 +298,7 @@ store: {path: data/kopir.db}
 local: {path: data/mio.db}
 limits: {drain_notice: 0s}
 disk: {warn: 100%, refuse: 100%} # a demonstration runs on any disk
+mappings: mappings # an akimat's own services, beside the built-in ones
 key: {p12: keys/bridge.p12, password_file: keys/bridge.password}
 trust: [trust]
 revocation:
@@ -359,6 +369,16 @@ func (p *play) writeSite(ctx context.Context) error {
 	}
 	for _, other := range site.Others {
 		if files["authorities/"+string(other.Keys)+".cer"], err = p.fetch(ctx, other.Issuing); err != nil {
+			return err
+		}
+	}
+	own := sim.OwnServices()
+	names, err := fs.Glob(own, "*.yaml")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if files["mappings/"+name], err = fs.ReadFile(own, name); err != nil {
 			return err
 		}
 	}

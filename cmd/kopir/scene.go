@@ -55,6 +55,9 @@ func (p *play) stepsOf(sc *scene) []step {
 	if sc.forwards() {
 		steps = append(steps, step{"step-forward-provider", p.forwarded(gateway.HolderProvider)})
 	}
+	if sc.suspend {
+		steps = append(steps, p.suspension(partners)...)
+	}
 	steps = append(steps, step{"step-sign-result", p.signResult}, step{"step-decide", p.decideIt}, step{"step-paper", p.printIt})
 	if sc.forwards() {
 		steps = append(steps, step{"step-forward-akim", p.forwarded(gateway.HolderAkim)})

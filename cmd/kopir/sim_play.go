@@ -72,6 +72,10 @@ func tourOf(ctx context.Context, s stdio, p *play, set *mappings.Set, how playin
 		s.complain("the bridge at %s: %v", p.bridge, err)
 		return exitFailed
 	}
+	if err := t.prepare(ctx); err != nil {
+		s.complain("%v", err)
+		return exitFailed
+	}
 	seen := t.run(ctx, list)
 	if err := printTour(s.out, seen, how.json); err != nil {
 		s.complain("%v", err)

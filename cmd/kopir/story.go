@@ -27,6 +27,7 @@ const poll = 30 * time.Millisecond
 type scene struct {
 	service *mappings.Service
 	channel *mappings.Channel
+	suspend bool   // its term stands still for a while
 	ground  string // of a refusal that must follow
 	sent    inbox  // as the portal sent it
 	app     gateway.Application

@@ -53,6 +53,7 @@ type trip struct {
 	order   map[string]any                             // what the simulator is told beside service and channel
 	labels  []string                                   // that the reason must name
 	decide  func(*tour, context.Context, *scene) error // after it was taken in; nil: it must not be
+	asks    string                                     // a registry that must have answered
 }
 
 // tripsOf picks "all", SERVICE or SERVICE/CHANNEL.
@@ -63,6 +64,9 @@ func (t *tour) tripsOf(what string) ([]trip, error) {
 		for i := range s.Channels {
 			if c := &s.Channels[i]; (what == "all" || id == s.ID) && (channel == "" || channel == c.ID) {
 				all = append(all, trips(s, c)...)
+				if t.p.admin != "" && (&scene{service: s, channel: c}).suspends() { // a specialist may not
+					all = append(all, trip{service: s, channel: c, way: "suspended", order: map[string]any{"person": "citizen", "seed": 1000}, decide: (*tour).suspended})
+				}
 			}
 		}
 	}
@@ -121,6 +125,7 @@ func trips(s *mappings.Service, c *mappings.Channel) []trip {
 			all = append(all, trip{way: "decided", ground: r.ID, order: with(), decide: (*tour).refused})
 		}
 	}
+	all = append(all, registryTrips(s, c, with)...)
 	for i := range all {
 		all[i].service, all[i].channel = s, c
 		// Another form for each, so that no two documents are the same.
@@ -288,6 +293,11 @@ func (t *tour) completed(ctx context.Context, sc *scene) error {
 	if err := t.work(ctx, sc); err != nil {
 		return err
 	}
+	return t.finished(ctx, sc)
+}
+
+// finished is what follows the work.
+func (t *tour) finished(ctx context.Context, sc *scene) error {
 	if err := t.p.sign(ctx, sc); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (t *tour) look(ctx context.Context, r trip, sc *scene, saw *sight) error {
 				return fmt.Errorf("the ground is %s, not %s", g.Code, r.ground)
 			}
 		}
-		return errors.Join(t.rowSeen(ctx, sc, &tl, saw), t.told(ctx, sc, &tl, saw), termsKept(&tl))
+		return errors.Join(t.rowSeen(ctx, sc, &tl, saw), t.told(ctx, sc, &tl, saw), termsKept(&tl), registryAnswered(r, &tl))
 	})
 }
 

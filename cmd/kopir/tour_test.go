@@ -12,15 +12,15 @@ import (
 	"time"
 
 	"kopir/gateway/sim"
-	"kopir/mappings"
 )
 
 // TestPlay drives services of all four channels; `make check` drives them all.
 func TestPlay(t *testing.T) {
 	for what, ways := range map[string]map[string]int{
-		"almaty-home-taught-disabled-children-support": {"accepted": 2, "login": 1, "signed by another": 2, "changed": 2, "revoked": 2, "faults": 2, "decided": 2},
-		"karaganda-asp-recipient-certificate/akim":     {"accepted": 1, "signed by another": 1, "changed": 1, "revoked": 1, "faults": 1, "decided": 2},
-		"karaganda-targeted-social-assistance/csc":     {"accepted": 1, "signed by another": 1, "changed": 1, "revoked": 1, "faults": 1, "decided": 2, "unknown person": 1},
+		"almaty-home-taught-disabled-children-support": {"accepted": 2, "login": 1, "signed by another": 2, "changed": 2, "revoked": 2, "faults": 2, "decided": 2, "suspended": 1},
+		"karaganda-asp-recipient-certificate/akim":     {"accepted": 1, "signed by another": 1, "changed": 1, "revoked": 1, "faults": 1, "decided": 2, "suspended": 1},
+		"karaganda-targeted-social-assistance/csc":     {"accepted": 1, "signed by another": 1, "changed": 1, "revoked": 1, "faults": 1, "decided": 2, "unknown person": 1, "suspended": 1, "by attorney": 1, "attorney revoked": 1, "attorney unknown": 1},
+		"service-housing": {"accepted": 1, "signed by another": 1, "changed": 1, "revoked": 1, "faults": 1, "decided": 1, "unknown employer": 1},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -32,8 +32,12 @@ func TestPlay(t *testing.T) {
 			have := map[string]int{}
 			for _, s := range seen {
 				have[s.Way]++
-				accepted := s.Way == "accepted" || s.Way == "decided" || s.Way == "unknown person"
-				if s.Accepted != accepted || (s.Number != "") != accepted || (s.Row != "") != accepted || s.Missing != "" || (s.Ground == "") != (s.Way == "accepted") || (s.Result != "") != (s.Way == "accepted") {
+				completed := slices.Contains([]string{"accepted", "suspended", "by attorney"}, s.Way)
+				accepted := completed || slices.Contains([]string{"decided", "unknown person", "attorney revoked", "attorney unknown", "unknown employer"}, s.Way)
+				if s.Way == "suspended" && !slices.Contains(s.States, "suspended") {
+					t.Errorf("its term did not stand still: %v", s.States)
+				}
+				if s.Accepted != accepted || (s.Number != "") != accepted || (s.Row != "") != accepted || s.Missing != "" || (s.Ground == "") != completed || (s.Result != "") != completed {
 					t.Errorf("%+v", s)
 				}
 			}
@@ -132,18 +136,19 @@ func TestRunOtherServices(t *testing.T) {
 	}{
 		{[]string{"-service", "karaganda-targeted-social-assistance", "-lang", "ru"}, 17},
 		{[]string{"-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-lang", "kk"}, 15},
+		{[]string{"-service", "almaty-unemployed-certificate", "-suspend", "-lang", "en"}, 25},
 	} {
 		code, out, errs := kopir(t, append([]string{"run", "-once", "-addr", "127.0.0.1:0"}, c.args...)...)
 		if n := strings.Count(out, "✓"); code != exitPassed || errs != "" || n != c.steps || strings.Contains(out, "[run.") {
 			t.Errorf("%v: %d, %d steps\n%s%s", c.args, code, n, out, errs)
 		}
 	}
-	set, _ := mappings.Builtin()
+	set, _ := sim.Services()
 	code, out, _ := kopir(t, "run", "-list")
 	if code != exitPassed || strings.Count(out, "\n") != len(set.Services()) || !regexp.MustCompile(`(?m)^karaganda-targeted-social-assistance +csc,office,akim$`).MatchString(out) {
 		t.Errorf("%d\n%s", code, out)
 	}
-	for _, args := range [][]string{{"-service", "nothing"}, {"-service", "karaganda-targeted-social-assistance", "-channel", "portal"}} {
+	for _, args := range [][]string{{"-service", "nothing"}, {"-service", "karaganda-targeted-social-assistance", "-channel", "portal"}, {"-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-suspend"}} {
 		if code, _, errs := kopir(t, append([]string{"run", "-once"}, args...)...); code != exitUsage || !strings.Contains(errs, "kopir run -list") {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}

@@ -68,6 +68,9 @@ func (s *Sim) compose(service *mappings.Service, channel, number string, sub *Su
 	if err := s.represent(sub, known); err != nil {
 		return nil, err
 	}
+	if err := employ(service, channel, known); err != nil {
+		return nil, err
+	}
 	for name, v := range sub.Values {
 		known[name] = v
 	}
@@ -90,6 +93,27 @@ func (s *Sim) compose(service *mappings.Service, channel, number string, sub *Su
 		return nil, err
 	}
 	return service.Break(channel, form, breaches...)
+}
+
+// employ enters an organisation that the register of legal entities knows where
+// the form asks for one.
+func employ(service *mappings.Service, channel string, known map[string]string) error {
+	use, ok := service.Registry(mappings.Entities, channel)
+	if !ok {
+		return nil
+	}
+	c, err := cast()
+	if err != nil {
+		return err
+	}
+	o := c.Organizations["csc"]
+	known[use.Field] = o.BIN
+	for _, same := range use.Compare {
+		if same.Fact == "name_ru" || same.Fact == "name_kk" {
+			known[same.Field] = o.Name
+		}
+	}
+	return nil
 }
 
 // represent enters who applies for the applicant.
