@@ -84,8 +84,11 @@ type Access struct{ Read, Insert, Update []string }
 type Schema interface {
 	// Table gives a table or view of a mapping; nil: there is none.
 	Table(name string) (*Table, error)
-	// Denied gives which of select, insert and update the bridge may not do.
-	Denied(table string, a Access) ([]string, error)
+	// Denied gives what the bridge may not do.
+	Denied(table string, a Access) ([]Denial, error)
+	// Hidden says whether a table, or with a name a column of it, that is not
+	// found may be there and is not shown for want of rights; nil: no.
+	Hidden(table, column string) (*Denial, error)
 }
 
 // need is what a description asks of one column.
@@ -133,15 +136,16 @@ func (k *checker) use(u use, db Schema) error {
 	case err != nil:
 		return fmt.Errorf("mappings: columns of %s: %w", u.table, err)
 	case t == nil:
-		k.fault(u.where, "no-table", "value", u.table)
-		return nil
+		return k.missing(u.where, "no-table", db, u.table, "")
 	}
 	before := len(k.faults)
 	a := Access{Read: k.spell(u, t, u.read), Update: k.spell(u, t, u.update)}
 	for _, n := range u.needs {
 		c, ok := t.Column(n.column)
 		if !ok {
-			k.fault(n.where, "no-column", "table", u.table, "value", n.column)
+			if err := k.missing(n.where, "no-column", db, u.table, n.column); err != nil {
+				return err
+			}
 			continue
 		}
 		if n.kind == "" {
@@ -163,8 +167,8 @@ func (k *checker) use(u use, db Schema) error {
 	if err != nil {
 		return fmt.Errorf("mappings: rights on %s: %w", u.table, err)
 	}
-	for _, right := range denied {
-		k.fault(u.where, "no-right", "table", u.table, "value", right)
+	for _, d := range denied {
+		k.denial(u.where, u.table, d)
 	}
 	return nil
 }

@@ -11,13 +11,14 @@ import (
 // paperSchema is a database as a test describes it.
 type paperSchema struct {
 	tables map[string]*Table
-	denied []string
+	denied []Denial
 	err    error
 }
 
 func (p paperSchema) Table(name string) (*Table, error) { return p.tables[name], p.err }
 
-func (p paperSchema) Denied(string, Access) ([]string, error) { return p.denied, nil }
+func (p paperSchema) Denied(string, Access) ([]Denial, error) { return p.denied, nil }
+func (p paperSchema) Hidden(string, string) (*Denial, error)  { return nil, nil }
 
 // fitting is a database that a service needs, without a fault.
 func fitting(s *Service) paperSchema {
@@ -101,7 +102,7 @@ func TestSchemaFits(t *testing.T) {
 		}},
 		{"key-not-unique", "local.key", set1("application_no", func(c *Column) { c.Unique = false })},
 		{"no-rollback", "local.table", func(p *paperSchema) { p.tables[main].NoRollback = true }},
-		{"no-right", "local", func(p *paperSchema) { p.denied = []string{"INSERT"} }},
+		{"no-right", "local", func(p *paperSchema) { p.denied = []Denial{{Right: "INSERT", Columns: []string{"a"}, Grant: "GRANT"}} }},
 		{"", "", set1("application_no", func(c *Column) { c.Nullable = false })},
 		{"", "", func(p *paperSchema) {
 			p.tables[main].Columns = append(p.tables[main].Columns, Column{Name: "ID", Kind: IntKind, Filled: true})

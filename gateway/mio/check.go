@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"kopir/mappings"
 )
@@ -23,58 +22,6 @@ func (l live) Table(name string) (*mappings.Table, error) {
 		return nil, err
 	}
 	return &t.Table, nil
-}
-
-// Denied tries what the bridge will do, on no row, and takes it back. A file has
-// one right for all its tables, and opening it asked for that.
-func (l live) Denied(name string, a mappings.Access) ([]string, error) {
-	if l.m.makes() {
-		return nil, nil
-	}
-	t, err := l.m.readTable(l.ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	list := func(names []string) string {
-		var out []string
-		for _, n := range names {
-			out = append(out, l.m.d.quote(n))
-		}
-		return strings.Join(out, ", ")
-	}
-	var set []string
-	for _, n := range a.Update {
-		set = append(set, l.m.d.quote(n)+" = "+l.m.d.quote(n))
-	}
-	var denied []string
-	for _, try := range []struct {
-		right, text string
-		names       []string
-	}{
-		{"SELECT", "SELECT " + list(a.Read) + " FROM " + t.sql + " WHERE 1 = 0", a.Read},
-		{"INSERT", "INSERT INTO " + t.sql + " (" + list(a.Insert) + ") SELECT " + list(a.Insert) + " FROM " + t.sql + " WHERE 1 = 0", a.Insert},
-		{"UPDATE", "UPDATE " + t.sql + " SET " + strings.Join(set, ", ") + " WHERE 1 = 0", a.Update},
-	} {
-		if len(try.names) == 0 {
-			continue
-		}
-		switch err := l.try(try.text, t.Name); {
-		case classOf(err) == Denied:
-			denied = append(denied, try.right)
-		case err != nil:
-			return nil, err
-		}
-	}
-	return denied, nil
-}
-
-func (l live) try(text, table string) error {
-	tx, err := l.m.db.BeginTx(l.ctx, nil)
-	if err != nil {
-		return l.m.d.fault("reach", "", err)
-	}
-	defer tx.Rollback()
-	return l.m.exec(l.ctx, tx, l.m.d.statement(text), table)
 }
 
 // Check says everything in which the database does not fit the descriptions.

@@ -32,6 +32,11 @@ type Dialect struct {
 	// kinds are the names of types that mean something else here.
 	kinds map[string]mappings.Kind
 
+	nowhere  string   // what a selection of constants is from
+	user     string   // query for the own user, as GRANT names him
+	usage    string   // query whether he may use a {schema}; empty: schemas have no such right
+	byColumn []string // rights that are given by column
+
 	columns string // catalog query of one table or view: {table}, {schema}
 	unique  string // columns that are unique alone: {table}, {schema}
 
@@ -64,6 +69,7 @@ var sqlite = Dialect{
 var postgres = Dialect{
 	Name: "postgres", quotes: [2]string{`"`, `"`}, mark: "$#", limit: "{query} LIMIT {n}",
 	datetime: isoSpace, instant: isoSpace + "Z07:00", words: true,
+	user: "SELECT quote_ident(current_user)", usage: "SELECT has_schema_privilege({schema}, 'USAGE')", byColumn: []string{"SELECT", "INSERT", "UPDATE"},
 	columns: postgresColumns, unique: postgresUnique, classes: postgresClasses,
 }
 
@@ -73,13 +79,16 @@ var mysql = Dialect{
 	Name: "mysql", quotes: [2]string{"`", "`"}, mark: "?", limit: "{query} LIMIT {n}",
 	datetime: isoSpace, instant: isoSpace,
 	kinds:   map[string]mappings.Kind{"timestamp": mappings.InstantKind},
+	nowhere: " FROM DUAL", byColumn: []string{"SELECT", "INSERT", "UPDATE"},
+	user:    "SELECT CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))",
 	columns: mysqlColumns, unique: mysqlUnique, classes: mysqlClasses,
 }
 
 var sqlserver = Dialect{
 	Name: "sqlserver", quotes: [2]string{"[", "]"}, mark: "@p#", limit: "{query} OFFSET 0 ROWS FETCH NEXT {n} ROWS ONLY",
 	datetime: isoT, instant: isoT + "-07:00", text: sqlserverText,
-	kinds:   map[string]mappings.Kind{"timestamp": mappings.OtherKind}, // a row version
+	kinds: map[string]mappings.Kind{"timestamp": mappings.OtherKind}, // a row version
+	user:  "SELECT QUOTENAME(USER_NAME())", byColumn: []string{"SELECT", "UPDATE"},
 	columns: sqlserverColumns, unique: sqlserverUnique, classes: sqlserverClasses,
 }
 
@@ -91,6 +100,7 @@ var oracle = Dialect{
 		mappings.DateTimeKind: "TO_TIMESTAMP(#, 'YYYY-MM-DD HH24:MI:SS.FF')",
 		mappings.InstantKind:  "TO_TIMESTAMP_TZ(#, 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM')",
 	},
+	nowhere: " FROM DUAL", user: `SELECT '"' || USER || '"' FROM DUAL`, byColumn: []string{"INSERT", "UPDATE"},
 	kinds:   map[string]mappings.Kind{"date": mappings.DateTimeKind, "long": mappings.OtherKind, "long raw": mappings.OtherKind},
 	columns: oracleColumns, unique: oracleUnique, classes: oracleClasses,
 }
