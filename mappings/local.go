@@ -305,3 +305,18 @@ func (k *checker) files() {
 func (f *LocalFiles) columns() [][2]string {
 	return [][2]string{{"key", f.Key}, {"kind", f.Kind}, {"name", f.Name}, {"type", f.Type}, {"sha256", f.SHA256}, {"content", f.Content}}
 }
+
+// listUses are the tables that are only read.
+func (s *Service) listUses() []use {
+	var all []use
+	for i, v := range s.Local.Lookups {
+		at := fmt.Sprintf("local.lookups[%d]", i)
+		all = append(all, use{where: at + ".table", table: v.Table, needs: []need{{where: at + ".code", column: v.Code}, {where: at + ".id", column: v.ID}}})
+	}
+	for _, v := range s.Local.Codes {
+		at := "local.codes." + v.Name
+		all = append(all, use{where: at + ".table", table: v.Table, needs: []need{
+			{where: at + ".code", column: v.Code}, {where: at + ".title_ru", column: v.TitleRu}, {where: at + ".title_kk", column: v.TitleKk}}})
+	}
+	return all
+}

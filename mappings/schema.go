@@ -349,21 +349,6 @@ func (s *Service) childUses() []use {
 	return all
 }
 
-// listUses are the tables that are only read.
-func (s *Service) listUses() []use {
-	var all []use
-	for i, v := range s.Local.Lookups {
-		at := fmt.Sprintf("local.lookups[%d]", i)
-		all = append(all, use{where: at + ".table", table: v.Table, needs: []need{{where: at + ".code", column: v.Code}, {where: at + ".id", column: v.ID}}})
-	}
-	for _, v := range s.Local.Codes {
-		at := "local.codes." + v.Name
-		all = append(all, use{where: at + ".table", table: v.Table, needs: []need{
-			{where: at + ".code", column: v.Code}, {where: at + ".title_ru", column: v.TitleRu}, {where: at + ".title_kk", column: v.TitleKk}}})
-	}
-	return all
-}
-
 // optional says whether an application may come without a field.
 func (s *Service) optional(f *Field) bool {
 	lacks := func(m Message) bool {

@@ -148,7 +148,10 @@ func TestRunOtherServices(t *testing.T) {
 	if code != exitPassed || strings.Count(out, "\n") != len(set.Services()) || !regexp.MustCompile(`(?m)^karaganda-targeted-social-assistance +csc,office,akim$`).MatchString(out) {
 		t.Errorf("%d\n%s", code, out)
 	}
-	for _, args := range [][]string{{"-service", "nothing"}, {"-service", "karaganda-targeted-social-assistance", "-channel", "portal"}, {"-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-suspend"}} {
+	if code, _, errs := kopir(t, "run", "-service", "almaty-home-taught-disabled-children-support", "-channel", "office", "-suspend"); code != exitUsage || !strings.Contains(errs, "no term that may stand still") {
+		t.Errorf("%d %s", code, errs)
+	}
+	for _, args := range [][]string{{"-service", "nothing"}, {"-service", "karaganda-targeted-social-assistance", "-channel", "portal"}} {
 		if code, _, errs := kopir(t, append([]string{"run", "-once"}, args...)...); code != exitUsage || !strings.Contains(errs, "kopir run -list") {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}

@@ -180,23 +180,25 @@ func classes(rows map[Class]string) map[string]Class {
 
 // The codes, by the manuals of the databases: SQLSTATE of PostgreSQL (a
 // star stands for the rest of a class), error numbers of MariaDB and of SQL Server,
-// ORA-numbers, extended result codes of SQLite.
+// ORA-numbers, extended result codes of SQLite. Refused are also those that the
+// akimat's own triggers raise: RAISE EXCEPTION (P0001), SIGNAL (1644), RAISERROR and
+// THROW (from 50000 on), RAISE_APPLICATION_ERROR (20000 to 20999).
 var (
 	postgresClasses = classes(map[Class]string{
 		Duplicate: "23505", Lost: "08*,57P01,57P02,57P03,57P05,53*,25006,58*", Missing: "42P01,42703,3F000,3D000",
-		Refused: "22*,23502,23503,23514,23P01,42804,44000", Denied: "42501,28*", Busy: "40001,40P01,55P03,57014",
+		Refused: "22*,23502,23503,23514,23P01,42804,44000,P0001", Denied: "42501,28*", Busy: "40001,40P01,55P03,57014",
 	})
 	mysqlClasses = classes(map[Class]string{
 		Duplicate: "1062,1586", Lost: "1040,1053,1077,1080,1152,1153,1158,1159,1160,1161,1184,1203,1927,2006,2013", Missing: "1049,1054,1146",
-		Refused: "1048,1216,1264,1265,1292,1364,1366,1406,1411,1425,1452,3819,4025", Denied: "1044,1045,1142,1143,1227,1290,1370,1698", Busy: "1205,1213,1969",
+		Refused: "1048,1216,1264,1265,1292,1364,1366,1406,1369,1411,1425,1452,1644,1690,3819,4025", Denied: "1044,1045,1142,1143,1227,1290,1370,1698", Busy: "1205,1213,1969",
 	})
 	sqlserverClasses = classes(map[Class]string{
-		Duplicate: "2601,2627", Lost: "4060,6005,10053,10054,10060,17142,40613", Missing: "207,208",
-		Refused: "241,242,245,515,547,2628,8114,8115,8152,50000", Denied: "229,230,262,916,18456", Busy: "1205,1222",
+		Duplicate: "2601,2627", Lost: "4060,6005,10053,10054,10060,10928,10929,17142,40197,40501,40613,49918,49919,49920", Missing: "207,208",
+		Refused: "206,220,241,242,245,257,515,547,550,2628,8114,8115,8152,50*,51*,52*,53*,54*,55*,56*,57*,58*,59*,60*,70*,80*,90*,99*", Denied: "229,230,262,916,18456", Busy: "1205,1222,3960,41302,41305,41325",
 	})
 	oracleClasses = classes(map[Class]string{
-		Duplicate: "1", Lost: "28,1012,1033,1034,1089,1090,3113,3114,3135,12170,12514,12528,12537,12541,12571", Missing: "904,942",
-		Refused: "1400,1407,1438,1461,1722,1839,1843,1847,1858,1861,2290,2291,12899,20000", Denied: "1017,1031,1045,28000,28001", Busy: "54,60,8177,30006",
+		Duplicate: "1", Lost: "28,1012,1033,1034,1089,1090,1092,2396,3113,3114,3135,12153,12170,12505,12514,12516,12518,12519,12520,12526,12527,12528,12537,12541,12543,12545,12571", Missing: "904,942",
+		Refused: "932,1400,1401,1402,1407,1426,1438,1461,1722,1830,1839,1841,1843,1847,1850,1851,1852,1858,1861,2290,2291,12899,20*", Denied: "1017,1031,1045,28000,28001,41900", Busy: "54,60,8177,30006",
 	})
 	sqliteClasses = classes(map[Class]string{
 		Duplicate: "1555,2067", Lost: "10,13,14,26", Missing: "1 no such",
