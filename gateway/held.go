@@ -38,7 +38,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.again(s, app.Channel, h.Since, h.Document, app.MessageID)
+	p, err := reopen(s, app.Channel, h.Since, h.Document, app.MessageID)
 	if err != nil {
 		return err
 	}

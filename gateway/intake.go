@@ -85,9 +85,9 @@ func readDocument(field string, src []byte) (*signature.Document, error) {
 	return doc, nil
 }
 
-// again opens a paper that was kept: the Body of its message, or the bare
+// reopen opens a paper that was kept: the Body of its message, or the bare
 // document of the office channel. id is that of its message.
-func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byte, id string) (*paper, error) {
+func reopen(s *mappings.Service, ch Channel, at time.Time, kept []byte, id string) (*paper, error) {
 	doc, err := readDocument("", kept)
 	if err != nil {
 		return nil, err
@@ -107,6 +107,17 @@ func (b *Bridge) again(s *mappings.Service, ch Channel, at time.Time, kept []byt
 	}
 	p.doc = nil
 	return p, p.open(m.Data())
+}
+
+// Reopen opens a document as it was opened when it came, to judge it again:
+// out of the signed Body of its message, or as it was filed. id is the messageId
+// by which a message was fetched.
+func Reopen(s *mappings.Service, kept []byte, id string) (*signature.Document, error) {
+	p, err := reopen(s, "", time.Time{}, kept, id)
+	if err != nil {
+		return nil, err
+	}
+	return p.doc, nil
 }
 
 // judge asks, in this order: is the person's signature good; does the document
@@ -355,6 +366,9 @@ func (b *Bridge) evidence(kind EvidenceKind, at time.Time, v *signature.Verdict)
 	e := Evidence{Kind: kind, At: at, Outcome: v.Outcome, Reason: v.Reason}
 	if j, err := json.Marshal(v); err == nil {
 		e.Verdict = j
+	}
+	for i := range v.Signatures {
+		e.Proofs = append(e.Proofs, v.Signatures[i].Proofs()...)
 	}
 	return e
 }

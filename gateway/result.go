@@ -249,6 +249,9 @@ func (b *Bridge) judgeOfficial(ctx context.Context, r *Document) (*official, err
 	}
 	o.doc.MediaType, o.doc.Name = media, cmp.Or(r.Name, name)
 	o.evidence.Document = r.Content
+	if len(r.Signature) > 0 {
+		o.evidence.Proofs = append(o.evidence.Proofs, verdict.Prove(verdict.ProofBeside, r.Signature))
+	}
 	return o, nil
 }
 

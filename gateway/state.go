@@ -47,6 +47,9 @@ func States() []State {
 // Final reports whether nothing follows.
 func (s State) Final() bool { return s == Completed || s == Refused }
 
+// Allowed says whether the table of moves has a move, and if not, why.
+func Allowed(from, to State) error { return allowed(from, to) }
+
 // allowed says whether the table has the move, and if not, why.
 func allowed(from, to State) error {
 	for _, m := range moves {

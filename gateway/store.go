@@ -152,6 +152,9 @@ type Evidence struct {
 	Verdict     []byte          `json:"-"` // the JSON of `kopir verify`
 	Document    []byte          `json:"-"` // what was judged, where Message.Raw does not hold it
 	Finding     []byte          `json:"-"` // of ByRegistry: the JSON of a RegistryAnswer
+	// Proofs are the certificates and revocation answers that were relied on;
+	// written, not read back with the rest.
+	Proofs []verdict.Proof `json:"-"`
 }
 
 // EvidenceKind says whose signature, or whose answer, it is.

@@ -157,3 +157,14 @@ func previousDay(d Date) Date {
 func (s *Service) answers(serviceID string) bool {
 	return s.Gateway.ServiceID == serviceID || slices.Contains(s.Gateway.Aliases, serviceID)
 }
+
+// Source is the text of the description as it was read.
+func (s *Service) Source() []byte { return s.source }
+
+// ParseService reads one description by itself, for what it says of the form of
+// documents. What it shares with others is not there, and it is not judged.
+func ParseService(source []byte) (*Service, []Fault) {
+	s := &Service{source: source}
+	_, faults := decode("", source, s)
+	return s, faults
+}

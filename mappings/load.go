@@ -112,7 +112,7 @@ func (s *Set) readServices(files []source) []Fault {
 
 // readService reads and judges one description by itself.
 func (s *Set) readService(f source) (*Service, []Fault) {
-	v := &Service{file: f.shown, codes: s.codes, papers: s.papers, texts: s.Texts}
+	v := &Service{file: f.shown, source: f.data, codes: s.codes, papers: s.papers, texts: s.Texts}
 	var faults []Fault
 	// A description that does not read cannot be judged further.
 	if v.places, faults = decode(f.shown, f.data, v); len(faults) == 0 {

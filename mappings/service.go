@@ -36,6 +36,7 @@ type Service struct {
 	Channels   []Channel `yaml:"channels,required"`
 
 	file   string
+	source []byte           // the file as it was read
 	places map[string]place // path in the description -> line and column
 	codes  map[string]*CodeList
 	live   map[string]*liveCodes // the lists of local.codes

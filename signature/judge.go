@@ -265,6 +265,10 @@ func (v *Verifier) findKey(sig *xmlSignature, t task, out *SignatureVerdict) (al
 func (v *Verifier) checkPerson(out *SignatureVerdict, want Want, at time.Time) []*nuc.Certificate {
 	c := out.Certificate
 	chain, checks := v.trust().ChainWith(c, out.others, at)
+	out.proofs = []verdict.Proof{verdict.Prove(verdict.ProofSigner, c.Raw)}
+	for _, authority := range chain[min(1, len(chain)):] {
+		out.proofs = append(out.proofs, verdict.Prove(verdict.ProofAuthority, authority.Raw))
+	}
 	out.Checks = append(out.Checks, checks...)
 	out.Checks = append(out.Checks, c.CheckUsage())
 	if want.IIN != "" {

@@ -3,6 +3,7 @@ package signature
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"kopir/signature/nuc"
@@ -30,7 +31,8 @@ type SignatureVerdict struct {
 	Certificate *nuc.Certificate // the signer's; nil if none was found
 	Checks      []verdict.Check
 
-	claimed time.Time // signingTime of CMS: the signer's word
+	proofs  []verdict.Proof // certificates of the chain
+	claimed time.Time       // signingTime of CMS: the signer's word
 	parts   []part
 	others  []*nuc.Certificate // that came beside the signer's; believed only as far as a root vouches for them
 }
@@ -73,6 +75,16 @@ func (s *SignatureVerdict) SignedAt() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return s.Timestamp.Created, true
+}
+
+// Proofs are what the judgement relied on besides the document: the chain of
+// certificates, OCSP answers, lists.
+func (s *SignatureVerdict) Proofs() []verdict.Proof {
+	all := slices.Clone(s.proofs)
+	for _, c := range s.Checks {
+		all = append(all, c.Proofs...)
+	}
+	return all
 }
 
 // Signer is whom the certificate is about; the zero Signer without a certificate.

@@ -9,10 +9,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway/bundle"
 	"kopir/gateway/failpoint"
 	"kopir/gateway/journal"
 	"kopir/gateway/server"
 	"kopir/gateway/signer"
+	"kopir/gateway/store"
 	"kopir/signature"
 )
 
@@ -56,39 +58,82 @@ func (n *node) seal(ctx context.Context) {
 	})
 }
 
+// lastCheckpoint bounds the wait for the time stamp of a checkpoint at the end.
+const lastCheckpoint = 10 * time.Second
+
+// sealEnd signs the end of the chain when the process was told to stop, so that
+// what is cut off before the next start shows.
+func (n *node) sealEnd(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCheckpoint)
+	defer cancel()
+	if err := n.checkpoint(ctx); err != nil {
+		n.log.Error("no checkpoint of the journal at the end", zap.Error(err))
+	}
+}
+
 // checkpoint signs the end of the chain, unless it is signed.
 func (n *node) checkpoint(ctx context.Context) error {
-	seq, head, err := n.store.Head(ctx)
+	s := sealer{n.store, n.m, n.stamper, n.log}
+	_, err := s.checkpoint(ctx)
+	return err
+}
+
+// sealer signs with the bridge's key and asks for time stamps.
+type sealer struct {
+	store   *store.Store
+	m       *materials
+	stamper *signer.Authority // nil without one
+	log     *zap.Logger
+}
+
+// sealer signs in the name of the configured bridge.
+func (l *loaded) sealer(st *store.Store, m *materials, log *zap.Logger) (sealer, error) {
+	stamper, err := l.stamper()
 	if err != nil {
-		return err
+		return sealer{}, fmt.Errorf("journal.tsa: %w", err)
 	}
-	if last, _, err := n.store.LastCheckpoint(ctx); err != nil || last == seq {
-		return err
+	return sealer{st, m, stamper, log}, nil
+}
+
+// checkpoint signs the end of the chain, unless it is signed, and gives its number.
+func (s sealer) checkpoint(ctx context.Context) (seq int64, err error) {
+	seq, head, err := s.store.Head(ctx)
+	if err != nil {
+		return 0, err
 	}
-	now := time.Now().UTC().Truncate(time.Second)
-	mark := journal.Mark{Seq: seq, Hash: head, At: now}
+	if last, _, err := s.store.LastCheckpoint(ctx); err != nil || last == seq {
+		return seq, err
+	}
+	mark := journal.Mark{Seq: seq, Hash: head, At: time.Now().UTC().Truncate(time.Second)}
 	content, err := json.Marshal(mark)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	signed, err := signature.SignCMS(content, n.m.keys.Signing(now), signature.CMSOptions{SigningTime: now})
+	signed, _, err := s.sign(ctx, content, mark.At, false)
 	if err != nil {
-		return err
-	}
-	if n.stamper != nil {
-		if stamped, err := n.stamper.Stamp(ctx, signed); err == nil {
-			signed = stamped
-		} else {
-			n.log.Warn("the checkpoint of the journal has no time stamp", zap.Error(err))
-		}
+		return 0, err
 	}
 	failpoint.Here(failpoint.SealSigned)
-	if err := n.store.Checkpoint(ctx, mark, signed); err != nil {
-		return err
+	if err := s.store.Checkpoint(ctx, mark, signed); err != nil {
+		return 0, err
 	}
 	failpoint.Here(failpoint.SealKept)
-	n.log.Info("checkpoint of the journal", zap.Int64("record", seq), zap.Stringer("hash", head))
-	return nil
+	s.log.Info("checkpoint of the journal", zap.Int64("record", seq), zap.Stringer("hash", head))
+	return seq, nil
+}
+
+// sign makes a CMS message, with a time stamp where one is to be had.
+func (s sealer) sign(ctx context.Context, content []byte, at time.Time, detached bool) (signed []byte, stamped bool, err error) {
+	signed, err = signature.SignCMS(content, s.m.keys.Signing(at), signature.CMSOptions{SigningTime: at, Detached: detached})
+	if err != nil || s.stamper == nil {
+		return signed, false, err
+	}
+	with, err := s.stamper.Stamp(ctx, signed)
+	if err != nil {
+		s.log.Warn("what was signed has no time stamp", zap.Error(err))
+		return signed, false, nil
+	}
+	return with, true, nil
 }
 
 // noteConfiguration records on what the bridge runs from now on: the file, the
@@ -99,11 +144,16 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 		return err
 	}
 	parts := []journal.Part{{What: "configuration", ID: "kopir.yaml", Note: buildVersion(), Digest: journal.Sum(file)}}
+	var sources [][]byte
 	for _, s := range n.services.Load().Services() {
-		parts = append(parts, journal.Part{What: "service", ID: s.ID, Note: s.Edition})
+		sources = append(sources, s.Source())
+		parts = append(parts, journal.Part{What: bundle.Mapping, ID: s.ID, Note: s.Edition, Digest: journal.Sum(s.Source())})
 	}
 	for _, k := range n.m.keys.Standing(time.Now()) {
 		parts = append(parts, journal.Part{What: "key", ID: k.Certificate.SerialHex(), Note: string(k.State), Digest: journal.Sum(k.Certificate.Raw)})
+	}
+	if err := n.store.KeepMappings(ctx, sources); err != nil {
+		return fmt.Errorf("keep the descriptions: %w", err)
 	}
 	if err := n.store.Note(ctx, journal.Configuration, "", processName(), parts...); err != nil {
 		return fmt.Errorf("record the configuration: %w", err)
@@ -113,7 +163,7 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 
 // noteAccess records who reads a person's data.
 func (n *node) noteAccess(ctx context.Context, a server.Access) error {
-	return n.store.Note(ctx, journal.Access, "", a.Who, journal.Part{What: "access", ID: a.Application, Note: a.What})
+	return n.store.Note(ctx, journal.Access, a.Application, a.Who, journal.Part{What: "access", ID: a.Application, Note: a.What})
 }
 
 // processName names this process for people.

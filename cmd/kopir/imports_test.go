@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	// A door for the clients of another program. It has no part in the bridge:
 	// it judges and signs, so it knows signature and nothing of gateway.
 	"gateway/signer": {"signature", "signature/*"},
-	"gateway/store":  {"gateway", "gateway/failpoint", "gateway/journal", "mappings"},
+	"gateway/store":  {"gateway", "gateway/failpoint", "gateway/journal", "mappings", "signature/verdict"},
 	// Moments at which a test build lets itself be killed; empty in all others.
 	"gateway/failpoint": {},
 	// Kills bridges and looks at what is left, from outside: it knows processes,
@@ -37,8 +37,11 @@ var arrows = map[string][]string{
 	"gateway/crash": {"gateway/failpoint", "gateway/sim", "gateway/soap", "signature", "signature/*", "mappings"},
 	// The chain of records knows nothing of what it records.
 	"gateway/journal": {},
-	"gateway/mio":     {"gateway", "mappings"},
-	"gateway/sim":     {"gateway/soap", "gateway/httpsig", "signature", "signature/*", "wsdl", "mappings"},
+	// Evidence of one application for whoever has no store: what is recorded,
+	// judged again.
+	"gateway/bundle": {"gateway", "gateway/journal", "gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/mio":    {"gateway", "mappings"},
+	"gateway/sim":    {"gateway/soap", "gateway/httpsig", "signature", "signature/*", "wsdl", "mappings"},
 
 	"signature":            {"signature/*"},
 	"signature/verdict":    {},

@@ -10,18 +10,20 @@ import (
 	"os"
 	"time"
 
+	"go.uber.org/zap"
+
+	"kopir/gateway"
+	"kopir/gateway/bundle"
 	"kopir/gateway/journal"
 	"kopir/gateway/store"
-	"kopir/signature"
-	"kopir/signature/cms"
-	"kopir/signature/nuc"
 )
 
 // runJournal verifies and exports the chain of records.
 // Exit status: 0 it holds, 1 it does not, 2 wrong use or unreadable input.
 func runJournal(ctx context.Context, args []string, s stdio) int {
-	const usage = "usage: kopir journal verify [flags] FILE...    archives, without network or database\n" +
+	const usage = "usage: kopir journal verify [flags] FILE...    archives or an evidence bundle, without network or database\n" +
 		"       kopir journal verify -config FILE     the store of a bridge: the chain, and every row it speaks of\n" +
+		"       kopir journal export -config FILE NUMBER  the evidence bundle of an application\n" +
 		"       kopir journal export -config FILE     the whole chain as an archive\n"
 	switch {
 	case len(args) == 1 && isHelp(args[0]):
@@ -65,8 +67,9 @@ func runJournalVerify(ctx context.Context, args []string, s stdio) int {
 	config := f.String("config", "", "`FILE` with the configuration of a bridge: verify its store instead of archives")
 	bin := f.String("bin", "", "`BIN` of the organisation whose key must have signed the checkpoints; default: with -config that of the bridge's key, else any")
 	asJSON := f.Bool("json", false, "print JSON")
+	language := f.String("lang", "", "`LANG` of the verdict on a bundle: ru, kk or en. Default: that of the locale")
 	f.Usage = func() {
-		usageOf(f, "[flags] [FILE...]", "Verifies the chain of records. Several archives are parts of one chain, in their order. What lies before the last checkpoint\ncan have been neither changed nor cut off; what follows it is chained, no more.")
+		usageOf(f, "[flags] [FILE...]", "With one evidence bundle judges all that is in it, as of its receipt, and says so in words.\nExit status: 0 passed, 1 failed, 3 indeterminate, 2 wrong use.\n", "Verifies the chain of records. Several archives are parts of one chain, in their order. What lies before the last checkpoint\ncan have been neither changed nor cut off; what follows it is chained, no more.")
 	}
 	if code, ok := parseFlags(f, args, s); !ok {
 		return code
@@ -75,12 +78,19 @@ func runJournalVerify(ctx context.Context, args []string, s stdio) int {
 		s.complain("journal verify needs either -config FILE or the archives")
 		return exitUsage
 	}
+	lang, err := langOf(*language, s.env)
+	if err != nil {
+		s.complain("journal verify: %s", err)
+		return exitUsage
+	}
+	if f.NArg() == 1 && *config == "" && isBundleFile(f.Arg(0)) {
+		return verifyBundle(f.Arg(0), trust, *bin, lang, *asJSON, s)
+	}
 	found := journalFinding{First: 1}
-	var err error
 	if *config != "" {
 		err = found.verifyStore(ctx, *config, *bin)
 	} else {
-		err = found.verifyArchives(ctx, f.Args(), trust, *bin)
+		err = found.verifyArchives(f.Args(), trust, *bin)
 	}
 	var broken *journal.Fault
 	switch {
@@ -137,59 +147,20 @@ func (f *journalFinding) print(w io.Writer) {
 	}
 }
 
-// judge believes checkpoints of an organisation whose certificate leads to a
-// root. Whether it was revoked since does not matter to what was signed before;
-// a checkpoint without a time stamp is judged at the time that it states.
-func (f *journalFinding) judge(ctx context.Context, trust *nuc.Trust, bin string) journal.Judge {
-	v := signature.Verifier{Trust: trust, Revoke: signature.RevokeOff}
-	seen := map[string]bool{}
-	return func(signed []byte) ([]byte, time.Time, error) {
-		got := v.CMS(ctx, signed, nil, signature.Want{At: time.Now(), AtStamp: true, BIN: bin})
-		content, ok := got.Content()
-		var stamp time.Time
-		if ok {
-			stamp = got.Signatures[0].Stamp.At
-		} else if stated, err := statedTime(signed); err == nil {
-			again := v.CMS(ctx, signed, nil, signature.Want{At: stated, BIN: bin})
-			if content, ok = again.Content(); ok {
-				got = again
-			}
-		}
-		if !ok {
-			return nil, stamp, fmt.Errorf("%s %s", got.Outcome, got.Reason)
-		}
-		who := got.Signatures[0].Signer()
-		if name := who.CN + " " + who.BIN + ", certificate " + who.Serial; !seen[name] {
-			seen[name] = true
-			f.Signers = append(f.Signers, name)
-		}
-		return content.Bytes(), stamp, nil
-	}
-}
-
-// statedTime is when the signer of a checkpoint says that it was made.
-func statedTime(signed []byte) (time.Time, error) {
-	var m journal.Mark
-	message, err := cms.Parse(signed)
-	if err == nil {
-		err = json.Unmarshal(message.Content, &m)
-	}
-	return m.At, err
-}
-
-func (f *journalFinding) verifyArchives(ctx context.Context, paths []string, trust trustFlags, bin string) error {
+func (f *journalFinding) verifyArchives(paths []string, trust trustFlags, bin string) error {
 	roots, _, err := trust.load()
 	if err != nil {
 		return err
 	}
-	judge := f.judge(ctx, roots, bin)
+	seals := bundle.NewSeals(roots, bin)
+	defer func() { f.Signers = seals.Signers }()
 	var chain *journal.Chain
 	for i, path := range paths {
 		file, err := os.Open(path)
 		if err != nil {
 			return errors.New(path + ": " + plainFileError(err))
 		}
-		rep, err := journal.Verify(file, chain, judge, nil)
+		rep, err := journal.Verify(file, chain, seals.Judge, nil)
 		file.Close()
 		if i == 0 {
 			f.First = rep.First
@@ -205,7 +176,7 @@ func (f *journalFinding) verifyArchives(ctx context.Context, paths []string, tru
 }
 
 func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) error {
-	st, m, err := openConfigured(ctx, config)
+	st, m, _, err := openConfigured(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -213,7 +184,8 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 	if bin == "" {
 		bin = m.keys.Signing(time.Now()).Certificate.Subject.BIN
 	}
-	judge := f.judge(ctx, m.trust, bin)
+	seals := bundle.NewSeals(m.trust, bin)
+	defer func() { f.Signers = seals.Signers }()
 	var chain journal.Chain
 	err = st.Journal(ctx, 0, "", func(l store.Link) error {
 		if err := chain.Add(l.Body, l.Hash); err != nil {
@@ -221,7 +193,7 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 		}
 		if l.Checkpoint != nil {
 			f.Checkpoints++
-			return chain.Seal(l.Checkpoint, judge)
+			return chain.Seal(l.Checkpoint, seals.Judge)
 		}
 		return nil
 	})
@@ -242,64 +214,101 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 
 // openConfigured opens the store of a configuration beside a bridge that may be
 // running on it.
-func openConfigured(ctx context.Context, config string) (*store.Store, *materials, error) {
+func openConfigured(ctx context.Context, config string) (*store.Store, *materials, *loaded, error) {
 	l, faults := loadConfig(config)
 	if l == nil {
-		return nil, nil, errors.New(faults[0].format(config))
+		return nil, nil, nil, errors.New(faults[0].format(config))
 	}
 	m, more := l.open(time.Now())
 	if faults = append(faults, more...); len(faults) > 0 {
-		return nil, nil, errors.New(faults[0].format(config))
+		return nil, nil, nil, errors.New(faults[0].format(config))
 	}
 	if l.Store.Driver == "sqlite" {
 		if _, err := os.Stat(l.path(l.Store.Path)); err != nil {
-			return nil, nil, fmt.Errorf("%s: %s", l.storeName(), plainFileError(err))
+			return nil, nil, nil, fmt.Errorf("%s: %s", l.storeName(), plainFileError(err))
 		}
 	}
 	st, err := store.OpenAt(ctx, l.storeOpener(m))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", l.storeName(), err)
+		return nil, nil, nil, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
-	return st, m, nil
+	return st, m, l, nil
 }
 
 func runJournalExport(ctx context.Context, args []string, s stdio) int {
 	f := flag.NewFlagSet("journal export", flag.ContinueOnError)
 	config := f.String("config", "", "`FILE` with the configuration of the bridge")
-	out := f.String("out", "", "`FILE` to write; must not exist. Default: standard output")
+	var out string
+	f.StringVar(&out, "o", "", "`FILE` to write; must not exist. Default: standard output")
+	f.StringVar(&out, "out", "", "the same")
+	unstamped := f.Bool("unstamped", false, "make a bundle without a time stamp, though an authority is configured")
 	f.Usage = func() {
-		usageOf(f, "-config FILE", "Writes the whole chain of records as an archive, which `kopir journal verify` verifies anywhere. It holds no person's data.")
+		usageOf(f, "-config FILE [APPLICATION]", "With the number of an application (or message/ID of one that was refused before it got a number) writes its evidence bundle:\n"+
+			"one file with everything that is known of it and what proves it, signed by the bridge's key. It holds personal data.\n"+
+			"Without, writes the whole chain of records as an archive; it holds no person's data. `kopir journal verify` verifies either anywhere.")
 	}
 	if code, ok := parseFlags(f, args, s); !ok {
 		return code
 	}
-	if *config == "" || f.NArg() > 0 {
-		s.complain("journal export needs -config FILE and takes no arguments")
+	if *config == "" || f.NArg() > 1 {
+		s.complain("journal export needs -config FILE, and takes the number of one application")
 		return exitUsage
 	}
-	if err := exportJournal(ctx, *config, *out, s.out); err != nil {
+	st, m, l, err := openConfigured(ctx, *config)
+	if err != nil {
+		s.complain("journal export: %s", err)
+		return exitFailed
+	}
+	defer st.Close()
+	err = writeWhole(out, s.out, func(w io.Writer) error {
+		if f.NArg() == 0 {
+			return exportJournal(ctx, st, w)
+		}
+		sealer, err := l.sealer(st, m, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		if *unstamped {
+			sealer.stamper = nil
+		}
+		b, err := sealer.bundle(ctx, f.Arg(0))
+		if errors.Is(err, gateway.ErrNotFound) {
+			return fmt.Errorf("the journal knows no application %s", f.Arg(0))
+		}
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	})
+	if err != nil {
 		s.complain("journal export: %s", err)
 		return exitFailed
 	}
 	return exitPassed
 }
 
-func exportJournal(ctx context.Context, config, path string, to io.Writer) (err error) {
-	st, _, err := openConfigured(ctx, config)
+// writeWhole writes a file that must not exist, or to out where no name is given.
+// Nothing is left of a file that was not written whole.
+func writeWhole(path string, out io.Writer, write func(io.Writer) error) error {
+	if path == "" {
+		return write(out)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return errors.New(path + ": " + plainFileError(err))
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	if path != "" {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return errors.New(path + ": " + plainFileError(err))
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		to = file
+	if err = write(file); err == nil {
+		err = file.Sync()
 	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+func exportJournal(ctx context.Context, st *store.Store, to io.Writer) error {
 	w := journal.NewWriter(to)
-	err = st.Journal(ctx, 0, "", func(l store.Link) error {
+	err := st.Journal(ctx, 0, "", func(l store.Link) error {
 		if err := w.Record(l.Seq, l.Body, l.Hash); err != nil || l.Checkpoint == nil {
 			return err
 		}

@@ -211,6 +211,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	stop()
 	<-settled
 	others.Wait()
+	n.sealEnd(ctx)
 	return err
 }
 

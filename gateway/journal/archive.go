@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strconv"
 )
 
 // line is one line of an archive: exactly one of the three.
 type line struct {
+	Seq        int64           `json:"seq,omitempty"`
 	Hash       Hash            `json:"hash,omitzero"`
 	Record     json.RawMessage `json:"record,omitempty"`
 	Checkpoint []byte          `json:"checkpoint,omitempty"`
@@ -67,7 +69,7 @@ func encode(l line) ([]byte, error) {
 // Record adds the next record.
 func (w *Writer) Record(seq int64, body []byte, h Hash) error {
 	w.last.Seq, w.last.Head = seq, h
-	return w.put(line{Hash: h, Record: body})
+	return w.put(line{Seq: seq, Hash: h, Record: body})
 }
 
 // Checkpoint adds a checkpoint over the record that was added last.
@@ -111,7 +113,10 @@ func Verify(r io.Reader, start *Chain, judge Judge, each func(body []byte) error
 		if err != nil {
 			return rep, fmt.Errorf("journal: %w", err)
 		}
-		if body, kept, ok := recordLine(raw); ok {
+		if seq, body, kept, ok := recordLine(raw); ok {
+			if seq != rep.Chain.Seq+1 {
+				return rep, fault("the record in its place has the number %d", seq)
+			}
 			if err := rep.Chain.Add(body, kept); err != nil {
 				return rep, err
 			}
@@ -144,16 +149,21 @@ func Verify(r io.Reader, start *Chain, judge Judge, each func(body []byte) error
 }
 
 // recordLine takes the line of a record apart, without reading what is in it.
-func recordLine(raw []byte) (body []byte, kept Hash, ok bool) {
-	rest, ok := bytes.CutPrefix(raw, []byte(`{"hash":"`))
-	if !ok || len(rest) < 2*len(kept) || kept.UnmarshalText(rest[:2*len(kept)]) != nil || !bytes.Equal(rest[:2*len(kept)], []byte(kept.String())) {
-		return nil, kept, false
+func recordLine(raw []byte) (seq int64, body []byte, kept Hash, ok bool) {
+	rest, ok := bytes.CutPrefix(raw, []byte(`{"seq":`))
+	digits, rest, found := bytes.Cut(rest, []byte(`,"hash":"`))
+	if !ok || !found || len(rest) < 2*len(kept) || kept.UnmarshalText(rest[:2*len(kept)]) != nil || !bytes.Equal(rest[:2*len(kept)], []byte(kept.String())) {
+		return 0, nil, kept, false
+	}
+	seq, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil || strconv.FormatInt(seq, 10) != string(digits) {
+		return 0, nil, kept, false
 	}
 	body, ok = bytes.CutPrefix(rest[2*len(kept):], []byte(`","record":`))
 	if !ok || !bytes.HasSuffix(body, []byte("}\n")) {
-		return nil, kept, false
+		return 0, nil, kept, false
 	}
-	return body[:len(body)-2], kept, true
+	return seq, body[:len(body)-2], kept, true
 }
 
 func closeArchive(in *bufio.Reader, e *end, rep *Report, file Hash) error {

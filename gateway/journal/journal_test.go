@@ -30,7 +30,7 @@ func archive(t testing.TB, n int) []byte {
 	key := bytes.Repeat([]byte{7}, KeySize)
 	var prev Hash
 	for i := range n {
-		r := Record{Seq: int64(i) + 1, At: t0.Add(time.Duration(i) * time.Second), Kind: Change, Owner: fmt.Sprintf("UC-2026-%06d", i/3), Prev: prev,
+		r := Record{At: t0.Add(time.Duration(i) * time.Second), Kind: Change, Owner: fmt.Sprintf("UC-2026-%06d", i/3),
 			Parts: []Part{
 				{What: "message", ID: fmt.Sprint("m-", i), Note: "SendMessage <&>", Digest: Digest(key, []byte("raw"), []byte{byte(i)})},
 				{What: "application", ID: "1", Note: "received", Digest: Digest(key, []byte("row"))},
@@ -39,12 +39,13 @@ func archive(t testing.TB, n int) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prev = Sum(body)
-		if err := w.Record(r.Seq, body, prev); err != nil {
+		seq := int64(i) + 1
+		prev = Link(seq, prev, Sum(body))
+		if err := w.Record(seq, body, prev); err != nil {
 			t.Fatal(err)
 		}
 		if i%10 == 9 {
-			m, err := json.Marshal(Mark{Seq: r.Seq, Hash: prev, At: r.At})
+			m, err := json.Marshal(Mark{Seq: seq, Hash: prev, At: r.At})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,16 +140,15 @@ func TestTheFirstBadRecordIsNamed(t *testing.T) {
 		if err := json.Unmarshal(read.Record, &r); err != nil {
 			t.Fatal(err)
 		}
-		if r.Seq == 5 {
+		if read.Seq == 5 {
 			r.Parts[0].Note = "SendNothing"
 		}
-		r.Prev = prev
 		body, err := r.Body()
 		if err != nil {
 			t.Fatal(err)
 		}
-		prev = Sum(body)
-		w.Record(r.Seq, body, prev)
+		prev = Link(read.Seq, prev, Sum(body))
+		w.Record(read.Seq, body, prev)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -173,11 +173,7 @@ func TestTwoArchivesJoin(t *testing.T) {
 			at = 1
 			continue
 		}
-		r, err := Read(read.Record)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w[at].Record(r.Seq, read.Record, read.Hash)
+		w[at].Record(read.Seq, read.Record, read.Hash)
 	}
 	for _, one := range w {
 		if err := one.Close(); err != nil {

@@ -12,6 +12,12 @@
 // over the hash of one record. What lies before it can be neither changed nor
 // cut off. What lies after the last one is chained, no more.
 //
+// The hash of a record is made of its number, the hash before it, and the SHA-256
+// of its body (Link). So a chain can be followed through records that are not
+// shown: of those it takes their SHA-256 alone, which says nothing about them.
+// An evidence bundle proves so that its records stand in the chain, without the
+// records of others.
+//
 // An archive is a text file, one JSON object a line (record, checkpoint, end).
 // Verifying it needs no network and no database.
 package journal
@@ -62,8 +68,6 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // Record is one link of the chain.
 type Record struct {
-	Seq   int64     `json:"seq"`  // from 1, without a gap
-	Prev  Hash      `json:"prev"` // hash of the record before; noughts for the first
 	At    time.Time `json:"at"`
 	Kind  Kind      `json:"kind"`
 	Owner string    `json:"owner,omitempty"` // whose key made the digests: an application's number, or message/ and an id
@@ -90,21 +94,6 @@ func (r *Record) Body() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// link reads the number of a body and the hash that it names, which stand
-// first: so a chain is verified without reading all of every record.
-func link(body []byte) (seq int64, prev Hash, ok bool) {
-	rest, ok := bytes.CutPrefix(body, []byte(`{"seq":`))
-	digits, rest, found := bytes.Cut(rest, []byte(`,"prev":"`))
-	if !ok || !found || len(rest) < 2*len(prev)+1 || rest[2*len(prev)] != '"' || body[len(body)-1] != '}' {
-		return 0, prev, false
-	}
-	seq, err := strconv.ParseInt(string(digits), 10, 64)
-	if err != nil || prev.UnmarshalText(rest[:2*len(prev)]) != nil {
-		return 0, prev, false
-	}
-	return seq, prev, true
-}
-
 // Read is the record of a body: exactly what Body writes.
 func Read(body []byte) (*Record, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -119,8 +108,25 @@ func Read(body []byte) (*Record, error) {
 	return r, nil
 }
 
-// Sum is the hash of a record's body, which the next record names.
+// Sum is the SHA-256 of a record's body, or of anything else.
 func Sum(body []byte) Hash { return sha256.Sum256(body) }
+
+// Link is the hash of record seq, which the next one names: the SHA-256 of four
+// lines, each with its end. prev is the hash of the record before, noughts for
+// the first; body the Sum of the record's body.
+//
+//	kopir journal 1
+//	(seq, decimal)
+//	(prev, hexadecimal)
+//	(body, hexadecimal)
+func Link(seq int64, prev, body Hash) Hash {
+	b := make([]byte, 0, 192)
+	b = append(b, "kopir journal 1\n"...)
+	b = append(strconv.AppendInt(b, seq, 10), '\n')
+	b = append(hex.AppendEncode(b, prev[:]), '\n')
+	b = append(hex.AppendEncode(b, body[:]), '\n')
+	return sha256.Sum256(b)
+}
 
 // KeySize is the length of an owner's key in bytes.
 const KeySize = 32

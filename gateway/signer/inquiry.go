@@ -87,7 +87,7 @@ func (q *inquiry) ask(ctx context.Context, leaf, issuer *nuc.Certificate) found 
 	stored := checker.AskBy(ctx, leaf, issuer, q.at, revocation.StoredAnswers, revocation.StoredLists)
 	if stored.Status == revocation.Revoked && !slices.ContainsFunc(told, func(a revocation.Answer) bool { return settles(a, stored) }) {
 		by := byCRL
-		if stored.Evidence != nil {
+		if len(stored.Proofs) > 0 && stored.Proofs[0].Kind == verdict.ProofOCSP {
 			by = byOCSP
 		}
 		f.entries = append(f.entries, entry(by, stored))

@@ -22,6 +22,7 @@ const (
 	journalPaper       = "paper"
 	journalPayload     = "payload" // what a delivery carries
 	journalDelivery    = "delivery"
+	journalTry         = "try" // a delivery as it stood after a try that failed
 )
 
 func eventID(number string, seq int64) string { return number + "/" + strconv.FormatInt(seq, 10) }
@@ -35,13 +36,7 @@ func messageContent(m *gateway.Message) [][]byte {
 		strconv.AppendInt(nil, micros(m.At), 10), []byte(m.Application), []byte(m.Code), m.Raw, m.Reply}
 }
 
-func evidenceContent(e *gateway.Evidence) [][]byte {
-	content := [][]byte{[]byte(e.Message), []byte(e.Application), strconv.AppendInt(nil, micros(e.At), 10), []byte(e.Outcome.String()), []byte(e.Reason), e.Verdict, e.Document}
-	if len(e.Finding) > 0 { // of registries alone
-		content = append(content, e.Finding)
-	}
-	return content
-}
+func tryID(delivery string, n int64) string { return delivery + "/" + strconv.FormatInt(n, 10) }
 
 // Audit is what comparing the journal with the tables found.
 type Audit struct {
@@ -112,7 +107,8 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 	if err != nil {
 		return a, err
 	}
-	err = s.rows(ctx, func(k thing, content ...[]byte) {
+	err = s.rows(ctx, "", func(r journal.Thing) {
+		k := thing{r.What, r.ID}
 		known := things[k]
 		if known == nil {
 			a.Older++
@@ -124,7 +120,7 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 			a.fault("%s %s: the key of %s is gone", k.what, k.id, known.owner)
 			return
 		}
-		if !slices.Contains(known.digests, journal.Digest(key, content...)) {
+		if !slices.Contains(known.digests, r.Digest(key)) {
 			a.fault("%s %s is not as it was recorded", k.what, k.id)
 			return
 		}
@@ -147,7 +143,7 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 }
 
 // lasting are the things whose rows stay until they are erased.
-var lasting = []string{journalMessage, journalVerdict, journalApplication, journalEvent, journalDue, journalResult, journalPayload, journalDelivery}
+var lasting = []string{journalMessage, journalVerdict, journalApplication, journalEvent, journalDue, journalResult, journalPayload, journalDelivery, journalTry}
 
 func (s *Store) ownerKeys(ctx context.Context) (map[string][]byte, error) {
 	rows, err := s.query(ctx, `SELECT owner, secret FROM journal_keys WHERE erased_at = 0`)
@@ -165,85 +161,4 @@ func (s *Store) ownerKeys(ctx context.Context) (map[string][]byte, error) {
 		keys[owner] = key
 	}
 	return keys, rows.Err()
-}
-
-// rows gives every row of which the journal speaks, as it was recorded.
-func (s *Store) rows(ctx context.Context, each func(k thing, content ...[]byte)) error {
-	for _, t := range []struct {
-		q    string
-		give func(c []any)
-	}{
-		{`SELECT number, body FROM applications`, func(c []any) { each(thing{journalApplication, str(c[0])}, raw(c[1])) }},
-		{`SELECT application, seq, body FROM events`, func(c []any) { each(thing{journalEvent, eventID(str(c[0]), c[1].(int64))}, raw(c[2])) }},
-		{`SELECT application, step, started_at, body FROM dues`, func(c []any) {
-			each(thing{journalDue, dueID(str(c[0]), c[1].(int64), c[2].(int64))}, raw(c[3]))
-		}},
-		{`SELECT application, body, content, signature FROM results`, func(c []any) {
-			each(thing{journalResult, str(c[0])}, raw(c[1]), raw(c[2]), raw(c[3]))
-		}},
-		{`SELECT application, languages, body, content FROM papers`, func(c []any) {
-			each(thing{journalPaper, str(c[0]) + "/" + str(c[1])}, raw(c[2]), raw(c[3]))
-		}},
-		{`SELECT id, body, payload, sent, answer FROM outbox`, func(c []any) {
-			each(thing{journalPayload, str(c[0])}, raw(c[2]))
-			each(thing{journalDelivery, str(c[0])}, raw(c[1]), raw(c[3]), raw(c[4]))
-		}},
-		{`SELECT id, sender, message_key, sha256, door, operation, service, at, application, code, raw, reply FROM messages`, func(c []any) {
-			m := gateway.Message{Sender: str(c[1]), Key: str(c[2]), SHA256: str(c[3]), Door: gateway.Door(str(c[4])), Operation: str(c[5]), Service: str(c[6]),
-				At: moment(c[7].(int64)), Application: str(c[8]), Code: gateway.Code(str(c[9])), Raw: raw(c[10]), Reply: raw(c[11])}
-			each(thing{journalMessage, str(c[0])}, messageContent(&m)...)
-		}},
-		{`SELECT message, application, at, outcome, reason, verdict, document, finding FROM evidence`, func(c []any) {
-			if len(raw(c[len(c)-1])) == 0 {
-				c = c[:len(c)-1]
-			}
-			content := make([][]byte, len(c))
-			for i := range c {
-				content[i] = raw(c[i])
-			}
-			each(thing{journalVerdict, str(c[1])}, content...)
-		}},
-	} {
-		if err := s.scan(ctx, t.q, t.give); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) scan(ctx context.Context, q string, give func([]any)) error {
-	rows, err := s.query(ctx, q)
-	if err != nil {
-		return fmt.Errorf("store: audit: %w", err)
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return fmt.Errorf("store: audit: %w", err)
-	}
-	row, to := make([]any, len(names)), make([]any, len(names))
-	for i := range row {
-		to[i] = &row[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(to...); err != nil {
-			return fmt.Errorf("store: audit: %w", err)
-		}
-		give(row)
-	}
-	return rows.Err()
-}
-
-func str(v any) string { return string(raw(v)) }
-
-func raw(v any) []byte {
-	switch v := v.(type) {
-	case string:
-		return []byte(v)
-	case []byte:
-		return v
-	case int64:
-		return strconv.AppendInt(nil, v, 10)
-	}
-	return nil
 }

@@ -130,12 +130,12 @@ func (w *writer) chain(t *tx) error {
 	}
 	for _, r := range w.records {
 		seq++
-		rec := journal.Record{Seq: seq, Prev: prev, At: at, Kind: r.kind, Owner: r.owner, Who: r.who, Parts: r.parts}
+		rec := journal.Record{At: at, Kind: r.kind, Owner: r.owner, Who: r.who, Parts: r.parts}
 		body, err := rec.Body()
 		if err != nil {
 			return err
 		}
-		prev = journal.Sum(body)
+		prev = journal.Link(seq, prev, journal.Sum(body))
 		hash := slices.Clone(prev[:]) // it is sent later
 		if err := t.later("journal", nil, `INSERT INTO journal (seq, owner, hash, body) VALUES (?, ?, ?, ?)`, seq, r.owner, hash, string(body)); err != nil {
 			return err
@@ -193,6 +193,19 @@ func (s *Store) Head(ctx context.Context) (seq int64, h journal.Hash, err error)
 	}
 	copy(h[:], kept)
 	return seq, h, nil
+}
+
+// HashOf is the hash of one record; noughts for record 0, before the first.
+func (s *Store) HashOf(ctx context.Context, seq int64) (h journal.Hash, err error) {
+	if seq == 0 {
+		return h, nil
+	}
+	var kept []byte
+	if err := s.row(ctx, `SELECT hash FROM journal WHERE seq = ?`, seq).Scan(&kept); err != nil {
+		return h, found(err, "record")
+	}
+	copy(h[:], kept)
+	return h, nil
 }
 
 // Checkpoint keeps a signature over one record.

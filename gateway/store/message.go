@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"kopir/gateway"
@@ -34,9 +35,14 @@ func (s *Store) Message(ctx context.Context, sender, key string) (*gateway.Messa
 }
 
 func (t *tx) insertEvidence(e *gateway.Evidence) error {
-	t.part(journalVerdict, string(e.Kind), strings.TrimSpace(e.Outcome.String()+" "+string(e.Reason)), evidenceContent(e)...)
-	return t.later("evidence", nil, `INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document, finding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document), string(e.Finding))
+	proofs, err := t.keepProofs(e.Proofs)
+	if err != nil {
+		return err
+	}
+	t.part(journalVerdict, string(e.Kind), strings.TrimSpace(e.Outcome.String()+" "+string(e.Reason)),
+		[]byte(e.Message), []byte(e.Application), []byte(e.Kind), strconv.AppendInt(nil, micros(e.At), 10), []byte(e.Outcome.String()), []byte(e.Reason), e.Verdict, e.Document, e.Finding, []byte(proofs))
+	return t.later("evidence", nil, `INSERT INTO evidence (message, application, kind, at, outcome, reason, verdict, document, finding, proofs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Message, e.Application, string(e.Kind), micros(e.At), e.Outcome.String(), string(e.Reason), blob(e.Verdict), blob(e.Document), string(e.Finding), proofs)
 }
 
 // Evidence lists the verdicts about one application, oldest first.

@@ -10,6 +10,15 @@ import (
 	"kopir/gateway/failpoint"
 )
 
+// keepTry keeps what a try that failed sent and was answered: the next one
+// overwrites it in the delivery.
+func (t *tx) keepTry(d *gateway.Delivery, body string) error {
+	t.part(journalTry, tryID(d.ID, int64(d.Tries)), string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
+	return t.later("try", nil, `INSERT INTO tries (delivery, n, application, body, sent, answer) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (delivery, n) DO UPDATE SET body = excluded.body, sent = excluded.sent, answer = excluded.answer`,
+		d.ID, d.Tries, d.Application, body, blob(d.Sent), blob(d.Answer))
+}
+
 // putDelivery inserts a new delivery at the end of its application's line on
 // the route, or settles one that was claimed. Only the holder of the lease may
 // settle: one that woke up late changes nothing.
@@ -38,6 +47,11 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 		return err
 	}
 	t.part(journalDelivery, d.ID, string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
+	if d.Lease > 0 && d.Tries > 0 && (d.State == gateway.Queued || d.State == gateway.Dead) {
+		if err := t.keepTry(d, body); err != nil {
+			return err
+		}
+	}
 	if err := t.later("delivery "+d.ID, gateway.ErrLease, `UPDATE outbox SET state = ?, next_at = ?, lease = 0, peer_message_id = ?, cause = ?, code = ?, failed_at = ?, body = ?, sent = ?, answer = ?
 		WHERE id = ? AND lease = ? AND (lease <= 0 OR process = ?)`,
 		string(d.State), micros(d.NextAt), d.PeerMessageID, string(d.Cause), d.Code, micros(d.FailedAt), body, blob(d.Sent), blob(d.Answer), d.ID, d.Lease, t.w.process); err != nil {

@@ -44,6 +44,7 @@ type writer struct {
 	process    string            // of this one among those on a shared database
 	commits    int64             // how many of its transactions were committed
 	keys       map[string][]byte // of owners in the journal; holds nothing that was not written
+	proofs     map[string]bool   // shared ones that are known to be there
 	records    []recording       // of the transaction under way
 	committing func()            // for tests: called before each commit
 }
@@ -69,9 +70,15 @@ type tx struct {
 var errClosed = errors.New("store: closed")
 
 func newWriter(d dialect, db *sql.DB) *writer {
-	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, committing: func() {}}
+	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, proofs: map[string]bool{}, committing: func() {}}
 	go w.run()
 	return w
+}
+
+// forget drops what is at hand and may not have been written.
+func (w *writer) forget() {
+	clear(w.keys)
+	clear(w.proofs)
 }
 
 // write runs do in a transaction and returns when it is on disk, or with the
@@ -142,13 +149,13 @@ func (w *writer) commit(group []*job) {
 	} else if err = w.transact(ctx, group, w.plan()); err != nil && w.d.shared && w.conn != nil && !errors.Is(err, errCut) {
 		// One of them failed, and none was written, nor the keys that were made:
 		// each for itself.
-		clear(w.keys)
+		w.forget()
 		err = w.transact(ctx, group, w.one)
 	}
 	if err == nil {
 		return
 	}
-	clear(w.keys)
+	w.forget()
 	for _, j := range group {
 		if j.err == nil {
 			j.err = err
@@ -241,7 +248,7 @@ func (w *writer) one(ctx context.Context, j *job) error {
 			w.records = append(w.records, t.records()...)
 			break
 		}
-		clear(w.keys)
+		w.forget()
 		w.queue = w.queue[:min(w.mine, len(w.queue))]
 		if err := w.control(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
 			return err

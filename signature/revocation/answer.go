@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -50,25 +51,22 @@ type Answer struct {
 
 	ThisUpdate time.Time // of the evidence
 	NextUpdate time.Time // zero where it names none
-	Evidence   []byte    // the OCSP answer, DER; nil for lists, which Source names by number
+	Proofs     []verdict.Proof
 
 	unissued bool // the responder does not know the certificate
 }
 
 // Check turns the answer into the check of a verdict.
 func (a Answer) Check() verdict.Check {
+	c := verdict.Unsure(verdict.CheckRevocation, cmp.Or(a.Reason, verdict.TryLater), a.Detail)
 	switch a.Status {
 	case Good:
-		return verdict.Pass(verdict.CheckRevocation, a.Detail)
+		c = verdict.Pass(verdict.CheckRevocation, a.Detail)
 	case Revoked:
-		return verdict.Fail(verdict.CheckRevocation, verdict.Revoked, a.Detail)
-	default:
-		reason := a.Reason
-		if reason == verdict.None {
-			reason = verdict.TryLater
-		}
-		return verdict.Unsure(verdict.CheckRevocation, reason, a.Detail)
+		c = verdict.Fail(verdict.CheckRevocation, verdict.Revoked, a.Detail)
 	}
+	c.Proofs = a.Proofs
+	return c
 }
 
 func unknown(r verdict.Reason, source, format string, args ...any) Answer {
@@ -85,7 +83,7 @@ type finding struct {
 	thisUpdate time.Time
 	nextUpdate time.Time // zero where the evidence names none
 	until      time.Time // until when it may be relied on
-	evidence   []byte
+	proofs     []verdict.Proof
 }
 
 // clockSkew is how far another clock may be ahead of ours.
@@ -95,7 +93,7 @@ const clockSkew = 5 * time.Minute
 // beyond it. notAfter is the certificate's: authorities drop expired ones
 // from their lists, so silence after that date says nothing.
 func (f finding) judge(at, now, notAfter time.Time) Answer {
-	a := Answer{Source: f.source, ThisUpdate: f.thisUpdate, NextUpdate: f.nextUpdate, Evidence: f.evidence, unissued: f.unissued}
+	a := Answer{Source: f.source, ThisUpdate: f.thisUpdate, NextUpdate: f.nextUpdate, Proofs: f.proofs, unissued: f.unissued}
 	set := func(s Status, r verdict.Reason, format string, args ...any) Answer {
 		a.Status, a.Reason, a.Detail = s, r, f.source+": "+fmt.Sprintf(format, args...)
 		return a

@@ -215,13 +215,16 @@ func (c *Checker) believe(ctx context.Context, r *Response, one *Single, issuer 
 		a := unknown(check.Reason, "OCSP answer", "%s", check.Detail)
 		return finding{}, &a
 	}
+	f := r.finding(one, signer, c.o.MaxOCSPAge)
 	if signer.Fingerprint != issuer.Fingerprint && !signer.NoCheck {
-		if a := c.standing(ctx, signer, issuer, r.ProducedAt, network); a.Status != Good {
+		a := c.standing(ctx, signer, issuer, r.ProducedAt, network)
+		if a.Status != Good {
 			a = unknown(verdict.TryLater, "OCSP answer", "whether its responder is revoked is not known (%s)", a.Detail)
 			return finding{}, &a
 		}
+		f.proofs = append(f.proofs, a.Proofs...)
 	}
-	return r.finding(one, signer, c.o.MaxOCSPAge), nil
+	return f, nil
 }
 
 // standing asks the lists about a responder: asking a responder about itself

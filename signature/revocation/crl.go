@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -51,6 +52,9 @@ type CRL struct {
 
 	algorithm nuc.Algorithm
 	tbs, sig  []byte // let go by Compact
+
+	raw  []byte // the whole encoding; nil where file has it
+	file string
 }
 
 // ParseCRL reads a list from DER (or one PEM block). It is not believed
@@ -67,7 +71,7 @@ func ParseCRL(raw []byte) (*CRL, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &CRL{Fingerprint: sha256.Sum256(raw)}
+	c := &CRL{Fingerprint: sha256.Sum256(raw), raw: raw}
 	s := whole.Seq()
 	tbs, err := s.Next("tbsCertList", der.Sequence)
 	if err != nil {
@@ -327,8 +331,37 @@ func (c *CRL) Verify(issuer *nuc.Certificate) verdict.Check {
 	return issuer.CheckSigned(name, "the list", c.algorithm, c.tbs, c.sig)
 }
 
-// Compact lets go of the encoding once the list is verified.
-func (c *CRL) Compact() { c.tbs, c.sig = nil, nil }
+// Compact lets go of the encoding once the list is verified. file, if there is
+// one, keeps it.
+func (c *CRL) Compact(file string) {
+	c.tbs, c.sig = nil, nil
+	if c.file = file; file != "" {
+		c.raw = nil
+	}
+}
+
+// Raw gives the encoding. It fails when the file that keeps it has another list
+// by now.
+func (c *CRL) Raw() ([]byte, error) {
+	if c.raw != nil {
+		return c.raw, nil
+	}
+	raw, err := os.ReadFile(c.file)
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(raw); block != nil && block.Type == "X509 CRL" {
+		raw = block.Bytes
+	}
+	if sha256.Sum256(raw) != c.Fingerprint {
+		return nil, fmt.Errorf("%s is not kept any more", c)
+	}
+	return raw, nil
+}
+
+func (c *CRL) proof() verdict.Proof {
+	return verdict.Proof{Kind: verdict.ProofCRL, Sum: c.Fingerprint, Raw: c.Raw}
+}
 
 // covers tells whether a certificate is within the list's scope.
 func (c *CRL) covers(leaf *nuc.Certificate) (bool, string) {
@@ -355,9 +388,10 @@ func (c *CRL) applies(base *CRL) bool {
 
 // findIn says what a base and its delta (which may be nil) have on a certificate.
 func findIn(base, delta *CRL, leaf *nuc.Certificate) finding {
-	f := finding{source: base.String(), thisUpdate: base.ThisUpdate, nextUpdate: base.NextUpdate, until: base.NextUpdate}
+	f := finding{source: base.String(), thisUpdate: base.ThisUpdate, nextUpdate: base.NextUpdate, until: base.NextUpdate, proofs: []verdict.Proof{base.proof()}}
 	at, reason, listed := base.Find(leaf.Serial)
 	if delta != nil {
+		f.proofs = append(f.proofs, delta.proof())
 		f.source, f.thisUpdate = f.source+" with "+delta.String(), delta.ThisUpdate
 		if delta.NextUpdate.Before(f.until) {
 			f.nextUpdate, f.until = delta.NextUpdate, delta.NextUpdate

@@ -23,7 +23,7 @@ func TestOCSPGoodThenRevoked(t *testing.T) {
 	w.use(revocation.Options{}, ocsp())
 	cred, c := w.person(1)
 	a := w.ask(c)
-	if a.Status != revocation.Good || a.Check().Outcome != verdict.Passed || len(a.Evidence) == 0 {
+	if a.Status != revocation.Good || a.Check().Outcome != verdict.Passed || len(a.Proofs) != 1 || a.Proofs[0].Kind != verdict.ProofOCSP {
 		t.Fatalf("%+v", a)
 	}
 	revokedAt := w.clock().Add(time.Hour)

@@ -198,10 +198,10 @@ func (c *Checker) accept(p *publication, raw []byte, delta bool) error {
 	if old != nil && !newer(l, old) {
 		return fmt.Errorf("%s is older than %s, which is kept", l, old)
 	}
-	l.Compact()
 	if err := c.keep(p, raw, delta, now); err != nil {
 		return err
 	}
+	l.Compact(c.path(p, delta))
 	p.take(l, delta, now)
 	return nil
 }
@@ -239,7 +239,11 @@ func (p *publication) take(l *CRL, delta bool, at time.Time) {
 	}
 }
 
+// path is the file that keeps a list; empty without a folder.
 func (c *Checker) path(p *publication, delta bool) string {
+	if c.o.Folder == "" {
+		return ""
+	}
 	kind := "base"
 	if delta {
 		kind = "delta"
@@ -271,7 +275,7 @@ func (c *Checker) load(p *publication) {
 		if err != nil || usable(l, p.issuer, delta, c.o.Now()) != nil {
 			continue
 		}
-		l.Compact()
+		l.Compact(path)
 		p.take(l, delta, info.ModTime())
 	}
 }

@@ -109,7 +109,7 @@ func (r *Response) about(leaf, issuer *nuc.Certificate) (*Single, error) {
 func (r *Response) finding(one *Single, responder *nuc.Certificate, maxAge time.Duration) finding {
 	f := finding{
 		source: "OCSP answer of " + responder.SubjectName.String(), thisUpdate: one.ThisUpdate, nextUpdate: one.NextUpdate,
-		until: one.NextUpdate, reason: one.Reason, revokedAt: one.RevokedAt, evidence: r.Raw,
+		until: one.NextUpdate, reason: one.Reason, revokedAt: one.RevokedAt, proofs: []verdict.Proof{verdict.Prove(verdict.ProofOCSP, r.Raw)},
 		unissued: one.Status == Unknown || one.unissued(), listed: one.Status == Revoked && !one.unissued(),
 	}
 	if f.until.IsZero() {

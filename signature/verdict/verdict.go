@@ -7,7 +7,10 @@
 // package can turn an undecided thing into a good one.
 package verdict
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"fmt"
+)
 
 // Outcome is the answer to "may we believe it". The zero value is Undetermined.
 type Outcome uint8
@@ -104,6 +107,33 @@ type Check struct {
 	Reason  Reason  // None when Passed
 	Detail  string  // for people: what was compared, which source answered; no personal data beyond the subject's own
 	Skipped bool    // the caller asked that it not be made; only command-line verification of files can
+	Proofs  []Proof // what it relied on besides the document, to make it again later
+}
+
+// Proof is a certificate, an OCSP answer or a revocation list on which a check
+// relied.
+type Proof struct {
+	Kind ProofKind
+	Sum  [sha256.Size]byte // SHA-256 of Raw
+	// Raw gives its DER. Lists are large and lie elsewhere, so it may fail.
+	Raw func() ([]byte, error)
+}
+
+// ProofKind says what a proof is.
+type ProofKind string
+
+// The kinds of proof.
+const (
+	ProofSigner    ProofKind = "signer"    // the signer's certificate
+	ProofAuthority ProofKind = "authority" // the certificate of an authority above it
+	ProofOCSP      ProofKind = "ocsp"
+	ProofCRL       ProofKind = "crl"       // a list or a delta list
+	ProofBeside    ProofKind = "signature" // CMS that stands beside the document
+)
+
+// Prove makes a proof of bytes at hand.
+func Prove(kind ProofKind, raw []byte) Proof {
+	return Proof{Kind: kind, Sum: sha256.Sum256(raw), Raw: func() ([]byte, error) { return raw, nil }}
 }
 
 // Pass, Fail and Unsure build the three kinds of answer.
