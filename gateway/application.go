@@ -153,6 +153,9 @@ type Application struct {
 	// Pickup is the line of the register of results that are handed over in person.
 	Pickup *Pickup `json:"pickup,omitempty"`
 
+	// Removed says that only what is above of it lies here still.
+	Removed *Removal `json:"removed,omitempty"`
+
 	// How its sender knows it.
 	Sender        string `json:"sender,omitempty"`
 	MessageID     string `json:"message_id,omitempty"`

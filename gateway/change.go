@@ -279,6 +279,9 @@ func (b *Bridge) amend(ctx context.Context, number string, version int64, do fun
 		if version != 0 && app.Version != version {
 			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again"}
 		}
+		if app.Removed != nil {
+			return nil, refuse(MoveNotAllowed, "number", "the application is %s since %s", app.Removed.What, app.Removed.At.Format(time.DateOnly))
+		}
 		s, err := b.described(app)
 		if err != nil {
 			return nil, err

@@ -203,8 +203,13 @@ func (m *inbound) repeat(kept *Message) error {
 		return refuse(DuplicateID, "messageId", "this messageId was used before for another message; repeat the same bytes, or use a new id")
 	}
 	m.trail.outcome, m.trail.application = "repeated", kept.Application
-	m.reply = kept.Reply
-	return nil
+	if m.in.Door == FetchDoor && kept.Keeping != ReplyPlain {
+		m.reply = []byte{} // nobody is answered
+		return nil
+	}
+	var err error
+	m.reply, err = kept.stored(m.in.Raw)
+	return err
 }
 
 // sender finds the partner and compares its password.

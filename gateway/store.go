@@ -137,6 +137,7 @@ type Message struct {
 	At          time.Time
 	Raw         []byte
 	Reply       []byte
+	Keeping     Keeping
 	Code        Code // empty: accepted; ServiceRefused and the like
 	Application string
 }

@@ -30,8 +30,12 @@ func (b *Bridge) submitted(ctx context.Context, kept, m *Message) (*Application,
 	if kept.Code == "" {
 		return b.Application(ctx, kept.Application)
 	}
+	reply, err := kept.stored(m.Raw)
+	if err != nil {
+		return nil, err
+	}
 	var r refusedPaper
-	if err := json.Unmarshal(kept.Reply, &r); err != nil {
+	if err := json.Unmarshal(reply, &r); err != nil {
 		return nil, &Error{Code: Internal, Say: "the kept answer does not read", Cause: err}
 	}
 	e := &Error{Code: ServiceRefused, Ground: r.Ground, Reason: r.Reason}

@@ -52,11 +52,12 @@ type config struct {
 	// Mappings is a folder of service descriptions; empty means the built-in ones.
 	Mappings string `yaml:"mappings"`
 	// Services are the ids of those that this bridge offers; empty: all.
-	Services []string      `yaml:"services"`
-	APIKeys  []apiKey      `yaml:"api_keys"`
-	Journal  journalConfig `yaml:"journal"`
-	Disk     diskConfig    `yaml:"disk"`
-	Log      struct {
+	Services  []string        `yaml:"services"`
+	APIKeys   []apiKey        `yaml:"api_keys"`
+	Journal   journalConfig   `yaml:"journal"`
+	Retention retentionConfig `yaml:"retention"`
+	Disk      diskConfig      `yaml:"disk"`
+	Log       struct {
 		Level  string `yaml:"level"`
 		Format string `yaml:"format"`
 	} `yaml:"log"`
@@ -163,6 +164,7 @@ func defaultConfig() config {
 	c.Store.Driver, c.Local = "sqlite", defaultLocal()
 	c.Disk = diskConfig{Warn: 90, Refuse: 95}
 	c.Journal.Checkpoint = duration(defaultCheckpoint)
+	c.Retention.Replies = defaultReplies
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
 	c.Gateway.Timeout = duration(30 * time.Second)
@@ -267,6 +269,7 @@ func (l *loaded) checkValues() []fault {
 		}
 	}
 	fs = append(fs, l.checkStore()...)
+	fs = append(fs, l.checkRetention()...)
 	if l.Journal.TSA != "" {
 		l.checkURL(&fs, "journal.tsa", l.Journal.TSA)
 	}

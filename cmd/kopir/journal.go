@@ -24,7 +24,9 @@ func runJournal(ctx context.Context, args []string, s stdio) int {
 	const usage = "usage: kopir journal verify [flags] FILE...    archives or an evidence bundle, without network or database\n" +
 		"       kopir journal verify -config FILE     the store of a bridge: the chain, and every row it speaks of\n" +
 		"       kopir journal export -config FILE NUMBER  the evidence bundle of an application\n" +
-		"       kopir journal export -config FILE     the whole chain as an archive\n"
+		"       kopir journal export -config FILE     the whole chain as an archive\n" +
+		"       kopir journal archive -config FILE    applications that are over into sealed files, by age\n" +
+		"       kopir journal erase -config FILE -reason TEXT NUMBER  an application for good\n"
 	switch {
 	case len(args) == 1 && isHelp(args[0]):
 		io.WriteString(s.out, usage)
@@ -33,8 +35,12 @@ func runJournal(ctx context.Context, args []string, s stdio) int {
 		return runJournalVerify(ctx, args[1:], s)
 	case len(args) > 0 && args[0] == "export":
 		return runJournalExport(ctx, args[1:], s)
+	case len(args) > 0 && args[0] == "archive":
+		return runJournalArchive(ctx, args[1:], s)
+	case len(args) > 0 && args[0] == "erase":
+		return runJournalErase(ctx, args[1:], s)
 	}
-	s.complain("journal needs one of verify, export; `kopir journal -h` shows them")
+	s.complain("journal needs one of verify, export, archive, erase; `kopir journal -h` shows them")
 	return exitUsage
 }
 
@@ -51,6 +57,7 @@ type journalFinding struct {
 	Stamped     bool         `json:"stamped"`
 	Signers     []string     `json:"signers,omitempty"`
 	Audit       *store.Audit `json:"audit,omitempty"`
+	Archives    int          `json:"archives,omitempty"` // sealed files of applications
 }
 
 func (f *journalFinding) take(c journal.Chain) {
@@ -140,7 +147,7 @@ func (f *journalFinding) print(w io.Writer) {
 		fmt.Fprintf(w, "signed by %s\n", s)
 	}
 	if a := f.Audit; a != nil {
-		fmt.Fprintf(w, "%d rows of the store are as they were recorded, %d are erased, %d are older than the journal\n", a.Rows, a.Erased, a.Older)
+		fmt.Fprintf(w, "%d rows of the store are as they were recorded, %d are erased or archived, %d are older than the journal; %d archived files\n", a.Rows, a.Erased, a.Older, f.Archives)
 		for _, fault := range a.Faults {
 			fmt.Fprintf(w, "fault: %s\n", fault)
 		}
@@ -176,7 +183,7 @@ func (f *journalFinding) verifyArchives(paths []string, trust trustFlags, bin st
 }
 
 func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) error {
-	st, m, _, err := openConfigured(ctx, config)
+	st, m, l, err := openConfigured(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -209,6 +216,12 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 	}
 	a, err := st.Audit(ctx)
 	f.Audit = &a
+	if err != nil {
+		return err
+	}
+	var faults []string
+	f.Archives, faults, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
+	a.Faults = append(a.Faults, faults...)
 	return err
 }
 
@@ -271,7 +284,7 @@ func runJournalExport(ctx context.Context, args []string, s stdio) int {
 		if *unstamped {
 			sealer.stamper = nil
 		}
-		b, err := sealer.bundle(ctx, f.Arg(0))
+		b, err := keeper{sealer, l}.bundleOf(ctx, f.Arg(0))
 		if errors.Is(err, gateway.ErrNotFound) {
 			return fmt.Errorf("the journal knows no application %s", f.Arg(0))
 		}

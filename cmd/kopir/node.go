@@ -204,6 +204,7 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	others.Go(func() { n.watch(loops, watchEvery) })
 	others.Go(func() { n.seal(loops) })
 	others.Go(func() { n.askAboutOurselves(loops) })
+	others.Go(func() { n.retain(loops) })
 	for _, p := range n.pollers {
 		others.Go(func() { n.bridge.WhileLeading(loops, "poll "+p.ServiceID, func(ctx context.Context) { p.Run(ctx) }) })
 	}

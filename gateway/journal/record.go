@@ -44,6 +44,7 @@ const (
 	Access        Kind = "access"        // somebody read a person's data
 	Configuration Kind = "configuration" // the bridge began to run on this
 	Erasure       Kind = "erasure"       // the key of an application was destroyed
+	Archive       Kind = "archive"       // its content went into a sealed file
 )
 
 // Hash is a SHA-256 value, in hexadecimal when written.

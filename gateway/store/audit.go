@@ -41,8 +41,8 @@ func tryID(delivery string, n int64) string { return delivery + "/" + strconv.Fo
 // Audit is what comparing the journal with the tables found.
 type Audit struct {
 	Records int64 `json:"records"`
-	Rows    int64 `json:"rows"` // that agree with their last record
-	Erased  int64 `json:"erased"`
+	Rows    int64 `json:"rows"`   // that agree with their last record
+	Erased  int64 `json:"erased"` // erased, or archived in a file
 	// Older are rows from before the journal began.
 	Older  int64    `json:"older"`
 	Faults []string `json:"faults,omitempty"` // at most maxFaults
@@ -69,13 +69,15 @@ type recorded struct {
 // takes the chain for verified.
 func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 	things := map[thing]*recorded{}
-	begun := map[string]bool{} // owners of whom the journal tells from their beginning
+	removed := map[string]bool{} // owners whose content was archived or erased, by the journal
+	begun := map[string]bool{}   // owners of whom the journal tells from their beginning
 	err = s.Journal(ctx, 0, "", func(l Link) error {
 		r, err := journal.Read(l.Body)
 		if err != nil {
 			return err
 		}
 		a.Records++
+		removed[r.Owner] = removed[r.Owner] || r.Kind == journal.Erasure || r.Kind == journal.Archive
 		if r.Kind != journal.Change {
 			return nil
 		}
@@ -115,6 +117,10 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 			return
 		}
 		known.seen = true
+		if removed[known.owner] {
+			a.Erased++
+			return
+		}
 		key := keys[known.owner]
 		if key == nil {
 			a.fault("%s %s: the key of %s is gone", k.what, k.id, known.owner)
@@ -132,7 +138,7 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 	for k, known := range things {
 		switch {
 		case known.seen || !slices.Contains(lasting, k.what):
-		case keys[known.owner] == nil:
+		case removed[known.owner]:
 			a.Erased++
 		default:
 			a.fault("%s %s was recorded and is gone", k.what, k.id)

@@ -68,6 +68,8 @@ var suite = []struct {
 	{"writes survive a reopening", reopen},
 	{"the journal tells what was written", journalTells},
 	{"what was changed behind the bridge is found", behind},
+	{"what is erased leaves nothing", erased},
+	{"each failed try is kept", triesKept},
 }
 
 func openTemp(t *testing.T) *Store { return openAt(t, filepath.Join(t.TempDir(), "a b?c#.db")) }
@@ -89,7 +91,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers", "tries", "proofs", "results", "papers", "pickups"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -79,6 +79,9 @@ const maxKeys = 4096
 // ownerKey gives the key of an owner, a new one to a new owner.
 func (w *writer) ownerKey(t *tx, owner string) ([]byte, error) {
 	if key, ok := w.keys[owner]; ok {
+		if len(key) == 0 {
+			return nil, errDestroyed
+		}
 		return key, nil
 	}
 	key, err := t.keptKey(owner)
@@ -96,6 +99,9 @@ func (w *writer) ownerKey(t *tx, owner string) ([]byte, error) {
 	return key, nil
 }
 
+// errDestroyed: nothing is recorded any more under a key that is destroyed.
+var errDestroyed = fmt.Errorf("the key is destroyed: %w", gateway.ErrRemoved)
+
 // errOwned says that an owner that looked new has a key.
 var errOwned = errors.New("the owner has a key already")
 
@@ -110,6 +116,9 @@ func (t *tx) keptKey(owner string) (key []byte, err error) {
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
+	}
+	if err == nil && len(key) == 0 {
+		err = errDestroyed
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: journal key: %w", err)

@@ -24,9 +24,9 @@ func (t *tx) insertMessage(m *gateway.Message) error {
 func (s *Store) Message(ctx context.Context, sender, key string) (*gateway.Message, error) {
 	m := gateway.Message{Sender: sender, Key: key}
 	var at int64
-	err := s.row(ctx, `SELECT id, sha256, door, operation, service, at, raw, reply, code, application
+	err := s.row(ctx, `SELECT id, sha256, door, operation, service, at, raw, reply, code, application, keeping
 		FROM messages WHERE sender = ? AND message_key = ?`, sender, key).
-		Scan(&m.ID, &m.SHA256, &m.Door, &m.Operation, &m.Service, &at, &m.Raw, &m.Reply, &m.Code, &m.Application)
+		Scan(&m.ID, &m.SHA256, &m.Door, &m.Operation, &m.Service, &at, &m.Raw, &m.Reply, &m.Code, &m.Application, &m.Keeping)
 	if err != nil {
 		return nil, found(err, "message")
 	}

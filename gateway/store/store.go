@@ -7,6 +7,8 @@
 // (dialect.go has the exceptions); values travel as parameters; nothing that
 // was written as evidence is ever updated or deleted.
 //
+// What is erased leaves nothing behind in an SQLite file (secure_delete).
+//
 // SQLite runs in WAL mode with synchronous=FULL, which flushes at every commit
 // (sqlite.org/pragma.html#pragma_synchronous).
 package store
@@ -52,7 +54,7 @@ func sqliteStore(path string) (*Store, error) {
 	}
 	s := &Store{d: sqlite}
 	var err error
-	if s.write, err = sql.Open(sqlite.driver, dsn("")); err != nil {
+	if s.write, err = sql.Open(sqlite.driver, dsn("&_pragma=secure_delete(1)")); err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s.write.SetMaxOpenConns(1) // SQLite has one writer; waiting for it here keeps the order

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"kopir/gateway"
+	"kopir/gateway/journal"
+	"kopir/signature/verdict"
+)
+
+// dump is every row of every table, as text.
+func dump(t *testing.T, s *Store) string {
+	t.Helper()
+	names := `SELECT name FROM sqlite_master WHERE type = 'table'`
+	if s.d.shared {
+		names = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+	}
+	var tables []string
+	if err := s.scan(t.Context(), names, nil, func(v []any) { tables = append(tables, string(raw(v[0]))) }); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, table := range tables {
+		if err := s.scan(t.Context(), "SELECT * FROM "+table, nil, func(v []any) {
+			for _, x := range v {
+				fmt.Fprintf(&b, "%s|", raw(x))
+			}
+			b.WriteByte('\n')
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// erased: of an application that is over nothing of the person is left, another
+// of the same person stays, the audit agrees, and nothing is recorded under the
+// destroyed key.
+func erased(t *testing.T, s *Store) {
+	const person = "ТЕСТОВ"
+	secret := "says " + person
+	a := application("N-1", t0)
+	a.Result = &gateway.Document{Name: person + ".xml", MediaType: "application/xml", SHA256: "00", Token: "token"}
+	result := *a.Result
+	result.Content = []byte(secret)
+	m := message("1", "PORTAL", "k", "N-1")
+	m.Raw, m.Reply = []byte("raw "+secret), []byte("reply "+secret)
+	d := delivery("d1", "N-1", gateway.ToPortal, t0)
+	d.Body = []byte(secret)
+	commit(t, s, gateway.Change{
+		Message: m, Application: a, Result: &result,
+		Papers:     []gateway.Paper{{Application: "N-1", Languages: "ru", Document: result}},
+		Evidence:   []gateway.Evidence{{Message: "1", Application: "N-1", Kind: gateway.ByPerson, At: t0, Outcome: verdict.Passed, Verdict: []byte(secret), Document: []byte(secret), Finding: []byte(secret), Proofs: []verdict.Proof{verdict.Prove(verdict.ProofSigner, []byte(secret)), verdict.Prove(verdict.ProofAuthority, []byte("authority"))}}},
+		Events:     []gateway.Event{{Application: "N-1", At: t0, Kind: gateway.EventState, To: gateway.Received, Text: gateway.Text{RU: secret}}},
+		Dues:       []gateway.Due{{Application: "N-1", Step: 5, StartedAt: t0, DueAt: t0.Add(time.Hour)}},
+		Deliveries: []gateway.Delivery{d},
+		Hold:       &gateway.Hold{Application: "N-1", NextAt: t0, Document: []byte(secret)},
+	})
+	if _, _, err := s.Begin(t.Context(), "key", "1", []byte("x"), t0, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Finish(t.Context(), "key", "1", []byte(`{"status":200,"body":"eyJudW1iZXIiOiJOLTEifQ=="}`)); err != nil {
+		t.Fatal(err)
+	}
+	gone := gateway.Removal{What: gateway.Erased, At: t0, By: "tester", Reason: "act 17"}
+	if err := s.Remove(t.Context(), "N-1", gone, nil); !errors.Is(err, gateway.ErrOpen) {
+		t.Fatalf("an open one: %v", err)
+	}
+	a.State, a.Version = gateway.Completed, 2
+	commit(t, s, gateway.Change{Application: a})
+	if err := s.Remove(t.Context(), "N-1", gone, nil); !errors.Is(err, gateway.ErrOpen) {
+		t.Fatalf("one of which a delivery waits: %v", err)
+	}
+	ds, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1)
+	if err != nil || len(ds) != 1 {
+		t.Fatal(ds, err)
+	}
+	ds[0].State, ds[0].Sent, ds[0].Answer = gateway.Done, []byte(secret), []byte(secret)
+	commit(t, s, gateway.Change{Deliveries: ds})
+	if !strings.Contains(dump(t, s), person) {
+		t.Fatal("the person is not in the store to begin with")
+	}
+	if over, err := s.Over(t.Context(), t0.Add(time.Hour), true, 10); err != nil || len(over) != 1 || over[0] != "N-1" {
+		t.Errorf("over: %v %v", over, err)
+	}
+	if err := s.Remove(t.Context(), "N-1", gone, nil); err != nil {
+		t.Fatal(err)
+	}
+	if text := dump(t, s); strings.Contains(text, person) || strings.Contains(text, "900101300123") || strings.Contains(text, "eyJudW1iZXIi") {
+		t.Errorf("left: %s", text)
+	}
+	if err := s.Remove(t.Context(), "N-1", gone, nil); !errors.Is(err, gateway.ErrRemoved) {
+		t.Errorf("twice: %v", err)
+	}
+	if err := s.Remove(t.Context(), "N-9", gone, nil); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+	if over, err := s.Over(t.Context(), t0.Add(time.Hour), true, 10); err != nil || len(over) != 0 {
+		t.Errorf("over: %v %v", over, err)
+	}
+	if audit, err := s.Audit(t.Context()); err != nil || len(audit.Faults) > 0 || audit.Erased == 0 {
+		t.Errorf("%+v %v", audit, err)
+	}
+	kept, err := s.Message(t.Context(), "PORTAL", "k")
+	if err != nil || kept.Keeping != gateway.ReplySealed {
+		t.Fatalf("%+v %v", kept, err)
+	}
+	if reply, err := gateway.OpenReply(m.Raw, kept.Reply); err != nil || string(reply) != "reply "+secret {
+		t.Errorf("%q %v", reply, err)
+	}
+	if err := s.Commit(t.Context(), gateway.Change{Events: []gateway.Event{{Application: "N-1", At: t0, Kind: gateway.EventNote}}}); !errors.Is(err, gateway.ErrRemoved) {
+		t.Errorf("something was recorded under a destroyed key: %v", err)
+	}
+	var last journal.Record
+	if err := s.Journal(t.Context(), 0, "N-1", func(l Link) error {
+		r, err := journal.Read(l.Body)
+		if err == nil {
+			last = *r
+		}
+		return err
+	}); err != nil || last.Kind != journal.Erasure || last.Who != "tester" || last.Parts[0].Note != "act 17" {
+		t.Errorf("%+v %v", last, err)
+	}
+}
+
+// triesKept: what each failed try sent and was answered stays beside what the
+// last one did.
+func triesKept(t *testing.T, s *Store) {
+	commit(t, s, gateway.Change{Message: message("1", "PORTAL", "k", "N-1"), Application: application("N-1", t0), Deliveries: []gateway.Delivery{delivery("d1", "N-1", gateway.ToPortal, t0)}})
+	for try := 1; try <= 3; try++ {
+		ds, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1)
+		if err != nil || len(ds) != 1 {
+			t.Fatal(ds, err)
+		}
+		d := ds[0]
+		d.Tries, d.Sent, d.Answer = try, fmt.Appendf(nil, "sent %d", try), fmt.Appendf(nil, "answer %d", try)
+		if try == 3 {
+			d.State = gateway.Done
+		}
+		commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{d}})
+	}
+	d, err := s.Dossier(t.Context(), "N-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range d.Things {
+		if th := &d.Things[i]; th.What == journalTry || th.What == journalDelivery {
+			got = append(got, th.What+" "+string(th.Piece("sent"))+", "+string(th.Piece("answer")))
+		}
+	}
+	if want := "delivery sent 3, answer 3; try sent 1, answer 1; try sent 2, answer 2"; strings.Join(got, "; ") != want {
+		t.Errorf("%v", got)
+	}
+	if audit, err := s.Audit(t.Context()); err != nil || len(audit.Faults) > 0 {
+		t.Errorf("%+v %v", audit, err)
+	}
+}
