@@ -105,14 +105,14 @@ func TestBundle(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	files := unzip(t, readAll(t, path))
-	for _, want := range []string{"application/0001-body.json", "messages/0001-raw.xml", "result/0001-content.xml", "papers/0001-content.pdf", "deliveries/0001-sent.xml", "history/0001-body.json"} {
+	for _, want := range []string{"application/0001-body.json", "messages/0001-raw.xml", "result/0001-content.xml", "papers/0001-content.pdf", "deliveries/0001-body.json", "history/0001-body.json"} {
 		if files[want] == nil {
 			t.Errorf("no %s", want)
 		}
 	}
-	for _, ext := range []string{".ocsp", ".cer", ".yaml"} {
-		if !slices.ContainsFunc(fileNames(files), func(n string) bool { return strings.HasPrefix(n, "proofs/") && strings.HasSuffix(n, ext) }) {
-			t.Errorf("no proof that ends with %s", ext)
+	for end, folder := range map[string]string{".ocsp": "proofs/", ".cer": "proofs/", ".yaml": "proofs/", "-sent.xml": "deliveries/", "-proofs.json": "verdicts/"} {
+		if !slices.ContainsFunc(fileNames(files), func(n string) bool { return strings.HasPrefix(n, folder) && strings.HasSuffix(n, end) }) {
+			t.Errorf("nothing in %s ends with %s", folder, end)
 		}
 	}
 	// Whom nobody vouches for is nobody, and another organisation is another.

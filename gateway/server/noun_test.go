@@ -73,7 +73,7 @@ func fillValue(v reflect.Value) {
 		fillValue(v.Index(0))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			if f := v.Type().Field(i); f.IsExported() && f.Type != reflect.TypeFor[[]verdict.Proof]() { // never shown
 				fillValue(v.Field(i))
 			}
 		}
