@@ -188,13 +188,18 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 		return err
 	}
 	defer st.Close()
+	return f.verifyOpen(ctx, l, st, m, bin)
+}
+
+// verifyOpen verifies the chain of a store, and every row against it.
+func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.Store, m *materials, bin string) error {
 	if bin == "" {
 		bin = m.keys.Signing(time.Now()).Certificate.Subject.BIN
 	}
 	seals := bundle.NewSeals(m.trust, bin)
 	defer func() { f.Signers = seals.Signers }()
 	var chain journal.Chain
-	err = st.Journal(ctx, 0, "", func(l store.Link) error {
+	err := st.Journal(ctx, 0, "", func(l store.Link) error {
 		if err := chain.Add(l.Body, l.Hash); err != nil {
 			return err
 		}
@@ -228,13 +233,9 @@ func (f *journalFinding) verifyStore(ctx context.Context, config, bin string) er
 // openConfigured opens the store of a configuration beside a bridge that may be
 // running on it.
 func openConfigured(ctx context.Context, config string) (*store.Store, *materials, *loaded, error) {
-	l, faults := loadConfig(config)
-	if l == nil {
-		return nil, nil, nil, errors.New(faults[0].format(config))
-	}
-	m, more := l.open(time.Now())
-	if faults = append(faults, more...); len(faults) > 0 {
-		return nil, nil, nil, errors.New(faults[0].format(config))
+	l, m, err := configured(config)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	if l.Store.Driver == "sqlite" {
 		if _, err := os.Stat(l.path(l.Store.Path)); err != nil {

@@ -57,7 +57,7 @@ var verbs = []verb{
 	{"mapping", "the services: list, check, show, test", runMapping},
 	{"outbox", "deliveries of a running bridge: list, groups, retry, drop", runOutbox},
 	{"journal", "the chain of records: verify, export, archive, erase", runJournal},
-	{"store", "the schema of the bridge's own database: status, migrate", runStore},
+	{"store", "the bridge's own database: status, migrate, backup, restore", runStore},
 	{"apikey", "a new key for the REST door, and its entry for the configuration", runAPIKey},
 	{"signer", "NCANode's HTTP interface: sign, verify, describe; takes private keys", runSigner},
 	{"sim", "gateway, portal, service centre, register and authority, for tests", runSim},

@@ -11,15 +11,20 @@ import (
 	"kopir/gateway/store"
 )
 
-// runStore shows how far the schema of the bridge's own database is, and brings
-// it forward or back. Exit status: 0 done, 1 it could not be done, 2 wrong use.
+// runStore shows how far the schema of the bridge's own database is, brings it
+// forward or back, copies it and brings a copy back into use. Exit status: 0 done, 1 it could not be done, 2 wrong use.
 func runStore(ctx context.Context, args []string, s stdio) int {
 	if len(args) == 1 && isHelp(args[0]) {
-		io.WriteString(s.out, "usage: kopir store status|migrate [flags]\n`kopir store migrate -h` and the like explain them.\n")
+		io.WriteString(s.out, "usage: kopir store status|migrate|backup|restore [flags]\n`kopir store migrate -h` and the like explain them.\n")
 		return exitPassed
 	}
-	if len(args) == 0 || args[0] != "status" && args[0] != "migrate" {
-		s.complain("store needs one of status, migrate")
+	switch {
+	case len(args) > 0 && args[0] == "backup":
+		return runStoreBackup(ctx, args[1:], s)
+	case len(args) > 0 && args[0] == "restore":
+		return runStoreRestore(ctx, args[1:], s)
+	case len(args) == 0 || args[0] != "status" && args[0] != "migrate":
+		s.complain("store needs one of status, migrate, backup, restore")
 		return exitUsage
 	}
 	action := args[0]

@@ -18,7 +18,17 @@ import (
 // comes back without a step down.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var embedded embed.FS
+
+// Migrations are the files of the schema, by their numbers. It is a variable so
+// that a test can be the next version of this program.
+var Migrations = func() fs.FS {
+	folder, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the name above
+	}
+	return folder
+}()
 
 // Schema is how far a database is.
 type Schema struct {
@@ -28,10 +38,6 @@ type Schema struct {
 
 // provider runs migrations, on a shared database one process at a time.
 func (s *Store) provider() (*goose.Provider, error) {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
 	var more []goose.ProviderOption
 	if s.d.shared {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120)) // looks every second
@@ -40,7 +46,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 		}
 		more = append(more, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(s.d.goose, s.write, folder, more...)
+	p, err := goose.NewProvider(s.d.goose, s.write, Migrations, more...)
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)
 	}
@@ -62,7 +68,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return nil
 	}
 	for {
-		_, err := p.UpByOne(ctx)
+		err := persist(func() error { _, err := p.UpByOne(ctx); return err })
 		switch {
 		case errors.Is(err, goose.ErrNoNextVersion):
 			return nil
@@ -73,9 +79,21 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 }
 
+// persist does a migration again that waited for a bridge at work while that
+// waited for it, and was chosen by the server to give way.
+func persist(do func() error) (err error) {
+	for range 10 {
+		if err = do(); err == nil || !crossed(err) {
+			break
+		}
+	}
+	return err
+}
+
 // Migrate brings the schema of a database to a version, forward or backward,
 // and says where it is. Backward drops what the later migrations added, with
-// what was written there: no bridge may run. Negative: leave it as it is.
+// what was written there: no bridge of a later version may run. Negative: leave
+// it as it is.
 func Migrate(ctx context.Context, open Opener, version int64) (was Schema, err error) {
 	s, err := open()
 	if err != nil {
@@ -96,9 +114,9 @@ func Migrate(ctx context.Context, open Opener, version int64) (was Schema, err e
 	case was.Have > was.Known:
 		return was, fmt.Errorf("store: the database is at %d and this program knows how to go back from %d only: use the newer one", was.Have, was.Known)
 	case version < was.Have:
-		_, err = p.DownTo(ctx, version)
+		err = persist(func() error { _, err := p.DownTo(ctx, version); return err })
 	default:
-		_, err = p.UpTo(ctx, version)
+		err = persist(func() error { _, err := p.UpTo(ctx, version); return err })
 	}
 	if err != nil {
 		return was, fmt.Errorf("store: migrations: %w", err)

@@ -16,12 +16,12 @@ import (
 func TestMigrationsOnlyAdd(t *testing.T) {
 	breaks := regexp.MustCompile(`(?i)\b(drop\s+(table|column|constraint)|rename|alter\s+column|set\s+not\s+null|truncate|delete\s+from)\b`)
 	column := regexp.MustCompile(`(?i)add\s+column[^,;]*`)
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	names, err := fs.Glob(Migrations, "*.sql")
 	if err != nil || len(names) < 3 {
 		t.Fatal(names, err)
 	}
 	for _, name := range names {
-		b, err := migrations.ReadFile(name)
+		b, err := fs.ReadFile(Migrations, name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -144,6 +144,7 @@ func scanDeliveries(rows *sql.Rows) (all []gateway.Delivery, err error) {
 			return nil, err
 		}
 		d.Body, d.Sent, d.Answer, d.Lease = payload, sent, answer, lease
+		d.Unsure = d.Unsure || lease < 0      // a try that was cut off, or that a restored store may not know of
 		d.NextAt, d.Lane = moment(next), lane // both may have been changed beside the rest
 		all = append(all, d)
 	}
