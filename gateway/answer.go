@@ -58,6 +58,7 @@ var faultRows = map[Code]faultRow{
 	UnknownSender:    {soapCode: "Client"},
 	SignatureMissing: {soapCode: "Client"},
 	SignatureRefused: {soapCode: "Client"},
+	Replayed:         {soapCode: "Client"},
 	WrongResult:      {soapCode: "Client"},
 	ServiceRefused:   {soapCode: "Client"},
 	NotFound:         {soapCode: "Client"},

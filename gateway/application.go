@@ -231,6 +231,7 @@ type Filter struct {
 	Office  string
 	IIN     IIN    // of the applicant
 	Number  string // ours or the partner's own
+	Sender  string // sender id of the partner that brought it
 	Overdue *bool
 	// LateExpected selects those that are late or are expected to be.
 	LateExpected bool

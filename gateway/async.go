@@ -38,7 +38,7 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 		return refuse(UnknownService, "serviceId", "this service is not offered here to this sender")
 	}
 	answer := &soap.AsyncGetMessagesResponse{ResponseDate: m.at.In(b.zone()), SessionID: b.guid()}
-	filter := DeliveryFilter{Route: m.partner.route(), States: []DeliveryState{Queued}, Unblocked: true, Service: s.ID, CorrelationID: strings.TrimSpace(r.CorrelationID), MessageID: strings.TrimSpace(r.MessageID)}
+	filter := DeliveryFilter{Route: m.partner.route(), Receiver: m.partner.SenderID, States: []DeliveryState{Queued}, Unblocked: true, Service: s.ID, CorrelationID: strings.TrimSpace(r.CorrelationID), MessageID: strings.TrimSpace(r.MessageID)}
 	page, err := b.o.Store.Deliveries(ctx, filter, "", min(limit, maxAmount))
 	if err != nil {
 		return tryLater(err)
@@ -71,6 +71,9 @@ func (b *Bridge) getMessages(ctx context.Context, m *inbound, r *soap.AsyncGetMe
 // all.
 func (b *Bridge) own(ctx context.Context, p *Partner, id string) (*Delivery, error) {
 	f := DeliveryFilter{Route: p.route(), MessageID: strings.TrimSpace(id)}
+	if p != b.partners.gateway {
+		f.Receiver = p.SenderID
+	}
 	if f.MessageID == "" || f.Route == "" && p != b.partners.gateway {
 		return nil, refuse(UnknownMessage, "messageId", "no message of this id is known here for this sender")
 	}

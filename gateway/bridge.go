@@ -10,11 +10,12 @@ import (
 // Door is the address to which a message was sent.
 type Door string
 
-// The ways of SOAP messages.
+// The ways of messages.
 const (
 	SyncDoor  Door = "sync"  // SyncChannel: SendMessage
 	AsyncDoor Door = "async" // AsyncChannel as a server, and the call-back of a member system
 	FetchDoor Door = "fetch" // no address: what we fetched by getMessages
+	RESTDoor  Door = "rest"  // documents that come bare
 )
 
 // Incoming is one message as it came in.
@@ -38,16 +39,24 @@ type Reply struct {
 	RetryAfter time.Duration
 }
 
-// Submission is an application that a specialist of the provider or of an akim
-// brings in: a document signed by the specialist.
+// Submission is an application that comes bare, as its signed document: from a
+// specialist of the provider or of an akim, who signed it, or from a partner that
+// speaks REST, signed by whoever signs in its channel.
 type Submission struct {
-	Service  string
-	Channel  Channel // Office, also when empty, or Akim
-	Document []byte  // XML with the specialist's enveloped signature, or CMS around it (DER, PEM, base64)
-	Office   string  // for which the caller acts: applications of others are refused; empty: all
+	Service string // our id of it; partners may name the gateway's
+	// Channel is Office, also when empty, or Akim; of a partner its own.
+	Channel  Channel
+	Document []byte // XML with an enveloped signature, or CMS around it (DER, PEM, base64)
+	Office   string // for which the caller acts: applications of others are refused; empty: all
 	// ID is the caller's own id of it: the same id and bytes give the same
-	// application, other bytes a DuplicateID.
+	// answer, other bytes a DuplicateID.
 	ID string
+	// By is the partner that brings it; nil: a specialist does. Body is the
+	// partner's request body where Document is a part of it.
+	By   *Admission
+	Body []byte
+	// Remote and Request are for the log, as of an Incoming.
+	Remote, Request string
 }
 
 // Decision ends an application.
@@ -72,7 +81,12 @@ type Doors interface {
 	// Receive takes any SOAP message and always has an answer.
 	Receive(ctx context.Context, in Incoming) Reply
 
-	// Submit takes an application through the office channel. A refusal of the
+	// Admit believes the signed HTTP request of a partner, once.
+	Admit(ctx context.Context, c Call) (*Admission, error)
+	// Notices lists what a partner that speaks REST was told, from after a place
+	// in that list on; from the first with "".
+	Notices(ctx context.Context, by *Admission, after string, limit int) (NoticePage, error)
+	// Submit takes an application that comes as a bare document. A refusal of the
 	// service as regulated is an *Error with ServiceRefused and its Ground.
 	Submit(ctx context.Context, s Submission, who Actor) (*Application, error)
 	// Take brings an application into work; Return hands it back for another

@@ -184,10 +184,27 @@ func (d *draft) tell(route Route, partner string, n *mappings.Notice, line, corr
 	out.Partner, out.Service, out.Edition = partner, d.service.ID, d.service.Edition
 	if partner == d.channel.ID {
 		out.Receiver = d.broughtBy()
-		out.Lane = d.b.laneOf(route, out.Receiver)
 	}
+	d.address(&out)
+	out.Lane = d.b.laneOf(route, out.Receiver)
 	d.change.Deliveries = append(d.change.Deliveries, out)
 	return nil
+}
+
+// address enters a notice into the list of a partner that speaks REST. Where
+// that partner has no call-back, this is all: it stays in the list.
+func (d *draft) address(out *Delivery) {
+	p := d.b.partners.named(out.Receiver)
+	if out.Receiver == "" {
+		p = d.b.partners.spokesman(Channel(out.Partner))
+	}
+	if p == nil || !p.REST {
+		return
+	}
+	out.Receiver, out.Listed = p.SenderID, true
+	if p.Collects {
+		out.State, out.DoneAt, out.PeerState = Done, d.at, "LISTED"
+	}
 }
 
 // broughtBy is the partner that the application, or the message that became

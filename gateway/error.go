@@ -28,6 +28,7 @@ const (
 	UnknownSender    Code = "unknown_sender"    // not configured, or password or certificate do not fit
 	SignatureMissing Code = "signature_missing" // not signed
 	SignatureRefused Code = "signature_refused" // Reason says why
+	Replayed         Code = "replayed"          // the same signed request came before
 
 	// The signed result is not one of this application.
 	WrongResult Code = "wrong_result"
@@ -50,7 +51,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		Malformed, TooLarge, DuplicateID, UnknownService, UnknownOperation, UnknownMessage, Stale, InvalidFields,
-		UnknownSender, SignatureMissing, SignatureRefused, WrongResult, ServiceRefused,
+		UnknownSender, SignatureMissing, SignatureRefused, Replayed, WrongResult, ServiceRefused,
 		NotFound, MoveNotAllowed, StaleVersion, NotYours, TryLater, Internal,
 	}
 }

@@ -24,6 +24,8 @@ type paper struct {
 	system  *signature.Verdict // of the envelope, where that is all that is signed
 	body    []byte             // what a later judgement begins from
 	form    soap.Form          // how data carried it; none where it came bare
+	as      soap.MessageType   // what the message says it is
+	counter *counter           // where a specialist brings it; nil: a partner does
 }
 
 // judgement is what came of a paper: one of reading (accepted), ground
@@ -249,6 +251,41 @@ func (b *Bridge) serviceFor(m *inbound, serviceID string) (*mappings.Service, er
 	}
 	m.trail.service = s.ID
 	return s, nil
+}
+
+// accept is the way of a paper through whichever door it came: judge it, and
+// draft the change that follows.
+func (b *Bridge) accept(ctx context.Context, p *paper, from arrival, t *trail) (*draft, *judgement, error) {
+	j, err := b.judge(ctx, p)
+	if err == nil {
+		err = b.expected(p, j)
+	}
+	if err == nil {
+		err = b.atCounter(p, j)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := b.intake(p, j, from)
+	t.outcome = "accepted"
+	switch {
+	case j.ground != nil:
+		t.outcome = "refused: " + j.ground.Code
+		if j.reason != verdict.None {
+			t.outcome += " " + string(j.reason)
+		}
+	case j.held != verdict.None:
+		t.outcome = "held"
+	}
+	return d, j, err
+}
+
+// expected refuses what only looks like a message that something here awaits.
+func (b *Bridge) expected(p *paper, j *judgement) error {
+	if _, about := p.service.About(); p.as == soap.TypeResponse || p.as != soap.TypeRequest && !about && (j.reading == nil || !j.reading.NoKind || len(p.service.Messages) == 0) {
+		return refuse(UnknownOperation, "messageInfo/messageType", "only a REQUEST opens an application; nothing here awaits a %s", p.as)
+	}
+	return nil
 }
 
 // arrival is what an intake needs to know of the message that brought it.

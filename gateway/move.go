@@ -1,11 +1,6 @@
 package gateway
 
-import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-)
+import "context"
 
 // mine says whether somebody may go on with an application that another took.
 func (d *draft) mine(who Actor) error {
@@ -57,61 +52,4 @@ func (b *Bridge) HandOver(ctx context.Context, number string, who, to Actor) (*A
 		}
 		return nil
 	})
-}
-
-// Submit takes an application through the office or the akim channel.
-func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Application, error) {
-	at := b.now().UTC()
-	if sub.Channel == "" {
-		sub.Channel = Office
-	}
-	if sub.Channel != Office && sub.Channel != Akim {
-		return nil, refuse(Malformed, "channel", "%s or %s: what partners bring comes through their doors", Office, Akim)
-	}
-	s, ok := b.set().InForce(sub.Service, at)
-	if ok {
-		_, ok = s.Channel(string(sub.Channel))
-	}
-	if !ok {
-		return nil, refuse(UnknownService, "service", "this service is not offered through the channel %s", sub.Channel)
-	}
-	sum := sha256.Sum256(sub.Document)
-	m := &Message{ID: b.newID(), Sender: "office/" + who.Name, SHA256: hex.EncodeToString(sum[:]), Operation: "submit", Service: s.ID, At: at, Raw: sub.Document}
-	if m.Key = messageKey(sub.ID); m.Key == "" {
-		m.Key = "sha256:" + m.SHA256
-	}
-	if kept, err := b.o.Store.Message(ctx, m.Sender, m.Key); err == nil {
-		return b.submitted(ctx, kept, m)
-	} else if !errors.Is(err, ErrNotFound) {
-		return nil, tryLater(err)
-	}
-	doc, err := readDocument("document", sub.Document)
-	if err != nil {
-		return nil, err
-	}
-	p := &paper{service: s, channel: sub.Channel, at: at, doc: doc, body: sub.Document}
-	j, err := b.judge(ctx, p)
-	if err == nil {
-		err = b.atCounter(p, j, sub.Office, who)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d, err := b.intake(p, j, arrival{message: m, messageID: sub.ID})
-	if err != nil {
-		return nil, err
-	}
-	if j.ground != nil {
-		if m.Reply, err = groundJSON(j); err != nil {
-			return nil, err
-		}
-	}
-	kept, err := b.commitIntake(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	if kept == nil {
-		kept = d.change.Message
-	}
-	return b.submitted(ctx, kept, m)
 }

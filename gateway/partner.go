@@ -10,9 +10,11 @@ import (
 	"kopir/signature/nuc"
 )
 
-// Partner is a system that may put messages through the SOAP doors. It is
+// Partner is a system that may bring messages. Through the SOAP doors it is
 // known by the certificate that signs its messages, by its password, or by
-// both: what is configured must fit, and one of them must be.
+// both: what is configured must fit. Through the REST door it is known by the
+// keys that sign its requests. One of them must be; who has REST alone does not
+// exist for the SOAP doors.
 //
 // The gateway replaces the password of what it pushes by 64 hexadecimal digits
 // that a receiver cannot check, and may sign with a certificate of its own. So
@@ -30,7 +32,15 @@ type Partner struct {
 	Certificates [][sha256.Size]byte
 	// Services are the service ids it may use; empty: all.
 	Services []string
+	// Keys are those of its HTTP requests.
+	Keys []PartnerKey
+	// REST partners are told in JSON: by a call-back, or with Collects in the list
+	// of their notices alone.
+	REST, Collects bool
 }
+
+// soap says whether the partner speaks SOAP.
+func (p *Partner) soap() bool { return p.bound() || p.Password != "" }
 
 // bound says whether the partner is tied to certificates.
 func (p *Partner) bound() bool { return len(p.BINs) > 0 || len(p.Certificates) > 0 }
@@ -49,9 +59,9 @@ func (p *Partner) holds(c *nuc.Certificate) bool {
 	return bin != "" && slices.Contains(p.BINs, bin)
 }
 
-// mayUse says whether a service id is open to the partner.
-func (p *Partner) mayUse(serviceID string) bool {
-	return len(p.Services) == 0 || slices.Contains(p.Services, serviceID)
+// mayUse says whether a service is open to the partner under one of its ids.
+func (p *Partner) mayUse(serviceIDs ...string) bool {
+	return len(p.Services) == 0 || slices.ContainsFunc(serviceIDs, func(id string) bool { return slices.Contains(p.Services, id) })
 }
 
 // password says whether what stands in a message is right.
@@ -84,7 +94,7 @@ type partners struct {
 	// gateway is the gateway itself, which names no sender when it speaks of
 	// messages of ours. It brings nothing.
 	gateway *Partner
-	byID    map[string]*Partner
+	byID    map[string]*Partner // those that speak SOAP
 	all     []*Partner
 }
 
@@ -96,17 +106,62 @@ func newPartners(list []Partner, gateway []BIN) (partners, error) {
 		switch {
 		case one.SenderID == "":
 			faults = append(faults, fmt.Errorf("gateway: partner %d has no sender id", i+1))
-		case p.byID[one.SenderID] != nil:
+		case p.named(one.SenderID) != nil:
 			faults = append(faults, fmt.Errorf("gateway: partner %s is named twice", one.SenderID))
-		case !one.bound() && one.Password == "":
-			faults = append(faults, fmt.Errorf("gateway: partner %s has neither password nor certificate: anybody could speak in its name", one.SenderID))
+		case !one.soap() && len(one.Keys) == 0:
+			faults = append(faults, fmt.Errorf("gateway: partner %s has neither password nor certificate nor key: anybody could speak in its name", one.SenderID))
 		case one.Channel != Portal && one.Channel != CSC:
 			faults = append(faults, fmt.Errorf("gateway: partner %s brings applications by %q; it must be %s or %s", one.SenderID, one.Channel, Portal, CSC))
 		}
-		p.byID[one.SenderID] = &one
+		for j, k := range one.Keys {
+			other, _ := p.byKey(k.ID)
+			if other != nil || slices.ContainsFunc(one.Keys[:j], func(o PartnerKey) bool { return o.ID == k.ID }) {
+				faults = append(faults, fmt.Errorf("gateway: partner %s: the key %s stands twice", one.SenderID, k.ID))
+			}
+		}
+		if one.soap() {
+			p.byID[one.SenderID] = &one
+		}
 		p.all = append(p.all, &one)
 	}
 	return p, errors.Join(faults...)
+}
+
+// named finds a partner, whatever it speaks; nil: there is none.
+func (p partners) named(senderID string) *Partner {
+	for _, one := range p.all {
+		if one.SenderID == senderID {
+			return one
+		}
+	}
+	return nil
+}
+
+// byKey finds whose HTTP requests a key signs; nil: nobody's.
+func (p partners) byKey(id string) (*Partner, PartnerKey) {
+	for _, one := range p.all {
+		for _, k := range one.Keys {
+			if k.ID == id {
+				return one, k
+			}
+		}
+	}
+	return nil, PartnerKey{}
+}
+
+// spokesman is who is told what belongs to nobody's message on a channel whose
+// partners all speak REST: the first of them. Nil: the channel's way out knows.
+func (p partners) spokesman(c Channel) (first *Partner) {
+	for _, one := range p.all {
+		switch {
+		case one.Channel != c:
+		case !one.REST:
+			return nil
+		case first == nil:
+			first = one
+		}
+	}
+	return first
 }
 
 // byCertificate finds the one partner that a certificate is bound to, for

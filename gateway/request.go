@@ -6,7 +6,6 @@ import (
 
 	"kopir/gateway/soap"
 	"kopir/mappings"
-	"kopir/signature/verdict"
 )
 
 // syncRequest takes an application through SyncChannel. Its answer, an
@@ -63,7 +62,7 @@ func (b *Bridge) asyncRequest(ctx context.Context, m *inbound, r *soap.AsyncSend
 	})
 }
 
-// takeIn is what both channels share: unwrap, judge, and draft the change.
+// takeIn is what both channels share: unwrap, and accept.
 func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data soap.Data, as soap.MessageType, correlation string) (*draft, *judgement, error) {
 	s, err := b.serviceFor(m, serviceID)
 	if err != nil {
@@ -73,28 +72,11 @@ func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data 
 	if err != nil {
 		return nil, nil, err
 	}
-	j, err := b.judge(ctx, p)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, about := p.service.About(); as == soap.TypeResponse || as != soap.TypeRequest && !about && (j.reading == nil || !j.reading.NoKind || len(p.service.Messages) == 0) {
-		return nil, nil, refuse(UnknownOperation, "messageInfo/messageType", "only a REQUEST opens an application; nothing here awaits a %s", as)
-	}
-	d, err := b.intake(p, j, arrival{
+	p.as = as
+	return b.accept(ctx, p, arrival{
 		message: m.kept(), evidence: []Evidence{b.evidence(BySystem, m.at, m.system)},
 		correlationID: correlation, messageID: m.message.MessageID(), sender: m.partner.SenderID,
-	})
-	m.trail.outcome = "accepted"
-	switch {
-	case j.ground != nil:
-		m.trail.outcome = "refused: " + j.ground.Code
-		if j.reason != verdict.None {
-			m.trail.outcome += " " + string(j.reason)
-		}
-	case j.held != verdict.None:
-		m.trail.outcome = "held"
-	}
-	return d, j, err
+	}, &m.trail)
 }
 
 // kept is the message as it will be stored, without its answer.

@@ -69,6 +69,9 @@ func (b *Bridge) lead(ctx context.Context) {
 			return tickPause, err
 		})
 	})
+	wg.Go(func() {
+		b.loop(ctx, "nonces", nil, func() (time.Duration, error) { return b.forgetNonces(ctx) })
+	})
 	if b.o.Local != nil {
 		wg.Go(func() { b.watchAll(ctx) })
 		wg.Go(func() { b.o.Local.Listen(ctx, b.watchers.rouse) })

@@ -100,6 +100,14 @@ type Store interface {
 	// Running tells the editions of services that applications still need.
 	Running(ctx context.Context) ([]RunningEdition, error)
 
+	// Spend uses up a nonce of a key until a time; ErrDuplicate: it was used
+	// before. ForgetSpent drops those whose time is over.
+	Spend(ctx context.Context, key, nonce string, until time.Time) error
+	ForgetSpent(ctx context.Context, at time.Time) error
+	// Noticed lists what a partner that speaks REST was told, in the order in
+	// which it was written, from after a place on.
+	Noticed(ctx context.Context, receiver string, after int64, limit int) ([]Delivery, error)
+
 	QuestionnaireStore
 
 	// Mark and SetMark keep where a reader of something outside has come to.
@@ -232,6 +240,10 @@ type Delivery struct {
 	// Receiver is the sender id of the partner that brought the application;
 	// empty: the route's own partner is told.
 	Receiver string `json:"receiver,omitempty"`
+	// Listed asks for a place in the list of the receiver's notices; Place is
+	// that place, from 1, set by the store.
+	Listed bool  `json:"-"`
+	Place  int64 `json:"-"`
 
 	// What goes out; MessageID and MessageDate are the same at every try.
 	MessageType   string    `json:"message_type,omitempty"` // NOTIFICATION or RESPONSE
@@ -272,6 +284,8 @@ type DeliveryFilter struct {
 	Service       string // our id of it
 	CorrelationID string
 	MessageID     string // ours or the gateway's
+	// Receiver leaves out what is for other partners of the route.
+	Receiver string
 	// Unblocked leaves out what waits behind a dead one of its own line.
 	Unblocked bool
 	// Group, where set, leaves out what has another lane, cause or code, and

@@ -121,6 +121,8 @@ type Actor struct {
 	// Offices is the kind of office that these people work in: its own hours
 	// come first.
 	Offices string `yaml:"offices"`
+	// Site is the address on the Internet under which people reach a system.
+	Site string `yaml:"site"`
 }
 
 // People says whether the actor is at work in office hours only.
@@ -143,6 +145,16 @@ func readActors(files []source) ([]Actor, []Fault) {
 		all, faults = append(all, af.Actors...), append(faults, fs...)
 	}
 	return all, faults
+}
+
+// Sites are the systems that people reach by an address on the Internet.
+func (s *Set) Sites() (all []Actor) {
+	for _, a := range s.actors {
+		if a.Site != "" {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // Actor finds an actor by id.

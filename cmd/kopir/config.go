@@ -360,8 +360,8 @@ func (l *loaded) checkSenders() []fault {
 		if !slices.Contains([]string{"portal", "csc"}, s.Channel) {
 			fs = append(fs, l.at(key+".channel", fmt.Sprintf("unknown channel %q", s.Channel), "known: portal, csc"))
 		}
-		if s.PasswordFile == "" && len(s.BINs)+len(s.Certificates) == 0 {
-			fs = append(fs, l.at(key, "has neither a password nor a certificate, so anybody could speak in its name", "name password_file, bins or certificates"))
+		if !s.soap() && len(s.REST.Keys) == 0 {
+			fs = append(fs, l.at(key, "has neither a password nor a certificate nor a key, so anybody could speak in its name", "name password_file, bins or certificates, or rest.keys"))
 		}
 		for j, bin := range s.BINs {
 			l.checkBIN(&fs, fmt.Sprintf("%s.bins[%d]", key, j), bin)

@@ -20,7 +20,7 @@ func daysLeft(c *nuc.Certificate, at time.Time) int {
 
 // ending is a certificate that the bridge depends on, and when it ends.
 type ending struct {
-	kind        string // root, intermediate, candidate, key, next key, previous key
+	kind        string // root, intermediate, candidate, key, next key, previous key, partner key
 	certificate *nuc.Certificate
 	days        int
 	within      int // the nearest of warnAt that has come; 0: none

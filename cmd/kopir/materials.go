@@ -46,6 +46,7 @@ type materials struct {
 	senderCertificates map[string][]*nuc.Certificate
 	letters            letterMaterials
 	partnerCA          map[string]*x509.CertPool // of senders' rest, by sender id; nil: the machine's
+	partnerKeys        map[string][]partnerKey   // of their requests, by sender id
 }
 
 // open opens the files that the configuration names and judges them. All
@@ -62,7 +63,7 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 	if l.Store.DSNFile != "" {
 		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)
 	}
-	fs = append(fs, l.openREST(m)...)
+	fs = append(fs, l.openREST(m, now)...)
 	fs = append(fs, l.openRegistries(m)...)
 	fs = append(fs, l.openLetters(m)...)
 	l.notePublicURL(m)

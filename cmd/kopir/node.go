@@ -114,7 +114,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, err
 	}
 	n.sender, err = client.NewSender(client.SenderOptions{
-		Outlets: l.outlets(async, rest), REST: rest, Services: m.set,
+		Outlets: l.outlets(async, rest), REST: rest, StatusServices: l.statusServices(), Services: m.set,
 		SignDocument: func(document []byte) ([]byte, error) {
 			return signature.SignEnveloped(document, m.keys.Signing(time.Now()), signature.SignOptions{})
 		},
@@ -178,7 +178,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
 		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
-		Keys: keys, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: failpoint.Now,
+		Keys: keys, Signers: m.signers(), Origin: n.l.origin(), Answers: m.httpSigner, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: failpoint.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
@@ -295,6 +295,10 @@ func (l *loaded) partners(m *materials) []gateway.Partner {
 		for _, c := range m.senderCertificates[s.ID] {
 			p.Certificates = append(p.Certificates, c.Fingerprint)
 		}
+		for _, k := range m.partnerKeys[s.ID] {
+			p.Keys = append(p.Keys, gateway.PartnerKey{ID: k.ID, Certificate: k.certificate})
+		}
+		p.REST, p.Collects = s.REST.spoken(), s.REST.spoken() && s.REST.URL == ""
 		out = append(out, p)
 	}
 	return out
@@ -310,12 +314,16 @@ func (l *loaded) polled() []gateway.Route {
 	return out
 }
 
-// officeList shows the directory of offices as the REST door tells it.
+// officeList shows the directory of offices as the REST door tells it, with the
+// systems that people reach by an address.
 func officeList(set *mappings.Set) (out []server.Office) {
 	for _, o := range set.Offices.All() {
 		hours, _ := set.Offices.Hours(o.Hours)
 		out = append(out, server.Office{ID: o.ID, Kind: o.Kind, Parent: o.Parent, Name: shown(o.Name), Address: shown(o.Address),
 			Email: o.Email, Phones: o.Phones, Hours: shown(hours.Text), Note: o.Note})
+	}
+	for _, a := range set.Sites() {
+		out = append(out, server.Office{ID: a.ID, Kind: a.Kind, Name: shown(a.Name), Site: a.Site})
 	}
 	return out
 }

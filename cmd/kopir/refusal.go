@@ -39,7 +39,7 @@ func (p *play) refused(ctx context.Context, sc *scene, c counterExample) error {
 		return err
 	}
 	t := &tour{p: p, set: p.materials.set, lang: p.stage.lang}
-	other := &scene{service: sc.service, channel: sc.channel}
+	other := &scene{service: sc.service, channel: sc.channel, desk: sc.channel.ID}
 	reason, err := t.apply(ctx, other, c.order)
 	if err != nil {
 		return err

@@ -149,6 +149,13 @@ func (m *materials) endings(at time.Time) []ending {
 			out = append(out, e)
 		}
 	}
+	for _, keys := range m.partnerKeys {
+		for _, k := range keys {
+			if k.certificate != nil {
+				out = append(out, newEnding("partner key", k.certificate, at))
+			}
+		}
+	}
 	if m.trust != nil {
 		out = append(out, trustEndings(m.trust, at)...)
 	}

@@ -165,7 +165,7 @@ func newPlayWith(ctx context.Context, keys sim.Keys, data, addr string) (p *play
 	if len(bad) > 0 {
 		return p, bad[0]
 	}
-	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Keys: keys, Services: services, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true}})
+	p.sim, err = sim.New(sim.Config{BaseURL: p.simulator, Keys: keys, Services: services, Bridge: sim.Bridge{AsyncURL: p.bridge + "/shep/async", SyncURL: p.bridge + "/shep/sync", Notify: true, RESTURL: p.bridge + "/api/v1"}})
 	if err != nil {
 		return p, err
 	}

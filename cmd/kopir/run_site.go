@@ -46,6 +46,7 @@ registries:
 senders:
   - {id: {{.Portal.Sender}}, channel: portal, status_service: {{index .Portal.Services 0}}, bins: ["{{.Portal.BIN}}", "{{.Gateway.BIN}}"]}
   - {id: {{.CSC.Sender}}, channel: csc, status_service: {{index .CSC.Services 0}}, bins: ["{{.CSC.BIN}}", "{{.Gateway.BIN}}"]}
+  - {id: {{.Mobile.Sender}}, channel: portal, rest: {url: "{{.MobileURL}}", keys: [{file: keys/mobile.pem}], sign_answers: true}}
 officials: ["{{.Bridge.BIN}}"]
 journal: {tsa: "{{(index .A.Authorities 0).Stamps}}"}
 api_keys:
@@ -65,8 +66,10 @@ func (p *play) writeSite(ctx context.Context) error {
 		A                            sim.Address
 		Others                       []sim.AuthorityAddress // beside the first
 		Bridge, Gateway, Portal, CSC sim.System
-	}{Listen: strings.TrimPrefix(p.bridge, "http://"), URL: p.bridge, Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
-	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC} {
+		Mobile                       sim.System
+		MobileURL                    string
+	}{MobileURL: p.simulator + "/mobile/rest", Listen: strings.TrimPrefix(p.bridge, "http://"), URL: p.bridge, Hash: hash, AdminHash: adminHash, A: p.sim.Addresses()}
+	for name, s := range map[string]*sim.System{"bridge": &site.Bridge, "gateway": &site.Gateway, "portal": &site.Portal, "csc": &site.CSC, "mobile": &site.Mobile} {
 		var ok bool
 		if *s, ok = p.sim.System(name); !ok {
 			return fmt.Errorf("the simulator has no %s", name)
@@ -81,13 +84,17 @@ func (p *play) writeSite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	mobile, err := p.fetch(ctx, p.simulator+"/sim/certificates/mobile/cert.pem")
+	if err != nil {
+		return err
+	}
 	chain, err := p.fetch(ctx, site.A.Chain)
 	if err != nil {
 		return err
 	}
 	files := map[string][]byte{
 		"kopir.yaml": []byte(text.String()), "keys/bridge.p12": p12, "keys/bridge.password": []byte(sim.DefaultPassword + "\n"),
-		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "trust/authority.pem": chain, "enis.yaml": sim.ShapeYAML(),
+		"keys/gateway.password": []byte(site.Bridge.Password + "\n"), "keys/mobile.pem": mobile, "trust/authority.pem": chain, "enis.yaml": sim.ShapeYAML(),
 	}
 	for _, other := range site.Others {
 		if files["authorities/"+string(other.Keys)+".cer"], err = p.fetch(ctx, other.Issuing); err != nil {

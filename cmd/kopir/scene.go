@@ -24,7 +24,7 @@ func newScene(set *mappings.Set, service, channel string) (*scene, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not rendered through the channel %q; `kopir run -list` names those it opens", service, channel)
 	}
-	return &scene{service: s, channel: c}, nil
+	return &scene{service: s, channel: c, desk: c.ID}, nil
 }
 
 // step is one step of the story: the sentence that it shows, and the deed.

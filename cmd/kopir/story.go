@@ -24,6 +24,7 @@ type scene struct {
 	service *mappings.Service
 	channel *mappings.Channel
 	suspend bool   // its term stands still for a while
+	desk    string // of the simulator where it is filed
 	ground  string // of a refusal that must follow
 	sent    inbox  // as the portal sent it
 	app     gateway.Application

@@ -51,6 +51,7 @@ type trip struct {
 	way     string
 	ground  string                                     // refusal that must follow; empty: accepted
 	order   map[string]any                             // what the simulator is told beside service and channel
+	desk    string                                     // of the simulator where it is filed; empty: the channel's
 	labels  []string                                   // that the reason must name
 	decide  func(*tour, context.Context, *scene) error // after it was taken in; nil: it must not be
 	asks    string                                     // a registry that must have answered
@@ -70,11 +71,18 @@ func (t *tour) tripsOf(what string) ([]trip, error) {
 			}
 		}
 	}
+	if t.p.loaded == nil {
+		all = slices.DeleteFunc(all, func(r trip) bool { return r.desk == phoneDesk })
+	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no service or channel %q; `kopir run -list` names them", what)
 	}
 	return all, nil
 }
+
+// phoneDesk is the desk of the simulator that speaks REST. A running bridge of
+// somebody else's need not know it.
+const phoneDesk = "mobile"
 
 // trips are the ways of one channel: to the result, and to each refusal of the
 // service that can follow there.
@@ -126,6 +134,11 @@ func trips(s *mappings.Service, c *mappings.Channel) []trip {
 		}
 	}
 	all = append(all, registryTrips(s, c, with)...)
+	if c.ID == "portal" { // the portal's own system that speaks REST
+		all = append(all, trip{way: "REST", order: with(), desk: phoneDesk, decide: (*tour).completed},
+			trip{way: "REST, CMS", order: with("signed", "cms"), desk: phoneDesk, decide: (*tour).completed},
+			trip{way: "REST, CMS changed", ground: "eds-not-confirmed", order: with("signed", "cms", "tweaks", map[string]any{"tampered": true}), desk: phoneDesk})
+	}
 	for i := range all {
 		all[i].service, all[i].channel = s, c
 		// Another form for each, so that no two documents are the same.
@@ -168,7 +181,7 @@ func (t *tour) make(ctx context.Context, r trip) (saw sight) {
 }
 
 func (t *tour) travel(ctx context.Context, r trip, saw *sight) error {
-	sc := &scene{service: r.service, channel: r.channel, ground: r.ground}
+	sc := &scene{service: r.service, channel: r.channel, ground: r.ground, desk: cmp.Or(r.desk, r.channel.ID)}
 	refusal, err := t.apply(ctx, sc, r.order)
 	if err != nil {
 		return err
@@ -207,7 +220,7 @@ func (t *tour) refusalIs(r trip, reason string, saw *sight) error {
 // apply files an application by its channel. A refusal that follows at once is
 // given as its sentence.
 func (t *tour) apply(ctx context.Context, sc *scene, order map[string]any) (refusal string, err error) {
-	full := map[string]any{"service": sc.service.ID, "channel": sc.channel.ID}
+	full := map[string]any{"service": sc.service.ID, "channel": sc.desk}
 	maps.Copy(full, order)
 	body, err := json.Marshal(full)
 	if err != nil {
@@ -230,7 +243,7 @@ func (t *tour) apply(ctx context.Context, sc *scene, order map[string]any) (refu
 	}
 	refused, _ := sc.service.Status("refused")
 	err = until(ctx, func() error {
-		c, err := t.p.caseOf(ctx, sc.channel.ID, "number", sc.sent.Number, "1s")
+		c, err := t.p.caseOf(ctx, sc.desk, "number", sc.sent.Number, "1s")
 		if err != nil {
 			return err
 		}

@@ -87,7 +87,11 @@ func (t *tour) told(ctx context.Context, sc *scene, tl *gateway.Timeline, saw *s
 		if len(codes) == 0 {
 			continue
 		}
-		c, err := t.p.caseOf(ctx, partner, "bridge_number", sc.app.Number, "300ms")
+		desk := partner
+		if partner == sc.channel.ID {
+			desk = sc.desk
+		}
+		c, err := t.p.caseOf(ctx, desk, "bridge_number", sc.app.Number, "300ms")
 		if err != nil {
 			faults = append(faults, err)
 			continue

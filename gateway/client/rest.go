@@ -16,7 +16,6 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/httpsig"
-	"kopir/signature/xmltree"
 )
 
 // REST is a partner that takes its notices as JSON by POST, each signed by
@@ -52,18 +51,6 @@ func (p *REST) Check() error {
 	return nil
 }
 
-// Notice is the body of a call-back.
-type Notice struct {
-	MessageID     string    `json:"message_id"`
-	MessageType   string    `json:"message_type"` // NOTIFICATION, or RESPONSE that ends the conversation
-	MessageDate   time.Time `json:"message_date"`
-	CorrelationID string    `json:"correlation_id,omitempty"` // the id under which the partner sent the application
-	Service       string    `json:"service"`
-	// Values are those of the service's notice to this partner, by the names
-	// that the description gives them (`kopir mapping show`).
-	Values map[string]string `json:"notice"`
-}
-
 // callbackCovered is what the signature of a call-back covers.
 var callbackCovered = []string{"@method", "@target-uri", "content-digest", "content-type", "idempotency-key"}
 
@@ -78,26 +65,16 @@ func (s *Sender) sendREST(ctx context.Context, to *REST, d gateway.Delivery) (ga
 	return to.post(ctx, d.MessageID, body)
 }
 
-// noticeJSON says in JSON what the document of the delivery says in XML.
+// noticeJSON is the body of a call-back.
 func (s *Sender) noticeJSON(d gateway.Delivery) ([]byte, error) {
-	service, ok := s.services.Load().Edition(d.Service, d.Edition)
-	if !ok {
-		return nil, fmt.Errorf("client: no description of the service %q", d.Service)
-	}
-	doc, err := xmltree.Parse(d.Body, xmltree.DefaultLimits())
+	notice, err := gateway.ReadPartnerNotice(s.services.Load(), &d)
 	if err != nil {
-		return nil, fmt.Errorf("client: the notice: %w", err)
-	}
-	values, err := service.ReadNotice(d.Partner, doc.Root())
-	if err != nil {
-		return nil, fmt.Errorf("client: %w", err)
+		return nil, err
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(Notice{
-		MessageID: d.MessageID, MessageType: d.MessageType, MessageDate: d.MessageDate.UTC(), CorrelationID: d.CorrelationID, Service: d.Service, Values: values,
-	}); err != nil {
+	if err := e.Encode(notice); err != nil {
 		return nil, fmt.Errorf("client: the notice: %w", err)
 	}
 	return b.Bytes(), nil

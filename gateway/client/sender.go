@@ -22,10 +22,14 @@ type Sender struct {
 
 // SenderOptions is what a Sender is made of; Outlets and Services are required.
 type SenderOptions struct {
-	// Outlets gives the way out of each route.
+	// Outlets gives the way out of each route; empty where every partner fetches
+	// what it is told.
 	Outlets map[gateway.Route]Outlet
 	// REST are the partners that are told in JSON, by sender id.
 	REST map[string]*REST
+	// StatusServices are the partners' own services, by sender id: for notices
+	// that belong to no conversation. Without one the route's own is meant.
+	StatusServices map[string]string
 	// Services are the descriptions to begin with, see Sender.Use.
 	Services *mappings.Set
 	// SignDocument signs a notice by itself (enveloped); required when a
@@ -40,7 +44,7 @@ type SenderOptions struct {
 func NewSender(o SenderOptions) (*Sender, error) {
 	var faults []error
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf("client: "+format, args...)) }
-	if len(o.Outlets) == 0 {
+	if o.Outlets == nil {
 		bad("a sender without any way out")
 	}
 	for route, out := range o.Outlets {
@@ -101,6 +105,9 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 		return never(fmt.Errorf("client: no way out for the route %q", d.Route))
 	}
 	serviceID := d.ServiceID
+	if serviceID == "" {
+		serviceID = s.o.StatusServices[d.Receiver]
+	}
 	if serviceID == "" {
 		serviceID = out.ServiceID
 	}

@@ -297,6 +297,13 @@ func TestSender(t *testing.T) {
 		t.Errorf("sent %s", receipt.Sent)
 	}
 
+	// Of several partners on the route it is the service of the one that is meant.
+	options.StatusServices = map[string]string{"CON2": "CSC2_STATUS"}
+	alone.Receiver = "CON2"
+	if receipt, err = newSender(t, options).Send(context.Background(), alone); err != nil || !bytes.Contains(receipt.Sent, []byte("<serviceId>CSC2_STATUS</serviceId>")) {
+		t.Errorf("%v, sent %s", err, receipt.Sent)
+	}
+
 	for name, spoil := range map[string]func(*gateway.Delivery){
 		"no way out":      func(d *gateway.Delivery) { d.Route = gateway.ToLocal },
 		"unknown service": func(d *gateway.Delivery) { d.Service = "other" },

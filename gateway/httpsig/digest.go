@@ -5,8 +5,6 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/http"
 )
 
@@ -22,9 +20,9 @@ func Digest(body []byte) string {
 }
 
 // CheckDigest compares a body with Content-Digest. Every digest of a known
-// algorithm must fit, and there must be one.
+// algorithm must fit, and there must be one. The error is an *Error.
 func CheckDigest(h http.Header, body []byte) error {
-	d, err := dictionary(h, "Content-Digest")
+	d, err := dictionary(h, fieldDigest)
 	if err != nil {
 		return err
 	}
@@ -36,15 +34,15 @@ func CheckDigest(h http.Header, body []byte) error {
 		}
 		given, ok := m.value.([]byte)
 		if !ok {
-			return fmt.Errorf("httpsig: Content-Digest %s is not a byte sequence", m.key)
+			return bad(Malformed, fieldDigest, m.key, "Content-Digest %s is not a byte sequence", m.key)
 		}
 		if subtle.ConstantTimeCompare(given, sum(body)) != 1 {
-			return fmt.Errorf("httpsig: Content-Digest %s is not that of the body", m.key)
+			return bad(WrongDigest, fieldDigest, m.key, "Content-Digest %s is not that of the body", m.key)
 		}
 		known = true
 	}
 	if !known {
-		return errors.New("httpsig: Content-Digest has neither sha-256 nor sha-512")
+		return bad(Malformed, fieldDigest, "", "Content-Digest has neither sha-256 nor sha-512")
 	}
 	return nil
 }

@@ -41,14 +41,14 @@ func dictionary(h http.Header, field string) ([]member, error) {
 	text := strings.Join(values, ", ")
 	switch {
 	case len(values) == 0:
-		return nil, fmt.Errorf("httpsig: the field %s is missing", field)
+		return nil, bad(Missing, field, "", "the field %s is missing", field)
 	case len(text) > maxField:
-		return nil, fmt.Errorf("httpsig: the field %s is longer than %d bytes", field, maxField)
+		return nil, bad(Malformed, field, "", "the field %s is longer than %d bytes", field, maxField)
 	}
 	r := &reader{text: text}
 	all, err := r.dictionary()
 	if err != nil {
-		return nil, fmt.Errorf("httpsig: the field %s is no dictionary (RFC 9651): %w at byte %d", field, err, r.at)
+		return nil, bad(Malformed, field, "", "the field %s is no dictionary (RFC 9651): %v at byte %d", field, err, r.at)
 	}
 	return all, nil
 }

@@ -1,6 +1,7 @@
 package httpsig
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -223,7 +224,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		"private key": "-----BEGIN PRIVATE KEY-----\n" + edPrivate + "\n-----END PRIVATE KEY-----\n",
 		"garbage":     "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
 	} {
-		if _, err := ParseKey([]byte(text)); err == nil {
+		if _, err := ParseKey([]byte(text), ""); err == nil {
 			t.Errorf("%s is taken for a key", name)
 		}
 	}
@@ -238,7 +239,7 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(s, "sig=:AAAA:", "sha-256=:AAAA:")
 	}
-	key, err := ParseKey([]byte(edKey))
+	key, err := ParseKey([]byte(edKey), "")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -257,4 +258,83 @@ func FuzzRead(f *testing.F) {
 		}
 		s.Check(policy, at)
 	})
+}
+
+// The parts of the target address may be covered instead of the whole.
+func TestTargetInParts(t *testing.T) {
+	signer, _ := keyPair(t, sigtest.RSA)
+	for _, c := range []struct {
+		address string
+		parts   []string
+		good    bool
+	}{
+		{"https://a.example/x?q=1", []string{"@authority", "@path", "@query"}, true},
+		{"https://a.example/x?q=1", []string{"@authority", "@request-target"}, true},
+		{"https://a.example/x", []string{"@authority", "@path"}, true},
+		{"https://a.example/x?q=1", []string{"@authority", "@path"}, false},
+		{"https://a.example/x?q=1", []string{"@path", "@query"}, false},
+		{"https://a.example/x?q=1", []string{"@request-target"}, false},
+	} {
+		r, err := http.NewRequest("GET", c.address, nil)
+		if err == nil {
+			err = Sign(r, nil, append([]string{"@method"}, c.parts...), signer, at, "n")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Read(Outgoing(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e *Error
+		err = s.Check(Policy{Covered: []string{"@method", "@target-uri"}, MaxAge: time.Minute}, at)
+		if c.good != (err == nil) || err != nil && (!errors.As(err, &e) || e.Reason != NotCovered || e.What != "@target-uri") {
+			t.Errorf("%s %v: %v", c.address, c.parts, err)
+		}
+	}
+}
+
+// TestAnswer: an answer is bound to its request, and to no other.
+func TestAnswer(t *testing.T) {
+	signer, key := keyPair(t, sigtest.RSA)
+	request := Outgoing(signed(t, signer))
+	h := http.Header{"Content-Type": {"application/json"}}
+	covered := []string{"@status", "content-digest", "content-type", "@method;req", "@target-uri;req", "signature;req"}
+	if err := SignAnswer(Answer(201, h, request), []byte("{}"), covered, signer, at); err != nil {
+		t.Fatal(err)
+	}
+	verify := func(m Message) error {
+		s, err := Read(m)
+		if err == nil {
+			err = s.Check(Policy{Covered: covered, MaxAge: time.Minute}, at)
+		}
+		if err == nil {
+			err = s.Verify(key)
+		}
+		return err
+	}
+	if err := verify(Answer(201, h, request)); err != nil {
+		t.Error(err)
+	}
+	other := Outgoing(signed(t, signer))
+	other.Header.Set("Signature", "kopir=:AAAA:")
+	for name, m := range map[string]Message{"another status": Answer(200, h, request), "another request": Answer(201, h, other), "no request": {Status: 201, Header: h}} {
+		if verify(m) == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+// An address with a path stands before that of the request.
+func TestIncomingBehindAPath(t *testing.T) {
+	r := httptest.NewRequest("GET", "/api/v1/x%2Fy?a=1", nil)
+	for origin, want := range map[string]string{"https://k.example": "https://k.example/api/v1/x%2Fy?a=1", "https://k.example/bridge/": "https://k.example/bridge/api/v1/x%2Fy?a=1"} {
+		m, err := Incoming(r, origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := derived["@target-uri"](m); got != want {
+			t.Errorf("%s: %s", origin, got)
+		}
+	}
 }

@@ -1,17 +1,20 @@
 package httpsig
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"kopir/signature/algorithm"
 	"kopir/signature/keystore"
@@ -80,9 +83,11 @@ func KeyOf(c *nuc.Certificate) (Key, error) {
 }
 
 // ParseKey reads a partner's bare public key: one PEM block "PUBLIC KEY" with
-// Ed25519, ECDSA on P-256, or RSA of at least 2048 bits. It is named by the
-// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal.
-func ParseKey(text []byte) (Key, error) {
+// Ed25519, ECDSA on P-256 or P-384, or RSA of at least 2048 bits. It is named by
+// the SHA-256 of its SubjectPublicKeyInfo, in hexadecimal. A key serves one
+// algorithm: alg says which (RFC 9421, 6.2.2); empty: rsa-v1_5-sha256 for RSA,
+// the others have but one.
+func ParseKey(text []byte, alg string) (Key, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "PUBLIC KEY" {
 		return Key{}, errors.New("httpsig: there is no PEM block PUBLIC KEY")
@@ -91,47 +96,63 @@ func ParseKey(text []byte) (Key, error) {
 	if err != nil {
 		return Key{}, errors.New("httpsig: the public key does not read")
 	}
-	sum := sha256.Sum256(block.Bytes)
-	k := Key{ID: hex.EncodeToString(sum[:])}
-	switch p := public.(type) {
-	case ed25519.PublicKey:
-		k.Algorithm = "ed25519"
-		k.Verify = func(base, value []byte) error { return truth(ed25519.Verify(p, base, value)) }
-	case *ecdsa.PublicKey:
-		if p.Curve != elliptic.P256() {
-			return Key{}, errors.New("httpsig: of elliptic curves P-256 alone is taken")
-		}
-		k.Algorithm = "ecdsa-p256-sha256"
-		k.Verify = func(base, value []byte) error { return verifyP256(p, base, value) }
-	case *rsa.PublicKey:
-		if p.N.BitLen() < 2048 {
-			return Key{}, errors.New("httpsig: RSA keys need 2048 bits")
-		}
-		own, err := algorithm.ParsePublicKey(block.Bytes)
-		if err != nil {
-			return Key{}, fmt.Errorf("httpsig: %w", err)
-		}
-		row, _ := algorithm.SignatureForKey(own.Kind())
-		k.Algorithm = names[own.Kind()]
-		k.Verify = func(base, value []byte) error {
-			h := row.Digest.New()
-			h.Write(base)
-			return row.Verify(own, h.Sum(nil), value)
-		}
-	default:
-		return Key{}, errors.New("httpsig: of public keys Ed25519, P-256 and RSA are taken")
+	serves, err := bare(public)
+	if err != nil {
+		return Key{}, err
 	}
-	return k, nil
+	if alg == "" {
+		alg = serves[0].Algorithm
+	}
+	i := slices.IndexFunc(serves, func(k Key) bool { return k.Algorithm == alg })
+	if i < 0 {
+		return Key{}, fmt.Errorf("httpsig: the key does not serve the algorithm %q", alg)
+	}
+	sum := sha256.Sum256(block.Bytes)
+	serves[i].ID = hex.EncodeToString(sum[:])
+	return serves[i], nil
 }
 
-// verifyP256 reads the two numbers side by side (RFC 9421, 3.3.4).
-func verifyP256(p *ecdsa.PublicKey, base, value []byte) error {
-	if len(value) != 64 {
-		return errors.New("not 64 bytes")
+// bare gives what a public key can serve, the usual first.
+func bare(public any) ([]Key, error) {
+	switch p := public.(type) {
+	case ed25519.PublicKey:
+		return []Key{{Algorithm: "ed25519", Verify: func(base, value []byte) error { return truth(ed25519.Verify(p, base, value)) }}}, nil
+	case *ecdsa.PublicKey:
+		switch p.Curve {
+		case elliptic.P256():
+			return []Key{{Algorithm: "ecdsa-p256-sha256", Verify: func(base, value []byte) error {
+				sum := sha256.Sum256(base)
+				return verifyECDSA(p, sum[:], value, 32)
+			}}}, nil
+		case elliptic.P384():
+			return []Key{{Algorithm: "ecdsa-p384-sha384", Verify: func(base, value []byte) error {
+				sum := sha512.Sum384(base)
+				return verifyECDSA(p, sum[:], value, 48)
+			}}}, nil
+		}
+		return nil, errors.New("httpsig: of elliptic curves P-256 and P-384 are taken")
+	case *rsa.PublicKey:
+		if p.N.BitLen() < 2048 {
+			return nil, errors.New("httpsig: RSA keys need 2048 bits")
+		}
+		return []Key{{Algorithm: "rsa-v1_5-sha256", Verify: func(base, value []byte) error {
+			sum := sha256.Sum256(base)
+			return rsa.VerifyPKCS1v15(p, crypto.SHA256, sum[:], value)
+		}}, {Algorithm: "rsa-pss-sha512", Verify: func(base, value []byte) error {
+			sum := sha512.Sum512(base)
+			return rsa.VerifyPSS(p, crypto.SHA512, sum[:], value, &rsa.PSSOptions{SaltLength: 64})
+		}}}, nil
 	}
-	sum := sha256.Sum256(base)
-	r, s := new(big.Int).SetBytes(value[:32]), new(big.Int).SetBytes(value[32:])
-	return truth(ecdsa.Verify(p, sum[:], r, s))
+	return nil, errors.New("httpsig: of public keys Ed25519, P-256, P-384 and RSA are taken")
+}
+
+// verifyECDSA reads the two numbers side by side (RFC 9421, 3.3.4 and 3.3.5).
+func verifyECDSA(p *ecdsa.PublicKey, sum, value []byte, size int) error {
+	if len(value) != 2*size {
+		return fmt.Errorf("not %d bytes", 2*size)
+	}
+	r, s := new(big.Int).SetBytes(value[:size]), new(big.Int).SetBytes(value[size:])
+	return truth(ecdsa.Verify(p, sum, r, s))
 }
 
 func truth(ok bool) error {

@@ -5,15 +5,21 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Message is what can be signed of a request.
+// Message is what can be signed of a request, or of a response.
 type Message struct {
 	Method string
 	URL    *url.URL // absolute: scheme, host, path, query
 	Header http.Header
+
+	// Status is that of a response; zero: a request. Request is what it answers,
+	// for components with the parameter req.
+	Status  int
+	Request *Message
 }
 
 // Outgoing is a client's request.
@@ -27,7 +33,7 @@ func Outgoing(r *http.Request) Message {
 
 // Incoming is a server's request. origin is the address by which the caller
 // reached us, such as https://kopir.example: behind a proxy the request itself
-// does not know it.
+// does not know it. A path in it stands before that of the request.
 func Incoming(r *http.Request, origin string) (Message, error) {
 	u, err := url.Parse(origin)
 	if err != nil {
@@ -35,6 +41,10 @@ func Incoming(r *http.Request, origin string) (Message, error) {
 	}
 	own := *r.URL
 	own.Scheme, own.Host = u.Scheme, u.Host
+	if before := strings.TrimSuffix(u.Path, "/"); before != "" {
+		own.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + r.URL.EscapedPath()
+		own.Path = before + r.URL.Path
+	}
 	h := r.Header.Clone() // net/http takes these two out
 	h.Set("Host", r.Host)
 	if r.ContentLength >= 0 {
@@ -43,7 +53,12 @@ func Incoming(r *http.Request, origin string) (Message, error) {
 	return Message{Method: r.Method, URL: &own, Header: h}, nil
 }
 
-// derived gives the values that are no fields (RFC 9421, 2.2).
+// Answer is a response to a request.
+func Answer(status int, h http.Header, to Message) Message {
+	return Message{Status: status, Header: h, Request: &to}
+}
+
+// derived gives the values that are no fields (RFC 9421, 2.2), of requests.
 var derived = map[string]func(Message) string{
 	"@method":         func(m Message) string { return m.Method },
 	"@target-uri":     func(m Message) string { return m.scheme() + "://" + m.authority() + m.URL.RequestURI() },
@@ -75,10 +90,20 @@ func (m Message) path() string {
 	return "/"
 }
 
+// isReq finds the parameter by which a response covers a part of its request
+// (RFC 9421, 2.4).
+func isReq(p param) bool { return p.key == "req" && p.value == true }
+
 // value is that of a component.
 func (m Message) value(e element) (string, error) {
 	name := e.value
-	if name == "@query-param" {
+	if i := slices.IndexFunc(e.params, isReq); i >= 0 {
+		if m.Request == nil {
+			return "", errors.New("the parameter \"req\" stands in responses alone")
+		}
+		return m.Request.value(element{value: name, params: slices.Delete(slices.Clone(e.params), i, i+1)})
+	}
+	if name == "@query-param" && m.Status == 0 {
 		return m.queryParam(e.params)
 	}
 	if len(e.params) > 0 {
@@ -86,7 +111,12 @@ func (m Message) value(e element) (string, error) {
 	}
 	if strings.HasPrefix(name, "@") {
 		f, ok := derived[name]
-		if !ok {
+		switch {
+		case m.Status != 0 && name == "@status":
+			return strconv.Itoa(m.Status), nil
+		case m.Status != 0:
+			return "", fmt.Errorf("the component %q is not one of a response", name)
+		case !ok:
 			return "", fmt.Errorf("the component %q is not one of a request", name)
 		}
 		return f(m), nil

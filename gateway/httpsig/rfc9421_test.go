@@ -1,15 +1,11 @@
 package httpsig
 
 import (
-	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,6 +56,16 @@ func request(t *testing.T) Message {
 		"Content-Type", "application/json", "Content-Digest", testDigest, "Content-Length", "18")
 }
 
+// answerDigest is of {"message": "good dog"} and a line end.
+const answerDigest = `sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:`
+
+// response is B.2's test-response.
+func response(t *testing.T) Message {
+	m := message(t, "", "", "Date", "Tue, 20 Apr 2021 02:07:56 GMT", "Content-Type", "application/json", "Content-Digest", answerDigest, "Content-Length", "23")
+	m.Status, m.URL = 200, nil
+	return m
+}
+
 func proxied(t *testing.T) Message { // B.3
 	return message(t, "POST", "https://service.internal.example/foo?param=Value&Pet=dog", "Date", "Tue, 20 Apr 2021 02:07:55 GMT",
 		"Content-Type", "application/json", "Content-Length", "18", "Client-Cert", clientCert)
@@ -69,29 +75,16 @@ func transformed(t *testing.T) Message { // B.4
 	return message(t, "GET", "https://example.org/demo?name1=Value1&Name2=value2", "Date", "Fri, 15 Jul 2022 14:24:55 GMT", "Accept", "application/json", "Accept", "*/*")
 }
 
-func parsed(t *testing.T, text string) Key {
+func parsed(t *testing.T, text, alg string) Key {
 	t.Helper()
-	k, err := ParseKey([]byte(text))
+	k, err := ParseKey([]byte(text), alg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-// pss and sharedSecret are algorithms that the bridge does not use.
-func pss(t *testing.T) Key {
-	t.Helper()
-	block, _ := pem.Decode([]byte(pssKey))
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Key{Algorithm: "rsa-pss-sha512", Verify: func(base, value []byte) error {
-		sum := sha512.Sum512(base)
-		return rsa.VerifyPSS(public.(*rsa.PublicKey), crypto.SHA512, sum[:], value, &rsa.PSSOptions{SaltLength: 64})
-	}}
-}
-
+// sharedSecret is an algorithm that the bridge does not use.
 func sharedSecret(t *testing.T) Key {
 	t.Helper()
 	secret, err := base64.StdEncoding.DecodeString(shared)
@@ -113,25 +106,28 @@ func TestVectors(t *testing.T) {
 		input, value string
 		base         []string // the lines but the last
 	}{
-		{"B.2.1", request(t), pss(t), `();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd"`,
+		{"B.2.1", request(t), parsed(t, pssKey, "rsa-pss-sha512"), `();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd"`,
 			`d2pmTvmbncD3xQm8E9ZV2828BjQWGgiwAaw5bAkgibUopemLJcWDy/lkbbHAve4cRAtx31Iq786U7it++wgGxbtRxf8Udx7zFZsckzXaJMkA7ChG52eSkFxykJeNqsrWH5S+oxNFlD4dzVuwe8DhTSja8xxbR/Z2cOGdCbzR72rgFWhzx2VjBqJzsPLMIQKhO4DGezXehhWwE56YCE+O6c0mKZsfxVrogUvA4HELjVKWmAvtl6UnCh8jYzuVG5WSb/QEVPnP5TmcAnLH1g+s++v6d4s8m0gCw1fV5/SITLq9mhho8K3+7EPYTU8IU1bLhdxO5Nyt8C8ssinQ98Xw9Q==`, nil},
-		{"B.2.2", request(t), pss(t), `("@authority" "content-digest" "@query-param";name="Pet");created=1618884473;keyid="test-key-rsa-pss";tag="header-example"`,
+		{"B.2.2", request(t), parsed(t, pssKey, "rsa-pss-sha512"), `("@authority" "content-digest" "@query-param";name="Pet");created=1618884473;keyid="test-key-rsa-pss";tag="header-example"`,
 			`LjbtqUbfmvjj5C5kr1Ugj4PmLYvx9wVjZvD9GsTT4F7GrcQEdJzgI9qHxICagShLRiLMlAJjtq6N4CDfKtjvuJyE5qH7KT8UCMkSowOB4+ECxCmT8rtAmj/0PIXxi0A0nxKyB09RNrCQibbUjsLS/2YyFYXEu4TRJQzRw1rLEuEfY17SARYhpTlaqwZVtR8NV7+4UKkjqpcAoFqWFQh62s7Cl+H2fjBSpqfZUJcsIk4N6wiKYd4je2U/lankenQ99PZfB4jY3I5rSV2DSBVkSFsURIjYErOs0tFTQosMTAoxk//0RoKUqiYY8Bh0aaUEb0rQl3/XaVe4bXTugEjHSw==`,
 			[]string{`"@authority": example.com`, `"content-digest": ` + testDigest, `"@query-param";name="Pet": dog`}},
-		{"B.2.3", request(t), pss(t), `("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-rsa-pss"`,
+		{"B.2.3", request(t), parsed(t, pssKey, "rsa-pss-sha512"), `("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-rsa-pss"`,
 			`bbN8oArOxYoyylQQUU6QYwrTuaxLwjAC9fbY2F6SVWvh0yBiMIRGOnMYwZ/5MR6fb0Kh1rIRASVxFkeGt683+qRpRRU5p2voTp768ZrCUb38K0fUxN0O0iC59DzYx8DFll5GmydPxSmme9v6ULbMFkl+V5B1TP/yPViV7KsLNmvKiLJH1pFkh/aYA2HXXZzNBXmIkoQoLd7YfW91kE9o/CCoC1xMy7JA1ipwvKvfrs65ldmlu9bpG6A9BmzhuzF8Eim5f8ui9eH8LZH896+QIF61ka39VBrohr9iyMUJpvRX2Zbhl5ZJzSRxpJyoEZAFL2FUo5fTIztsDZKEgM4cUA==`,
 			[]string{`"date": Tue, 20 Apr 2021 02:07:55 GMT`, `"@method": POST`, `"@path": /foo`, `"@query": ?param=Value&Pet=dog`, `"@authority": example.com`,
 				`"content-type": application/json`, `"content-digest": ` + testDigest, `"content-length": 18`}},
+		{"B.2.4", response(t), parsed(t, ecKey, ""), `("@status" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-ecc-p256"`,
+			`wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==`,
+			[]string{`"@status": 200`, `"content-type": application/json`, `"content-digest": ` + answerDigest, `"content-length": 23`}},
 		{"B.2.5", request(t), sharedSecret(t), `("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret"`,
 			`pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=`,
 			[]string{`"date": Tue, 20 Apr 2021 02:07:55 GMT`, `"@authority": example.com`, `"content-type": application/json`}},
-		{"B.2.6", request(t), parsed(t, edKey), `("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"`,
+		{"B.2.6", request(t), parsed(t, edKey, ""), `("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"`,
 			`wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==`,
 			[]string{`"date": Tue, 20 Apr 2021 02:07:55 GMT`, `"@method": POST`, `"@path": /foo`, `"@authority": example.com`, `"content-type": application/json`, `"content-length": 18`}},
-		{"B.3", proxied(t), parsed(t, ecKey), `("@path" "@query" "@method" "@authority" "client-cert");created=1618884473;keyid="test-key-ecc-p256"`,
+		{"B.3", proxied(t), parsed(t, ecKey, ""), `("@path" "@query" "@method" "@authority" "client-cert");created=1618884473;keyid="test-key-ecc-p256"`,
 			`xVMHVpawaAC/0SbHrKRs9i8I3eOs5RtTMGCWXm/9nvZzoHsIg6Mce9315T6xoklyy0yzhD9ah4JHRwMLOgmizw==`,
 			[]string{`"@path": /foo`, `"@query": ?param=Value&Pet=dog`, `"@method": POST`, `"@authority": service.internal.example`, `"client-cert": ` + clientCert}},
-		{"B.4", transformed(t), parsed(t, edKey), `("@method" "@path" "@authority" "accept");created=1618884473;keyid="test-key-ed25519"`,
+		{"B.4", transformed(t), parsed(t, edKey, ""), `("@method" "@path" "@authority" "accept");created=1618884473;keyid="test-key-ed25519"`,
 			`ZT1kooQsEHpZ0I1IjCqtQppOmIqlJPeo7DHR3SoMn0s5JZ1eRGS0A+vyYP9t/LXlh5QMFFQ6cpLt2m0pmj3NDA==`,
 			[]string{`"@method": GET`, `"@path": /demo`, `"@authority": example.org`, `"accept": application/json, */*`}},
 	} {

@@ -2,7 +2,6 @@ package httpsig
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,7 +9,7 @@ import (
 	"time"
 )
 
-// Signature is one signature of a request as it was read, believed by nobody
+// Signature is one signature of a message as it was read, believed by nobody
 // yet.
 type Signature struct {
 	Label     string
@@ -23,6 +22,8 @@ type Signature struct {
 	Expires   time.Time // zero: not said
 	Value     []byte
 	Base      []byte // what is signed (RFC 9421, 2.5)
+
+	query bool // the request has one
 }
 
 // Bounds of what is read: real ones are far below.
@@ -32,31 +33,34 @@ const (
 	maxKeyBytes = 256 // keyid, nonce
 )
 
-// Read finds the one signature of a message.
+// Read finds the one signature of a message. The error is an *Error.
 func Read(m Message) (*Signature, error) {
-	input, err := dictionary(m.Header, "Signature-Input")
+	input, err := dictionary(m.Header, fieldInput)
 	if err != nil {
 		return nil, err
 	}
-	values, err := dictionary(m.Header, "Signature")
+	values, err := dictionary(m.Header, fieldSignature)
 	if err != nil {
 		return nil, err
 	}
 	if len(input) != 1 || len(values) != 1 || values[0].key != input[0].key {
-		return nil, errors.New("httpsig: there must be exactly one signature, with the same label in Signature-Input and Signature")
+		return nil, bad(NotOne, fieldInput, "", "there must be exactly one signature, with the same label in Signature-Input and Signature")
 	}
 	s := &Signature{Label: input[0].key}
 	if !input[0].isList {
-		return nil, errors.New("httpsig: Signature-Input is not a list of components")
+		return nil, bad(Malformed, fieldInput, "", "Signature-Input is not a list of components")
 	}
 	var ok bool
 	if s.Value, ok = values[0].value.([]byte); !ok || len(s.Value) == 0 || len(values[0].params) > 0 {
-		return nil, errors.New("httpsig: Signature is not a byte sequence alone")
+		return nil, bad(Malformed, fieldSignature, "", "Signature is not a byte sequence alone")
 	}
 	if err := s.parameters(input[0].params); err != nil {
 		return nil, err
 	}
-	return s, s.build(m, input[0].list, input[0].params)
+	if err := s.build(m, input[0].list, input[0].params); err != nil {
+		return nil, bad(Malformed, fieldInput, "", "%v", err)
+	}
+	return s, nil
 }
 
 // parameters reads those of RFC 9421, 2.3; unknown ones are refused, as what
@@ -78,10 +82,10 @@ func (s *Signature) parameters(all []param) error {
 		case "tag":
 			s.Tag, ok = word(p.value)
 		default:
-			return fmt.Errorf("httpsig: the signature parameter %q is not known", p.key)
+			return bad(Malformed, fieldInput, p.key, "the signature parameter %q is not known", p.key)
 		}
 		if !ok {
-			return fmt.Errorf("httpsig: the signature parameter %q has a wrong value", p.key)
+			return bad(Malformed, fieldInput, p.key, "the signature parameter %q has a wrong value", p.key)
 		}
 	}
 	return nil
@@ -103,21 +107,26 @@ func word(v any) (string, bool) {
 // build makes the signature base from the message and the list that covers it.
 func (s *Signature) build(m Message, list []element, params []param) error {
 	if len(list) > maxCovered {
-		return fmt.Errorf("httpsig: more than %d components", maxCovered)
+		return fmt.Errorf("more than %d components", maxCovered)
 	}
+	s.query = m.URL != nil && m.URL.RawQuery != ""
 	var b strings.Builder
 	for _, e := range list {
 		covered := e.value
-		if len(e.params) == 1 && e.params[0].key == "name" {
-			covered += fmt.Sprintf(";%v", e.params[0].value)
+		for _, p := range e.params {
+			if p.key == "name" {
+				covered += fmt.Sprintf(";%v", p.value)
+			} else {
+				covered += ";" + p.key
+			}
 		}
 		if slices.Contains(s.Covered, covered) {
-			return fmt.Errorf("httpsig: %s is covered twice", e.text())
+			return fmt.Errorf("%s is covered twice", e.text())
 		}
 		s.Covered = append(s.Covered, covered)
 		value, err := m.value(e)
 		if err != nil {
-			return fmt.Errorf("httpsig: %w", err)
+			return err
 		}
 		b.WriteString(e.text() + ": " + value + "\n")
 	}
@@ -128,45 +137,68 @@ func (s *Signature) build(m Message, list []element, params []param) error {
 
 // Policy is what a receiver asks of a signature beside its value.
 type Policy struct {
-	Covered []string      // must be
+	// Covered must be. In the place of @target-uri its parts may stand:
+	// @authority and @request-target, or @authority, @path and, where there is a
+	// query, @query.
+	Covered []string
 	MaxAge  time.Duration // of created
 	Ahead   time.Duration // how far created may lie before us: clocks differ
 	Nonce   bool          // must be there
 }
 
+// covers says whether a component is signed, @target-uri also in its parts.
+func (s *Signature) covers(name string) bool {
+	has := func(one string) bool { return slices.Contains(s.Covered, one) }
+	if has(name) || name != "@target-uri" {
+		return has(name)
+	}
+	return has("@authority") && (has("@request-target") || has("@path") && (has("@query") || !s.query))
+}
+
 // Check compares the signature with a policy; zero times of a signature fail.
+// The error is an *Error.
 func (s *Signature) Check(p Policy, at time.Time) error {
 	for _, name := range p.Covered {
-		if !slices.Contains(s.Covered, name) {
-			return fmt.Errorf("httpsig: %q must be covered by the signature", name)
+		if !s.covers(name) {
+			return bad(NotCovered, fieldInput, name, "%q must be covered by the signature", name)
 		}
+	}
+	absent := func(name string) error {
+		return bad(Incomplete, fieldInput, name, "the parameter %s is missing", name)
 	}
 	switch {
 	case s.Created.IsZero():
-		return errors.New("httpsig: the parameter created is missing")
+		return absent("created")
 	case s.Created.After(at.Add(p.Ahead)):
-		return errors.New("httpsig: created lies ahead of our clock")
+		return bad(Ahead, fieldInput, "created", "created lies ahead of our clock")
 	case at.Sub(s.Created) > p.MaxAge:
-		return fmt.Errorf("httpsig: the signature is older than %s; sign anew", p.MaxAge)
+		return bad(Expired, fieldInput, "created", "the signature is older than %s; sign anew", p.MaxAge)
 	case !s.Expires.IsZero() && !at.Before(s.Expires):
-		return errors.New("httpsig: the signature has expired")
+		return bad(Expired, fieldInput, "expires", "the signature has expired")
 	case s.KeyID == "":
-		return errors.New("httpsig: the parameter keyid is missing")
+		return absent("keyid")
 	case p.Nonce && s.Nonce == "":
-		return errors.New("httpsig: the parameter nonce is missing")
+		return absent("nonce")
 	}
 	return nil
 }
 
-// Verify checks the value with a key. The key's algorithm decides.
+// Verify checks the value with a key. The key's algorithm decides. The error
+// is an *Error.
 func (s *Signature) Verify(k Key) error {
 	if s.Algorithm != "" && s.Algorithm != k.Algorithm {
-		return fmt.Errorf("httpsig: alg is %q, and the key is one for %s", s.Algorithm, k.Algorithm)
+		return bad(OtherAlgorithm, fieldInput, "alg", "alg is %q, and the key is one for %s", s.Algorithm, k.Algorithm)
 	}
 	if err := k.Verify(s.Base, s.Value); err != nil {
-		return errors.New("httpsig: the signature does not belong to this request and key")
+		return bad(Mismatch, fieldSignature, "", "the signature does not belong to this message and key")
 	}
 	return nil
+}
+
+// Proof is what must be kept to verify the signature again: its base and its
+// value, as they stand in RFC 9421.
+func (s *Signature) Proof() []byte {
+	return append(append(slices.Clone(s.Base), '\n'), label+"=:"+base64.StdEncoding.EncodeToString(s.Value)+":\n"...)
 }
 
 // label names our own signatures.
@@ -177,25 +209,41 @@ const label = "kopir"
 // whole seconds.
 func Sign(r *http.Request, body []byte, covered []string, with Signer, created time.Time, nonce string) error {
 	if body != nil {
-		r.Header.Set("Content-Digest", Digest(body))
+		r.Header.Set(fieldDigest, Digest(body))
 	}
+	return sign(Outgoing(r), covered, with, created, nonce)
+}
+
+// SignAnswer puts the same on a response. A component of the request bears the
+// suffix ";req".
+func SignAnswer(m Message, body []byte, covered []string, with Signer, created time.Time) error {
+	m.Header.Set(fieldDigest, Digest(body))
+	return sign(m, covered, with, created, "")
+}
+
+func sign(m Message, covered []string, with Signer, created time.Time, nonce string) error {
 	var list []element
 	for _, name := range covered {
-		list = append(list, element{value: name})
+		e := element{}
+		var req bool
+		if e.value, req = strings.CutSuffix(name, ";req"); req {
+			e.params = []param{{"req", true}}
+		}
+		list = append(list, e)
 	}
 	params := []param{{"created", created.Unix()}, {"keyid", with.KeyID}, {"alg", with.Algorithm}}
 	if nonce != "" {
 		params = append(params, param{"nonce", nonce})
 	}
 	var s Signature
-	if err := s.build(Outgoing(r), list, params); err != nil {
-		return err
+	if err := s.build(m, list, params); err != nil {
+		return fmt.Errorf("httpsig: %w", err)
 	}
 	value, err := with.Sign(s.Base)
 	if err != nil {
 		return fmt.Errorf("httpsig: sign: %w", err)
 	}
-	r.Header.Set("Signature-Input", label+"="+text(list, params))
-	r.Header.Set("Signature", label+"=:"+base64.StdEncoding.EncodeToString(value)+":")
+	m.Header.Set(fieldInput, label+"="+text(list, params))
+	m.Header.Set(fieldSignature, label+"=:"+base64.StdEncoding.EncodeToString(value)+":")
 	return nil
 }

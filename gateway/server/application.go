@@ -1,10 +1,7 @@
 package server
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -19,7 +16,7 @@ func (s *Server) listApplications(c *gin.Context) *fail {
 	f := gateway.Filter{
 		Service: q.one("service"),
 		Channel: gateway.Channel(q.one("channel")),
-		Office:  q.one("office"),
+		Office:  q.office(c),
 		Number:  q.one("number"),
 		Overdue: q.flag("overdue"),
 		From:    q.time("received_from"),
@@ -42,11 +39,9 @@ func (s *Server) listApplications(c *gin.Context) *fail {
 	if f.Channel != "" && !slices.Contains([]gateway.Channel{gateway.Portal, gateway.CSC, gateway.Office, gateway.Akim}, f.Channel) {
 		q.bad("channel", "one_of", "known", "portal, csc, office, akim")
 	}
-	if p, _ := principalOf(c); p.Office != "" {
-		if f.Office != "" && f.Office != p.Office {
-			q.bad("office", "not_your_office", "office", p.Office)
-		}
-		f.Office = p.Office
+	p, _ := principalOf(c)
+	if p.Partner != nil {
+		f.Sender = p.Partner.Sender
 	}
 	limit := q.limit()
 	if bad := q.fail(); bad != nil {
@@ -64,8 +59,12 @@ func writePage(c *gin.Context, page gateway.Page) {
 	if page.Applications == nil {
 		page.Applications = []gateway.Application{}
 	}
+	p, _ := principalOf(c)
 	for i := range page.Applications {
 		withoutContent(&page.Applications[i])
+		if p.Partner != nil {
+			forPartner(&page.Applications[i])
+		}
 	}
 	writeJSON(c, http.StatusOK, page)
 }
@@ -91,6 +90,9 @@ func withoutContent(a *gateway.Application) {
 func writeApplication(c *gin.Context, status int, a *gateway.Application) {
 	out := *a
 	withoutContent(&out)
+	if p, _ := principalOf(c); p.Partner != nil {
+		forPartner(&out)
+	}
 	c.Header("ETag", etag(a.Version))
 	writeJSON(c, status, out)
 }
@@ -199,6 +201,22 @@ func isNumber12(s string) bool {
 	return true
 }
 
+// who reads a body that names at most who acts, and the version that was seen.
+func who(c *gin.Context, body []byte) (version int64, a gateway.Actor, f *fail) {
+	if version, f = ifMatch(c); f != nil {
+		return 0, a, f
+	}
+	var in struct {
+		Actor *person `json:"actor"`
+	}
+	if bad := emptyOK(c, body, &in); bad != nil {
+		return 0, a, bad
+	}
+	var bad faulty
+	bad.actor(in.Actor, "actor")
+	return version, actor(c, in.Actor), bad.fail()
+}
+
 // finish answers with the application as it is after a change.
 func finish(c *gin.Context, a *gateway.Application, err error) *fail {
 	if err != nil {
@@ -222,49 +240,6 @@ func (s *Server) current(c *gin.Context) *fail {
 	if a.Version != v {
 		return &fail{code: string(gateway.StaleVersion), header: map[string]string{"ETag": etag(a.Version)}}
 	}
-	return nil
-}
-
-// submit takes an application of the office or the akim channel: the document
-// signed by the specialist, as JSON with base64 or as the XML itself.
-func (s *Server) submit(c *gin.Context, body []byte) *fail {
-	var in struct {
-		Actor    *person         `json:"actor"`
-		Service  string          `json:"service"`
-		Channel  gateway.Channel `json:"channel"`
-		ID       string          `json:"id"`
-		Document []byte          `json:"document"`
-	}
-	if isXML(c.GetHeader("Content-Type")) {
-		in.Service, in.Channel, in.ID, in.Document = c.Query("service"), gateway.Channel(c.Query("channel")), c.Query("id"), body
-	} else if bad := decodeJSON(c.Request, body, &in); bad != nil {
-		return bad
-	}
-	var bad faulty
-	bad.actor(in.Actor, "actor")
-	bad.need(in.Service != "", "required", "service")
-	if in.Channel != "" && in.Channel != gateway.Office && in.Channel != gateway.Akim {
-		bad = append(bad, inputFault{pointer: pointer("channel"), rule: "one_of", values: []any{"known", "office, akim"}})
-	}
-	bad.need(len(in.Document) > 0, "required", "document")
-	bad.need(len(in.ID) <= 128, "too_long", "id")
-	if f := bad.fail(); f != nil {
-		return f
-	}
-	if in.ID == "" {
-		in.ID = c.GetHeader("Idempotency-Key")
-	}
-	if in.ID == "" {
-		sum := sha256.Sum256(in.Document) // the same signed bytes are the same application
-		in.ID = hex.EncodeToString(sum[:])
-	}
-	p, _ := principalOf(c)
-	a, err := s.doors.Submit(c.Request.Context(), gateway.Submission{Service: in.Service, Channel: in.Channel, Office: p.Office, Document: in.Document, ID: in.ID}, actor(c, in.Actor))
-	if err != nil {
-		return failOf(err)
-	}
-	c.Header("Location", apiRoot+"/applications/"+url.PathEscape(a.Number))
-	writeApplication(c, http.StatusCreated, a)
 	return nil
 }
 

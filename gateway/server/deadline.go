@@ -17,24 +17,25 @@ type moreTime struct {
 	Reason gateway.Text `json:"reason"`
 }
 
-func (in *moreTime) read(c *gin.Context, body []byte) *fail {
+// read gives the version that the caller saw beside what was asked for.
+func (in *moreTime) read(c *gin.Context, body []byte) (version int64, f *fail) {
+	if version, f = ifMatch(c); f != nil {
+		return 0, f
+	}
 	if bad := decodeJSON(c.Request, body, in); bad != nil {
-		return bad
+		return 0, bad
 	}
 	var bad faulty
 	bad.actor(in.Actor, "actor")
 	bad.need(in.Days >= 1 && in.Days <= 365, "working_days", "days")
 	bad.text(in.Reason, "reason")
-	return bad.fail()
+	return version, bad.fail()
 }
 
 func (s *Server) extend(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
-	if f != nil {
-		return f
-	}
 	var in moreTime
-	if f := in.read(c, body); f != nil {
+	version, f := in.read(c, body)
+	if f != nil {
 		return f
 	}
 	a, err := s.doors.Extend(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Extension{Days: in.Days, Reason: in.Reason, Version: version})
@@ -42,12 +43,9 @@ func (s *Server) extend(c *gin.Context, body []byte) *fail {
 }
 
 func (s *Server) suspend(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
-	if f != nil {
-		return f
-	}
 	var in moreTime
-	if f := in.read(c, body); f != nil {
+	version, f := in.read(c, body)
+	if f != nil {
 		return f
 	}
 	a, err := s.doors.Suspend(c.Request.Context(), c.Param("number"), actor(c, in.Actor), gateway.Suspension{Days: in.Days, Reason: in.Reason, Version: version})
@@ -55,35 +53,17 @@ func (s *Server) suspend(c *gin.Context, body []byte) *fail {
 }
 
 func (s *Server) resume(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
+	version, who, f := who(c, body)
 	if f != nil {
 		return f
 	}
-	var in struct {
-		Actor *person `json:"actor"`
-	}
-	if bad := emptyOK(c, body, &in); bad != nil {
-		return bad
-	}
-	var bad faulty
-	bad.actor(in.Actor, "actor")
-	if f := bad.fail(); f != nil {
-		return f
-	}
-	a, err := s.doors.Resume(c.Request.Context(), c.Param("number"), actor(c, in.Actor), version)
+	a, err := s.doors.Resume(c.Request.Context(), c.Param("number"), who, version)
 	return finish(c, a, err)
 }
 
 // dueFilter reads what both lists of open terms may be asked for.
 func dueFilter(c *gin.Context, q *query) gateway.DueFilter {
-	f := gateway.DueFilter{Service: q.one("service"), Office: q.one("office"), Overdue: q.flag("overdue")}
-	if p, _ := principalOf(c); p.Office != "" {
-		if f.Office != "" && f.Office != p.Office {
-			q.bad("office", "not_your_office", "office", p.Office)
-		}
-		f.Office = p.Office
-	}
-	return f
+	return gateway.DueFilter{Service: q.one("service"), Office: q.office(c), Overdue: q.flag("overdue")}
 }
 
 // countDeadlines counts the open terms by office and service, or as asked.

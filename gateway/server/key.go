@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"kopir/gateway"
 )
 
 // Role is what the holder of an API key may do. The zero value may nothing;
@@ -37,11 +39,14 @@ func ParseRole(s string) (Role, error) {
 	return NoRole, fmt.Errorf("unknown role %q; known: %s", s, strings.Join(roleNames[1:], ", "))
 }
 
-// Principal is who asks: the entry of an API key.
+// Principal is who asks: the entry of an API key, or a partner.
 type Principal struct {
-	Name   string // of the system or person, goes into the journal as the actor
-	Role   Role
-	Office string // the office for which it acts; empty: all
+	Name    string // of the system or person, goes into the journal as the actor
+	Role    Role
+	Office  string             // the office for which it acts; empty: all
+	Partner *gateway.Admission // that signed the request; nil: a key was shown
+	// Answered with our signature.
+	Answered bool
 }
 
 // Keys holds the hashes of the API keys. A key carries 256 random bits, so a

@@ -1,29 +1,20 @@
 package server
 
 import (
-	"mime"
-
 	"github.com/gin-gonic/gin"
 
 	"kopir/gateway"
 )
 
 func (s *Server) take(c *gin.Context, body []byte) *fail {
-	var in struct {
-		Actor *person `json:"actor"`
+	_, who, f := who(c, body)
+	if f == nil {
+		f = s.current(c)
 	}
-	if bad := emptyOK(c, body, &in); bad != nil {
-		return bad
-	}
-	var bad faulty
-	bad.actor(in.Actor, "actor")
-	if f := bad.fail(); f != nil {
+	if f != nil {
 		return f
 	}
-	if f := s.current(c); f != nil {
-		return f
-	}
-	a, err := s.doors.Take(c.Request.Context(), c.Param("number"), actor(c, in.Actor))
+	a, err := s.doors.Take(c.Request.Context(), c.Param("number"), who)
 	return finish(c, a, err)
 }
 
@@ -68,11 +59,6 @@ func (s *Server) handOver(c *gin.Context, body []byte) *fail {
 	}
 	a, err := s.doors.HandOver(c.Request.Context(), c.Param("number"), actor(c, in.Actor), actor(c, in.To))
 	return finish(c, a, err)
-}
-
-func isXML(contentType string) bool {
-	m, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (m == "application/xml" || m == "text/xml")
 }
 
 func (s *Server) refuse(c *gin.Context, body []byte) *fail {

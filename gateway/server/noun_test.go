@@ -30,6 +30,7 @@ func filledNouns() map[string]any {
 		"Notification": with(fill[gateway.Notification](), func(n *gateway.Notification) { n.State = gateway.Done }),
 		"Service":      with(fill[Service](), func(s *Service) { s.Statuses[0].State = gateway.Received }),
 		"Problem":      fill[Problem](),
+		"NoticePage":   with(fill[gateway.NoticePage](), func(p *gateway.NoticePage) { p.Notices[0].MessageType = "RESPONSE" }),
 	}
 }
 
@@ -71,6 +72,8 @@ func fillValue(v reflect.Value) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fillValue(v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"number": "UC-2026-000001"}))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && f.Type != reflect.TypeFor[[]verdict.Proof]() { // never shown

@@ -16,6 +16,7 @@ type Office struct {
 	Name    gateway.Text `json:"name"`
 	Address gateway.Text `json:"address,omitzero"`
 	Email   string       `json:"email,omitempty"`
+	Site    string       `json:"site,omitempty"` // on the Internet
 	Phones  []string     `json:"phones,omitempty"`
 	Hours   gateway.Text `json:"hours,omitzero"` // in words
 	Note    string       `json:"note,omitempty"` // where two lists disagree

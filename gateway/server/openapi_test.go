@@ -178,7 +178,12 @@ func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
 			continue
 		}
 		want := "Least role: " + r.role.String() + "."
-		if r.role == NoRole {
+		switch {
+		case r.partner && r.role == NoRole:
+			want = "Partners alone."
+		case r.partner:
+			want += " Partners too."
+		case r.role == NoRole:
 			want = "No key is asked for."
 		}
 		if op["description"] != want {

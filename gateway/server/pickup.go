@@ -11,7 +11,7 @@ import (
 // listResults is the register of results that are handed over in person.
 func (s *Server) listResults(c *gin.Context) *fail {
 	q := readQuery(c, "state", "place", "office", "service", "late", "limit", "cursor")
-	f := gateway.PickupFilter{Place: q.one("place"), Office: q.one("office"), Service: q.one("service")}
+	f := gateway.PickupFilter{Place: q.one("place"), Office: q.office(c), Service: q.one("service")}
 	switch v := q.one("state"); v {
 	case "":
 	case "undelivered":
@@ -23,12 +23,6 @@ func (s *Server) listResults(c *gin.Context) *fail {
 	}
 	if late := q.flag("late"); late != nil && *late {
 		f.LateAt = s.clock()
-	}
-	if p, _ := principalOf(c); p.Office != "" {
-		if f.Office != "" && f.Office != p.Office {
-			q.bad("office", "not_your_office", "office", p.Office)
-		}
-		f.Office = p.Office
 	}
 	limit := q.limit()
 	if bad := q.fail(); bad != nil {
@@ -76,21 +70,10 @@ func (s *Server) handResult(c *gin.Context, body []byte) *fail {
 
 // returnResult records that a result went back to the provider.
 func (s *Server) returnResult(c *gin.Context, body []byte) *fail {
-	version, f := ifMatch(c)
+	version, who, f := who(c, body)
 	if f != nil {
 		return f
 	}
-	var in struct {
-		Actor *person `json:"actor"`
-	}
-	if bad := emptyOK(c, body, &in); bad != nil {
-		return bad
-	}
-	var bad faulty
-	bad.actor(in.Actor, "actor")
-	if f := bad.fail(); f != nil {
-		return f
-	}
-	a, err := s.doors.ReturnResult(c.Request.Context(), c.Param("number"), actor(c, in.Actor), version)
+	a, err := s.doors.ReturnResult(c.Request.Context(), c.Param("number"), who, version)
 	return finish(c, a, err)
 }

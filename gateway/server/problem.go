@@ -73,18 +73,21 @@ var statusOf = map[string]int{
 	string(gateway.TryLater):         http.StatusServiceUnavailable,
 	string(gateway.Internal):         http.StatusInternalServerError,
 
-	codeBadRequest:      http.StatusBadRequest,
-	codeBadJSON:         http.StatusBadRequest,
-	codeBadInput:        http.StatusUnprocessableEntity,
-	codeUnauthenticated: http.StatusUnauthorized,
-	codeForbidden:       http.StatusForbidden,
-	codeNoRoute:         http.StatusNotFound,
-	codeMethod:          http.StatusMethodNotAllowed,
-	codeMediaType:       http.StatusUnsupportedMediaType,
-	codeEncoding:        http.StatusUnsupportedMediaType,
-	codeOverloaded:      http.StatusServiceUnavailable,
-	codeIdempotencyBody: http.StatusUnprocessableEntity,
-	codeIdempotencyBusy: http.StatusConflict,
+	string(gateway.Replayed): http.StatusUnauthorized,
+
+	codeRequestSignature: http.StatusUnauthorized,
+	codeBadRequest:       http.StatusBadRequest,
+	codeBadJSON:          http.StatusBadRequest,
+	codeBadInput:         http.StatusUnprocessableEntity,
+	codeUnauthenticated:  http.StatusUnauthorized,
+	codeForbidden:        http.StatusForbidden,
+	codeNoRoute:          http.StatusNotFound,
+	codeMethod:           http.StatusMethodNotAllowed,
+	codeMediaType:        http.StatusUnsupportedMediaType,
+	codeEncoding:         http.StatusUnsupportedMediaType,
+	codeOverloaded:       http.StatusServiceUnavailable,
+	codeIdempotencyBody:  http.StatusUnprocessableEntity,
+	codeIdempotencyBusy:  http.StatusConflict,
 }
 
 // languages in the order of preference when a client has none.

@@ -18,6 +18,7 @@ import (
 type route struct {
 	method, path string // path relative to /api/v1, in gin's notation
 	role         Role   // the least role that may call it; NoRole: who knows its token
+	partner      bool   // partners may call it, without a role they alone
 	read         func(*gin.Context) *fail
 	change       func(*gin.Context, []byte) *fail
 }
@@ -26,15 +27,16 @@ const apiRoot = "/api/v1"
 
 func (s *Server) routes() []route {
 	return []route{
-		{method: "GET", path: "/services", role: Reader, read: s.listServices},
-		{method: "GET", path: "/offices", role: Reader, read: s.listOffices},
-		{method: "GET", path: "/applications", role: Reader, read: s.listApplications},
-		{method: "POST", path: "/applications", role: Specialist, change: s.submit},
-		{method: "GET", path: "/applications/:number", role: Reader, read: s.readApplication},
+		{method: "GET", path: "/services", role: Reader, partner: true, read: s.listServices},
+		{method: "GET", path: "/offices", role: Reader, partner: true, read: s.listOffices},
+		{method: "GET", path: "/applications", role: Reader, partner: true, read: s.listApplications},
+		{method: "POST", path: "/applications", role: Specialist, partner: true, change: s.submit},
+		{method: "GET", path: "/applications/:number", role: Reader, partner: true, read: s.readApplication},
 		{method: "GET", path: "/applications/:number/timeline", role: Reader, read: s.readTimeline},
 		{method: "GET", path: "/applications/:number/registries", role: Specialist, read: s.readRegistries},
-		{method: "GET", path: "/applications/:number/notifications", role: Reader, read: s.readNotifications},
-		{method: "GET", path: "/applications/:number/result", role: Reader, read: s.readResult},
+		{method: "GET", path: "/applications/:number/notifications", role: Reader, partner: true, read: s.readNotifications},
+		{method: "GET", path: "/applications/:number/result", role: Reader, partner: true, read: s.readResult},
+		{method: "GET", path: "/notices", partner: true, read: s.readNotices},
 		{method: "GET", path: "/applications/:number/result/draft", role: Specialist, read: s.draftResult},
 		{method: "POST", path: "/applications/:number/result/draft", role: Specialist, change: s.draftResultWith},
 		{method: "POST", path: "/applications/:number/result/handover", role: Specialist, change: s.handResult},
@@ -76,13 +78,13 @@ func (s *Server) mountREST(r gin.IRouter) {
 				}
 			}
 		}
-		r.Handle(row.method, row.path, s.authorize(row.role), s.noteAccess(row), handler)
+		r.Handle(row.method, row.path, s.authorize(row), s.noteAccess(row), handler)
 	}
 }
 
 // personal says whether a call shows a person's data.
 func (r route) personal() bool {
-	return r.method == "GET" && strings.HasPrefix(r.path, "/applications") || r.path == "/history"
+	return r.method == "GET" && (strings.HasPrefix(r.path, "/applications") || r.path == "/notices") || r.path == "/history"
 }
 
 // noteAccess has it recorded who reads a person's data, before it is read: what
@@ -103,37 +105,68 @@ func (s *Server) noteAccess(row route) gin.HandlerFunc {
 
 // Access is one reading of a person's data.
 type Access struct {
-	Who         string // name of the API key
+	Who         string // name of the API key, or partner/SENDER
 	What        string // method and path of the call
 	Application string // number; empty with lists
 }
 
-// authorize lets a request through whose key has at least this role.
-func (s *Server) authorize(least Role) gin.HandlerFunc {
+// authorize lets a request through whose key has at least the role of the
+// route, or that a partner has signed to whom the route is open.
+func (s *Server) authorize(row route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if least == NoRole {
+		if row.role == NoRole && !row.partner {
 			return
 		}
-		p, ok := s.keys.find(c.Request.Header)
-		switch {
-		case !ok:
-			s.writeProblem(c, &fail{code: codeUnauthenticated, header: map[string]string{"WWW-Authenticate": `Bearer realm="kopir"`}})
-		case p.Role < least:
-			c.Set(keyPrincipal, p)
-			s.writeProblem(c, &fail{code: codeForbidden, values: []any{"role", p.Role, "needed", least}})
-		default:
-			c.Set(keyPrincipal, p)
-			if f := s.withinOffice(c, p); f != nil {
+		p, f := s.caller(c)
+		if f != nil {
+			s.writeProblem(c, f)
+			return
+		}
+		c.Set(keyPrincipal, p)
+		handle := func() {
+			if f := s.may(c, p, row); f != nil {
 				s.writeProblem(c, f)
+				return
 			}
+			c.Next()
+		}
+		if p.Answered {
+			s.answerSigned(c, handle)
+		} else {
+			handle()
 		}
 	}
 }
 
-// withinOffice keeps a key that is bound to an office to the applications of
-// that office; those of others are not there for it.
-func (s *Server) withinOffice(c *gin.Context, p Principal) *fail {
-	if p.Office == "" {
+// caller is who asks: by a signature of the request, else by an API key.
+func (s *Server) caller(c *gin.Context) (Principal, *fail) {
+	if h := c.Request.Header; len(s.signers) > 0 && (h.Get("Signature") != "" || h.Get("Signature-Input") != "") {
+		return s.admit(c)
+	}
+	p, ok := s.keys.find(c.Request.Header)
+	if !ok {
+		return p, &fail{code: codeUnauthenticated, header: map[string]string{"WWW-Authenticate": `Bearer realm="kopir"`}}
+	}
+	return p, nil
+}
+
+// may says whether a route is open to who asks.
+func (s *Server) may(c *gin.Context, p Principal, row route) *fail {
+	switch {
+	case p.Partner != nil && !row.partner:
+		return &fail{code: codeForbidden, values: []any{"role", "partner", "needed", row.role}}
+	case p.Partner == nil && row.role == NoRole:
+		return &fail{code: codeForbidden, values: []any{"role", p.Role, "needed", "partner"}}
+	case p.Partner == nil && p.Role < row.role:
+		return &fail{code: codeForbidden, values: []any{"role", p.Role, "needed", row.role}}
+	}
+	return s.within(c, p)
+}
+
+// within keeps a key that is bound to an office to the applications of that
+// office, and a partner to those that it brought; those of others are not there.
+func (s *Server) within(c *gin.Context, p Principal) *fail {
+	if p.Office == "" && p.Partner == nil {
 		return nil
 	}
 	if strings.HasPrefix(c.FullPath(), apiRoot+"/deliveries") {
@@ -147,7 +180,7 @@ func (s *Server) withinOffice(c *gin.Context, p Principal) *fail {
 	if err != nil {
 		return failOf(err)
 	}
-	if a.Office != p.Office {
+	if p.Partner != nil && a.Sender != p.Partner.Sender || p.Office != "" && a.Office != p.Office {
 		return &fail{code: string(gateway.NotFound)}
 	}
 	return nil
@@ -240,6 +273,19 @@ func (q *query) one(name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// office is the one that is asked about; of a key that is bound to one, that.
+func (q *query) office(c *gin.Context) string {
+	asked := q.one("office")
+	p, _ := principalOf(c)
+	if p.Office == "" {
+		return asked
+	}
+	if asked != "" && asked != p.Office {
+		q.bad("office", "not_your_office", "office", p.Office)
+	}
+	return p.Office
 }
 
 func (q *query) flag(name string) *bool {

@@ -12,7 +12,7 @@
 //   - A defect of ours is a try_later for the caller and a stack in the log.
 //
 // It follows SOAP 1.1 over HTTP (section 6), RFC 9110, RFC 9457 (problem
-// details), RFC 6750 (Bearer), and draft-ietf-httpapi-idempotency-key-header.
+// details), RFC 6750 (Bearer), RFC 9421 and 9530 (signed requests), and draft-ietf-httpapi-idempotency-key-header.
 package server
 
 import (
@@ -29,6 +29,7 @@ import (
 	"go.uber.org/zap"
 
 	"kopir/gateway"
+	"kopir/gateway/httpsig"
 	"kopir/mappings"
 )
 
@@ -40,10 +41,17 @@ type Options struct {
 	Offices  func() []Office        // the directory; nil: none
 	Texts    func() *mappings.Texts // as they are now
 	Keys     *Keys
-	Replays  Replays
-	Log      *zap.Logger
-	Clock    func() time.Time
-	Limits   Limits
+	// Signers are the keys of partners that sign their requests, by keyid, Origin
+	// is the address by which they reach us (scheme, host, path), and Answers
+	// the key that signs what those are answered who are to have it so.
+	Signers map[string]PartnerKey
+	Origin  string
+	Answers func() (httpsig.Signer, error)
+
+	Replays Replays
+	Log     *zap.Logger
+	Clock   func() time.Time
+	Limits  Limits
 
 	// Access records who reads a person's data; an error withholds it. Nil:
 	// nothing is recorded.
@@ -63,6 +71,9 @@ type Server struct {
 	offices   func() []Office
 	texts     func() *mappings.Texts
 	keys      *Keys
+	signers   map[string]PartnerKey
+	origin    string
+	answers   func() (httpsig.Signer, error)
 	replays   Replays
 	access    func(context.Context, Access) error
 	log       *zap.Logger
@@ -91,6 +102,9 @@ func New(o Options) (*Server, error) {
 	if o.Limits.Body <= 0 || o.Limits.Request <= 0 || o.Limits.Concurrent <= 0 {
 		return nil, errors.New("server: every limit must be set; start from DefaultLimits")
 	}
+	if len(o.Signers) > 0 && (o.Origin == "" || o.Answers == nil) {
+		return nil, errors.New("server: partners sign, and the address for which they sign, or our key, is missing")
+	}
 	proxies, err := parseNetworks(o.Proxies)
 	if err != nil {
 		return nil, err
@@ -99,7 +113,7 @@ func New(o Options) (*Server, error) {
 		o.Offices = func() []Office { return nil }
 	}
 	s := &Server{
-		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, replays: o.Replays, access: o.Access,
+		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, signers: o.Signers, origin: o.Origin, answers: o.Answers, replays: o.Replays, access: o.Access,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent),

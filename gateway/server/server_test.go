@@ -34,6 +34,15 @@ type scripted struct {
 	take         func(string, gateway.Actor) (*gateway.Application, error)
 	decide       func(string, gateway.Actor, gateway.Decision) (*gateway.Application, error)
 	submit       func(gateway.Submission, gateway.Actor) (*gateway.Application, error)
+	admit        func(gateway.Call) (*gateway.Admission, error)
+	notices      func(*gateway.Admission, string, int) (gateway.NoticePage, error)
+}
+
+func (d *scripted) Admit(_ context.Context, c gateway.Call) (*gateway.Admission, error) {
+	return d.admit(c)
+}
+func (d *scripted) Notices(_ context.Context, by *gateway.Admission, after string, limit int) (gateway.NoticePage, error) {
+	return d.notices(by, after, limit)
 }
 
 func (d *scripted) Receive(ctx context.Context, in gateway.Incoming) gateway.Reply {
@@ -193,7 +202,7 @@ func someApplication(version int64) *gateway.Application {
 }
 
 func TestEveryProblemHasAStatusAndATextInEveryLanguage(t *testing.T) {
-	codes := []string{codeBadRequest, codeBadJSON, codeBadInput, codeUnauthenticated, codeForbidden, codeNoRoute, codeMethod, codeMediaType, codeEncoding, codeOverloaded, codeIdempotencyBody, codeIdempotencyBusy}
+	codes := []string{codeBadRequest, codeBadJSON, codeBadInput, codeUnauthenticated, codeForbidden, codeNoRoute, codeRequestSignature, codeMethod, codeMediaType, codeEncoding, codeOverloaded, codeIdempotencyBody, codeIdempotencyBusy}
 	for _, c := range gateway.Codes() {
 		codes = append(codes, string(c))
 	}

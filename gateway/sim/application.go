@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kopir/mappings"
+	"kopir/signature"
 	"kopir/signature/sigtest"
 )
 
@@ -51,6 +52,14 @@ func (s *Sim) document(channel, number string, sub *Submission) ([]byte, *mappin
 	if err != nil || sub.Tweaks.Unsigned || service.Request.Data.Signed != "inner" {
 		return document, service, err
 	}
+	switch sub.Signed {
+	case "", "xml":
+	case signedCMS:
+		document, err = s.signCMS(sub.SignedBy, sub.Tweaks, document)
+		return document, service, err
+	default:
+		return nil, nil, fmt.Errorf("signed %q is neither xml nor cms", sub.Signed)
+	}
 	if document, err = s.signAs(sub.SignedBy, sub.Tweaks.Certificate, document); err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +72,26 @@ func (s *Sim) document(channel, number string, sub *Submission) ([]byte, *mappin
 		document = tampered(document)
 	}
 	return document, service, nil
+}
+
+const signedCMS = "cms"
+
+// signCMS puts a CMS message (DER) around a document. Tampered is the last bit
+// of the signature value.
+func (s *Sim) signCMS(person string, t Tweaks, document []byte) ([]byte, error) {
+	c, err := s.credentialFor(person, t.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	key, err := c.Key()
+	if err != nil {
+		return nil, err
+	}
+	message, err := signature.SignCMS(document, key, signature.CMSOptions{SigningTime: s.now()})
+	if err == nil && t.Tampered {
+		message[len(message)-1] ^= 1
+	}
+	return message, err
 }
 
 // SignAs puts a person's enveloped signature into an XML document, made by

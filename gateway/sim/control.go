@@ -69,7 +69,7 @@ type System struct {
 }
 
 // systemKeys are the members of the gateway.
-var systemKeys = []string{"gateway", "bridge", "portal", "csc", "registry", "consent", "entities", "notary"}
+var systemKeys = []string{"gateway", "bridge", "portal", "csc", "registry", "consent", "entities", "notary", "mobile"}
 
 // System finds a member by key, see systemKeys.
 func (s *Sim) System(key string) (System, bool) {
@@ -113,6 +113,7 @@ func (s *Sim) Reset() {
 	s.gateway.forget()
 	s.portal.forget()
 	s.csc.forget()
+	s.mobile.forget()
 	s.renewAll()
 }
 
@@ -206,7 +207,7 @@ func (s *Sim) SetTrouble(p Part, t Trouble) error {
 
 // order is what POST /sim/applications and /sim/documents read.
 type order struct {
-	Channel string `json:"channel,omitempty"` // portal (default), csc; documents: office and akim too
+	Channel string `json:"channel,omitempty"` // portal (default), csc, mobile; documents: office and akim too
 	Submission
 }
 
@@ -229,7 +230,8 @@ func (s *Sim) postApplication(w http.ResponseWriter, r *http.Request) {
 }
 
 // Submit has an application made, signed, and sent through the gateway by the
-// portal ("" or "portal") or the service centre ("csc").
+// portal ("" or "portal") or the service centre ("csc"), or filed at the
+// bridge's REST door by the portal's application for phones ("mobile").
 func (s *Sim) Submit(ctx context.Context, channel string, sub Submission) (*Case, error) {
 	if channel == "" {
 		channel = "portal"
@@ -291,6 +293,9 @@ func (s *Sim) postDocument(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/xml")
+	if in.Signed == signedCMS {
+		w.Header().Set("Content-Type", "application/pkcs7-mime")
+	}
 	w.Write(document)
 }
 
@@ -327,7 +332,7 @@ func (d *desk) getCases(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, d.await(ctx, fits))
 }
 
-// Cases waits until a desk ("portal" or "csc") has applications that fit, or
+// Cases waits until a desk ("portal", "csc" or "mobile") has applications that fit, or
 // the context ends, and gives them.
 func (s *Sim) Cases(ctx context.Context, desk string, fits func(*Case) bool) ([]Case, error) {
 	d, err := s.desk(desk)

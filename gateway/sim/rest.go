@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"kopir/gateway/httpsig"
+	"kopir/signature"
+	"kopir/signature/verdict"
 )
 
 // callback is what a partner that speaks REST is sent.
@@ -62,6 +65,7 @@ func (d *desk) restCallback(w http.ResponseWriter, r *http.Request) {
 	c.Notice["service"] = c.Service
 	d.keepNotice(r.Context(), c.CorrelationID, c.Notice, Notice{
 		At: d.sim.now(), Type: c.MessageType, From: d.sim.members["bridge"].sender, MessageID: c.MessageID, Document: string(raw),
+		Transport: d.sim.bridgeVerdict(r.Context()),
 	})
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -72,11 +76,16 @@ func (s *Sim) signedByBridge(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
+	return s.signedBy(m, body, restPolicy)
+}
+
+// signedBy checks that the bridge signed a message, whose body this is.
+func (s *Sim) signedBy(m httpsig.Message, body []byte, policy httpsig.Policy) error {
 	signed, err := httpsig.Read(m)
 	if err != nil {
 		return err
 	}
-	if err := signed.Check(restPolicy, s.now()); err != nil {
+	if err := signed.Check(policy, s.now()); err != nil {
 		return err
 	}
 	key, err := httpsig.KeyOf(s.members["bridge"].signing().Certificate)
@@ -86,5 +95,11 @@ func (s *Sim) signedByBridge(r *http.Request, body []byte) error {
 	if err := signed.Verify(key); err != nil {
 		return err
 	}
-	return httpsig.CheckDigest(r.Header, body)
+	return httpsig.CheckDigest(m.Header, body)
+}
+
+// bridgeVerdict is that on the bridge's certificate, where its key fits.
+func (s *Sim) bridgeVerdict(ctx context.Context) *signature.Verdict {
+	key := s.members["bridge"].signing()
+	return s.verifier.Holder(ctx, key.Certificate, key.Algorithm.Name, []verdict.Check{verdict.Pass(verdict.CheckSignature, "RFC 9421")}, signature.Want{At: s.now()})
 }

@@ -34,6 +34,7 @@ func (s *Sim) routes() http.Handler {
 	mux.HandleFunc("POST /csc/callback", s.troubled(PartCSC, s.csc.callback))
 	mux.HandleFunc("POST /portal/rest", s.troubled(PartPortal, s.portal.restCallback))
 	mux.HandleFunc("POST /csc/rest", s.troubled(PartCSC, s.csc.restCallback))
+	mux.HandleFunc("POST /mobile/rest", s.troubled(PartMobile, s.mobile.restCallback))
 	mux.HandleFunc("GET /portal/callback", s.contract("AsyncChannelClient.wsdl", "/portal/callback"))
 	mux.HandleFunc("GET /csc/callback", s.contract("AsyncChannelClient.wsdl", "/csc/callback"))
 	mux.HandleFunc("POST /registry/gbdfl", s.troubled(PartRegistry, s.registryDoor("registry", s.person)))
@@ -89,7 +90,7 @@ func (s *Sim) controlDoors(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sim/applications", s.postApplication)
 	mux.HandleFunc("POST /sim/documents", s.postDocument)
 	mux.HandleFunc("GET /sim/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Parcels()) })
-	for _, d := range []*desk{s.portal, s.csc} {
+	for _, d := range []*desk{s.portal, s.csc, s.mobile} {
 		inbox := "GET /sim/" + d.as.key + "/applications"
 		mux.HandleFunc(inbox, d.getCases)
 		mux.HandleFunc(inbox+"/{number}", d.getCase)

@@ -62,6 +62,7 @@ type Bridge struct {
 	AsyncURL string `json:"async_url"` // sendMessage and changeMassageStatusNotification are pushed here
 	SyncURL  string `json:"sync_url"`  // SendMessage for its services
 	Notify   bool   `json:"notify"`    // send changeMassageStatusNotification about what the bridge sent
+	RESTURL  string `json:"rest_url"`  // its REST door with the version, for partners that speak REST
 }
 
 // Sim is the simulation. Make it with New, serve Handler, end it with Close.
@@ -84,6 +85,7 @@ type Sim struct {
 	portal, csc *desk
 	remember    int
 	witness     Witness
+	mobile      *desk // of the portal's channel, and speaks REST
 	troubles    troubles
 	handler     http.Handler
 
@@ -113,6 +115,7 @@ type member struct {
 	sign       *keystore.Key
 	async      string // call-back address; empty: the member polls
 	sync       string // SyncChannel address for its services
+	rest       string // REST door
 	notify     bool   // wants changeMassageStatusNotification
 	pushing    map[string]bool
 	keptBack   []func() // pushes that wait until another one has gone
@@ -239,6 +242,7 @@ func (s *Sim) castAll() error {
 	}
 	s.portal = newDesk(s, s.members["portal"], "portal", s.remember)
 	s.csc = newDesk(s, s.members["csc"], "csc", s.remember)
+	s.mobile = newDesk(s, s.members["mobile"], "portal", s.remember)
 	s.members["portal"].async = s.base + "/portal/callback"
 	s.members["csc"].async = s.base + "/csc/callback"
 	s.members["notary"].services = []string{s.shape.ServiceID}
@@ -323,15 +327,17 @@ func (s *Sim) desk(name string) (*desk, error) {
 		return s.portal, nil
 	case "csc":
 		return s.csc, nil
+	case "mobile":
+		return s.mobile, nil
 	}
-	return nil, fmt.Errorf("%q is neither portal nor csc", name)
+	return nil, fmt.Errorf("%q is not portal, csc or mobile", name)
 }
 
 // SetBridge says where the bridge under test lives.
 func (s *Sim) SetBridge(b Bridge) {
 	m := s.members["bridge"]
 	m.mu.Lock()
-	m.async, m.sync, m.notify = b.AsyncURL, b.SyncURL, b.Notify
+	m.async, m.sync, m.notify, m.rest = b.AsyncURL, b.SyncURL, b.Notify, strings.TrimRight(b.RESTURL, "/")
 	m.mu.Unlock()
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"kopir/gateway/soap"
+	"kopir/mappings"
 )
 
 // Submission orders an application.
@@ -16,7 +18,10 @@ type Submission struct {
 	Service  string `json:"service,omitempty"`   // empty: almaty-unemployed-certificate
 	Person   string `json:"person"`              // applicant, by key
 	SignedBy string `json:"signed_by,omitempty"` // empty: the applicant at the portal, the operator at the service centre
-	Via      string `json:"via,omitempty"`       // async (default) or sync: the gateway's channel
+	Via      string `json:"via,omitempty"`       // async (default) or sync: the gateway's channel; of mobile rest
+	// Signed is how the document is signed: xml (default), with the signature
+	// inside, or cms around it.
+	Signed string `json:"signed,omitempty"`
 	// Seed picks what stands in the form beside what is known of the people: 0
 	// what is required only. Values are fields of the description by name.
 	Seed   uint64            `json:"seed,omitempty"`
@@ -42,28 +47,19 @@ func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	form := sub.Tweaks.Form
-	if form == "" {
-		form = f.Request.Data.Form
-	}
-	data, err := inForm(document, form)
-	if err != nil {
-		return nil, err
-	}
 	c := &Case{Number: number, Service: f.ID, Person: sub.Person, SignedBy: sub.SignedBy, SentAt: s.now(), Delivery: string(soap.OnDelivery), Notices: []Notice{}, Document: string(document)}
+	if sub.Signed == signedCMS {
+		c.Document = base64.StdEncoding.EncodeToString(document)
+	}
 	// Entered before it is sent: the first notice can be here before the
 	// gateway's answer is read.
 	d.mu.Lock()
 	d.keep(c)
 	d.mu.Unlock()
-	sender := soap.SenderInfo{SenderID: d.as.sender, Password: soap.Secret(d.as.password)}
-	switch sub.Via {
-	case "", "async":
-		err = d.sendAsync(ctx, c, f.Gateway.ServiceID, sender, data)
-	case "sync":
-		err = d.sendSync(ctx, c, f.Gateway.ServiceID, sender, data)
-	default:
-		err = fmt.Errorf("via %q is neither async nor sync", sub.Via)
+	if d == s.mobile {
+		err = d.sendREST(ctx, c, f, document, sub.Signed == signedCMS)
+	} else {
+		err = d.sendSOAP(ctx, c, f, &sub, document)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,6 +71,29 @@ func (d *desk) send(ctx context.Context, sub Submission) (*Case, error) {
 	out := *c
 	out.Notices = slices.Clone(c.Notices)
 	return &out, nil
+}
+
+// sendSOAP sends a document through the gateway.
+func (d *desk) sendSOAP(ctx context.Context, c *Case, f *mappings.Service, sub *Submission, document []byte) error {
+	form := sub.Tweaks.Form
+	if form == "" {
+		form = f.Request.Data.Form
+	}
+	if sub.Signed == signedCMS { // as text, in base64
+		document = base64.StdEncoding.AppendEncode(nil, document)
+	}
+	data, err := inForm(document, form)
+	if err != nil {
+		return err
+	}
+	sender := soap.SenderInfo{SenderID: d.as.sender, Password: soap.Secret(d.as.password)}
+	switch sub.Via {
+	case "", "async":
+		return d.sendAsync(ctx, c, f.Gateway.ServiceID, sender, data)
+	case "sync":
+		return d.sendSync(ctx, c, f.Gateway.ServiceID, sender, data)
+	}
+	return fmt.Errorf("via %q is neither async nor sync", sub.Via)
 }
 
 // sendAsync opens a conversation; everything else comes as a push.

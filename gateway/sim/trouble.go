@@ -21,6 +21,7 @@ const (
 	PartPush     Part = "push"     // messages that the gateway pushes to the bridge
 	PartPortal   Part = "portal"   // the portal's call-back
 	PartCSC      Part = "csc"      // the service centre's call-back
+	PartMobile   Part = "mobile"   // the call-back of the portal's application for phones
 	PartRegistry Part = "registry" // the register of natural persons
 	PartConsent  Part = "consent"  // the consent service
 	PartEntities Part = "entities" // the register of legal entities
@@ -33,7 +34,7 @@ const (
 
 // Parts lists them all.
 func Parts() []Part {
-	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartRegistry, PartConsent, PartEntities, PartNotary, PartOCSP, PartCRL, PartCert, PartTSP}
+	return []Part{PartSync, PartAsync, PartPush, PartPortal, PartCSC, PartMobile, PartRegistry, PartConsent, PartEntities, PartNotary, PartOCSP, PartCRL, PartCert, PartTSP}
 }
 
 // Duration is a time.Duration that JSON writes as "1.5s".
@@ -91,6 +92,7 @@ var applies = map[Part][]string{
 	PartPush:     {"unsigned", "tamper", "duplicate", "reorder"},
 	PartOCSP:     {"try_later", "no_nonce", "wrong_nonce", "wrong_signer", "age"},
 	PartCRL:      {"age"},
+	PartMobile:   {},
 	PartCert:     {},
 	PartTSP:      {},
 }

@@ -23,10 +23,10 @@ func (t *tx) putApplication(a *gateway.Application) error {
 	t.part(journalApplication, a.Number, string(a.State), []byte(body))
 	due, usual, slow := terms(a)
 	if a.Version == 1 {
-		return t.later("application "+a.Number+" exists", gateway.ErrVersion, `INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, due_at, usual_at, slow_at, version, partner_number, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
+		return t.later("application "+a.Number+" exists", gateway.ErrVersion, `INSERT INTO applications (number, service, edition, channel, office, state, iin, bin, received_at, overdue, due_at, usual_at, slow_at, version, partner_number, sender, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING`,
 			a.Number, a.Service, a.Edition, string(a.Channel), a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN),
-			micros(a.ReceivedAt), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body)
+			micros(a.ReceivedAt), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, a.Sender, body)
 	}
 	return t.later("application "+a.Number, gateway.ErrVersion, `UPDATE applications SET office = ?, state = ?, iin = ?, bin = ?, overdue = ?, due_at = ?, usual_at = ?, slow_at = ?, version = ?, partner_number = ?, body = ? WHERE number = ? AND version = ?`,
 		a.Office, string(a.State), string(a.Applicant.IIN), string(a.Applicant.BIN), flag(a.Overdue), due, usual, slow, a.Version, a.PartnerNumber, body, a.Number, a.Version-1)
@@ -99,6 +99,9 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	}
 	if f.Number != "" {
 		w.and("(number = ? OR partner_number = ?)", f.Number, f.Number)
+	}
+	if f.Sender != "" {
+		w.and("sender = ?", f.Sender)
 	}
 	if f.IIN != "" {
 		w.and("iin = ?", string(f.IIN))

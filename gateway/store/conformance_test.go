@@ -62,6 +62,8 @@ var suite = []struct {
 	{"holds wait and are released", holds},
 	{"idempotency keys", replays},
 	{"an idempotency key of a process that died", orphanedKey},
+	{"a nonce is spent once", nonces},
+	{"notices have places in the order of writing", noticePlaces},
 	{"a questionnaire is answered once", questionnaires},
 	{"editions that are needed", runningEditions},
 	{"drift is counted by place", driftsCounted},
@@ -91,7 +93,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers", "tries", "proofs", "results", "papers", "pickups"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "nonces", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers", "tries", "proofs", "results", "papers", "pickups"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -129,13 +129,16 @@ func (t *tx) keptKey(owner string) (key []byte, err error) {
 // chain appends the records of a group. It comes last in the transaction: who
 // holds the head waits for nothing more but the flush.
 func (w *writer) chain(t *tx) error {
-	if len(w.records) == 0 {
+	if len(w.records)+len(w.listed) == 0 {
 		return nil
 	}
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	seq, prev, err := t.head()
 	if err != nil {
 		return fmt.Errorf("store: journal: %w", err)
+	}
+	if err := t.list(w.listed); err != nil {
+		return err
 	}
 	for _, r := range w.records {
 		seq++

@@ -34,13 +34,16 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 		if err != nil {
 			return err
 		}
+		if d.Listed {
+			t.listed = append(t.listed, listing{kept.Receiver, kept.ID})
+		}
 		t.part(journalPayload, kept.ID, string(kept.Route), blob(kept.Body))
 		t.part(journalDelivery, kept.ID, string(kept.State), []byte(body), blob(kept.Sent), blob(kept.Answer))
-		return t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service, peer_message_id, lane, body, payload, sent, answer, blocked)
-			VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+		return t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, created_at, message_id, correlation_id, service, peer_message_id, lane, receiver, body, payload, sent, answer, blocked)
+			VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 				CASE WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.application = ? AND p.route = ? AND p.state = 'dead') THEN 1 ELSE 0 END)`,
 			kept.ID, kept.Application, string(kept.Route), kept.Seq, string(kept.State), micros(kept.NextAt), micros(kept.CreatedAt), kept.MessageID, kept.CorrelationID,
-			kept.Service, kept.PeerMessageID, kept.Lane, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer), kept.Application, string(kept.Route))
+			kept.Service, kept.PeerMessageID, kept.Lane, kept.Receiver, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer), kept.Application, string(kept.Route))
 	}
 	body, err := toJSON(d)
 	if err != nil {
@@ -96,6 +99,9 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		named = `WITH named AS MATERIALIZED (SELECT id FROM outbox WHERE message_id = ? UNION SELECT id FROM outbox WHERE peer_message_id = ?) `
 		w.args = append([]any{f.MessageID, f.MessageID}, w.args...)
 		w.and("o.id IN (SELECT id FROM named)")
+	}
+	if f.Receiver != "" {
+		w.and("(o.receiver = ? OR o.receiver = '')", f.Receiver)
 	}
 	in(&w, "o.state", f.States)
 	if f.Unblocked {

@@ -46,6 +46,7 @@ type writer struct {
 	keys       map[string][]byte // of owners in the journal; holds nothing that was not written
 	proofs     map[string]bool   // shared ones that are known to be there
 	records    []recording       // of the transaction under way
+	listed     []listing         // by it
 	committing func()            // for tests: called before each commit
 }
 
@@ -62,6 +63,7 @@ type tx struct {
 	ctx    context.Context
 	w      *writer
 	record recording   // what the journal keeps of it
+	listed []listing   // deliveries that want a place
 	before []recording // of a job that is about several applications, those that are complete
 	again  bool        // it was tried before
 	*lines
@@ -177,6 +179,7 @@ func (w *writer) plan() func(context.Context, *job) error {
 // or the error says that it is not known.
 func (w *writer) transact(ctx context.Context, group []*job, run func(context.Context, *job) error) error {
 	w.queue, w.wrote, w.records, w.common = nil, false, w.records[:0], &lines{}
+	w.listed = w.listed[:0]
 	t := &tx{ctx: ctx, w: w, lines: w.common}
 	err := w.control(ctx, w.d.begin)
 	if err == nil && w.d.shared {
@@ -228,7 +231,7 @@ func (w *writer) together(ctx context.Context, j *job) error {
 	if err := j.do(t); err != nil {
 		return err
 	}
-	w.records = append(w.records, t.records()...)
+	w.records, w.listed = append(w.records, t.records()...), append(w.listed, t.listed...)
 	return nil
 }
 
@@ -245,7 +248,7 @@ func (w *writer) one(ctx context.Context, j *job) error {
 			j.err = w.flush(ctx)
 		}
 		if j.err == nil {
-			w.records = append(w.records, t.records()...)
+			w.records, w.listed = append(w.records, t.records()...), append(w.listed, t.listed...)
 			break
 		}
 		w.forget()

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kopir/signature"
+	"kopir/signature/nuc"
+	"kopir/signature/verdict"
+)
+
+// PartnerKey is a key with which a partner signs its HTTP requests.
+type PartnerKey struct {
+	ID string // keyid
+	// Certificate is judged at every call: chain, dates, usage, revocation. Nil:
+	// a bare public key, which is good as long as the configuration names it.
+	Certificate *nuc.Certificate
+}
+
+// Call is an HTTP request that a partner signed by RFC 9421, as the door found
+// it: the value fits the key, and the body fits its digest.
+type Call struct {
+	KeyID     string
+	Algorithm string
+	Nonce     string
+	// Until is when the signature is too old whatever its nonce.
+	Until time.Time
+	// Proof is what the signature can be verified by again, kept as evidence.
+	Proof []byte
+}
+
+// Admission is a partner whose call is believed. Admit makes it.
+type Admission struct {
+	Sender  string // its sender id
+	Channel Channel
+
+	partner *Partner
+	verdict *signature.Verdict
+	proof   []byte
+}
+
+// Admit finds out whose call it is: the certificate is judged, and the nonce
+// is spent for good, so that the same signed bytes are admitted once.
+func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
+	p, key := b.partners.byKey(c.KeyID)
+	if p == nil {
+		return nil, refuse(UnknownSender, "keyid", "no partner has this key; ask the operator of this bridge")
+	}
+	at := b.now().UTC()
+	v := b.caller(ctx, key, c, at)
+	switch {
+	case v.Outcome == verdict.Passed:
+	case askAgain(v):
+		return nil, &Error{Code: TryLater, Field: "keyid", Reason: v.Reason, Say: "it could not be found out whether the certificate of this key is revoked; sign and send again"}
+	default:
+		return nil, &Error{Code: SignatureRefused, Field: "keyid", Reason: v.Reason, Say: detail(v)}
+	}
+	switch err := b.o.Store.Spend(ctx, c.KeyID, c.Nonce, c.Until); {
+	case errors.Is(err, ErrDuplicate):
+		return nil, refuse(Replayed, "nonce", "this nonce was used before; sign every request anew")
+	case err != nil:
+		return nil, tryLater(err)
+	}
+	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, proof: c.Proof}, nil
+}
+
+// caller judges who holds the key.
+func (b *Bridge) caller(ctx context.Context, key PartnerKey, c Call, at time.Time) *signature.Verdict {
+	found := []verdict.Check{verdict.Pass(verdict.CheckSignature, "RFC 9421, keyid "+key.ID)}
+	if key.Certificate != nil {
+		return b.o.Verifier.Holder(ctx, key.Certificate, c.Algorithm, found, signature.Want{At: at})
+	}
+	one := signature.SignatureVerdict{Algorithm: c.Algorithm, Checks: found}
+	one.Outcome, one.Reason = verdict.Sum(found)
+	return &signature.Verdict{Outcome: one.Outcome, Reason: one.Reason, Signatures: []signature.SignatureVerdict{one}}
+}
+
+// nonces are looked through for those that nobody can use again anyway.
+const noncesPause = 10 * time.Minute
+
+func (b *Bridge) forgetNonces(ctx context.Context) (time.Duration, error) {
+	return noncesPause, b.o.Store.ForgetSpent(ctx, b.now())
+}
