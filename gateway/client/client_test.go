@@ -313,6 +313,16 @@ func TestNetwork(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	t.Run("may not", func(t *testing.T) {
+		e := newEnd(t, func(*soap.Message) (int, soap.Payload, string) {
+			t.Error("it was sent all the same")
+			return 200, nil, ""
+		})
+		p := unsigned(e.URL)
+		p.May = func() error { return errors.New("others do it now") }
+		_, _, err := newAsync(t, p).SendMessage(context.Background(), asyncInfo, document)
+		wantFailure(t, err, NotSent, true)
+	})
 	t.Run("cannot be signed", func(t *testing.T) {
 		p := unsigned("http://127.0.0.1:1/")
 		p.Sign = func([]byte) ([]byte, error) { return nil, errors.New("the token is not in its slot") }

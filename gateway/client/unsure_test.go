@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,6 +79,36 @@ func TestLostAnswer(t *testing.T) {
 	if all := messages(); len(all) != 1 {
 		t.Errorf("%d messages for one notice: %+v", len(all), all)
 	}
+	// Taken, and answered as if it had failed, or too late: the same.
+	for i, ill := range []sim.Trouble{{Failed: true}, {Late: sim.Duration(time.Minute)}} {
+		d.MessageID, d.Unsure = fmt.Sprintf("7ea6369f-18c5-4633-ad73-19de35883ea%d", i), false
+		trouble(ill)
+		hasty, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		if ill.Late == 0 {
+			hasty = ctx
+		}
+		_, err := sender.Send(hasty, d)
+		cancel()
+		var se *gateway.SendError
+		if !errors.As(err, &se) || !se.Unknown || se.Permanent {
+			t.Errorf("%+v: %v", ill, err)
+		}
+		trouble(sim.Trouble{})
+		d.Unsure = true
+		for end := time.Now().Add(20 * time.Second); len(messages()) == 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if r, err := send(); err != nil || r.State == "" || len(messages()) != 1 {
+			t.Errorf("%+v: %+v %v, %d messages", ill, r, err, len(messages()))
+		}
+	}
+	// An answer with an id that belongs to nothing is still an answer.
+	d.MessageID, d.Unsure = "7ea6369f-18c5-4633-ad73-19de35883eb0", false
+	trouble(sim.Trouble{WrongID: true})
+	if r, err := send(); err != nil || len(messages()) != 1 || r.MessageID == "" || r.MessageID == messages()[0].MessageID {
+		t.Errorf("%+v %v", r, err)
+	}
+	trouble(sim.Trouble{})
 	// One that the gateway does not know is sent, under the same id.
 	d.MessageID = "7ea6369f-18c5-4633-ad73-19de35883e0c"
 	if r, err := send(); err != nil || r.MessageID == "" || r.State != "" {

@@ -1,0 +1,50 @@
+package gateway_test
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"kopir/gateway"
+)
+
+// TestWrongClockRefusesNobody: what a bridge would refuse for good because of
+// the time is asked for again while its own clock was set, and judged as ever
+// when the time has really passed.
+func TestWrongClockRefusesNobody(t *testing.T) {
+	w := newTown(t)
+	var run time.Duration
+	o := w.options(zapcore.NewNopCore())
+	o.Elapsed = func() time.Duration { return run }
+	b, err := gateway.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AlarmAll(t.Context()); err != nil { // looks at the clock
+		t.Fatal(err)
+	}
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+	send := func(what string, want gateway.Code) {
+		t.Helper()
+		r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw})
+		if r.Code != want {
+			t.Errorf("%s: %q, want %q: %s", what, r.Code, want, r.Bytes)
+		}
+	}
+	const year = 365 * 24 * time.Hour
+	for name, by := range map[string]time.Duration{"forty days ahead": 40 * 24 * time.Hour, "an hour behind": -time.Hour, "certificates have ended": 3 * year, "or not begun": -3 * year} {
+		w.pass(by)
+		send(name, gateway.TryLater)
+		w.pass(-by)
+	}
+	send("set right", "")
+	raw = w.envelope(syncRequest("m-2", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+	w.pass(40 * 24 * time.Hour)
+	run += 40 * 24 * time.Hour
+	send("forty days later", gateway.Stale)
+	w.pass(3 * year)
+	run += 3 * year
+	send("years later", gateway.SignatureRefused)
+	w.only()
+}
