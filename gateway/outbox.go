@@ -18,6 +18,7 @@ import (
 func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 	if err := b.o.Store.Awake(); err != nil {
 		b.log.Warn("delivery left to others", zap.String("id", d.ID), zap.Error(err))
+		b.giveBack(ctx, d)
 		return
 	}
 	began := b.now()
@@ -38,10 +39,7 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		err = b.send(try, &d)
 	}
 	if err != nil && ctx.Err() != nil {
-		// Given back at once, so that a restart goes on without waiting for the lease.
-		if err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}}); err != nil {
-			b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), zap.Error(err))
-		}
+		b.giveBack(ctx, d)
 		return
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
@@ -68,6 +66,14 @@ func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, als
 }
 
 const settlePause = 250 * time.Millisecond
+
+// giveBack ends a lease at once, so that others, or a restart, go on without
+// waiting for its end. What others have taken over already stays theirs.
+func (b *Bridge) giveBack(ctx context.Context, d Delivery) {
+	if err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}}); err != nil && !errors.Is(err, ErrLease) {
+		b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), zap.Error(err))
+	}
+}
 
 func outcomeOf(s DeliveryState) Outcome {
 	switch s {
