@@ -222,7 +222,7 @@ func (d *draft) broughtBy() string {
 func (d *draft) delivery(route Route, line string, body []byte) Delivery {
 	return Delivery{
 		ID: d.b.newID(), Application: line, Route: route, State: Queued, MessageID: d.b.newID(), MessageDate: d.at,
-		Body: body, CreatedAt: d.at, Since: d.at, NextAt: d.at,
+		Body: body, CreatedAt: d.at, Since: d.b.steady(), NextAt: d.b.steady(),
 	}
 }
 

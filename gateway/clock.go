@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,6 +41,8 @@ type timekeeper struct {
 	store   Store
 	log     *zap.Logger
 
+	believed atomic.Pointer[instant] // the last time that was
+
 	mu    sync.Mutex
 	began bool
 	base  time.Time     // when the clock was believed last
@@ -48,6 +51,23 @@ type timekeeper struct {
 	off   time.Duration // by how much; zero: it is believed
 	jumps uint64
 	kept  time.Duration // when the mark was written
+}
+
+// instant is one moment by both clocks.
+type instant struct {
+	wall    time.Time
+	elapsed time.Duration
+}
+
+// steady is the time by which deliveries are reckoned: when the clock was
+// believed last, and what has passed since by the one that nobody sets. So what
+// was put on its way by a clock that ran ahead does not rest until then.
+func (b *Bridge) steady() time.Time {
+	last := b.keeper.believed.Load()
+	if last == nil {
+		return b.now().UTC()
+	}
+	return last.wall.Add(b.keeper.elapsed() - last.elapsed).UTC()
 }
 
 // ClockFault says why the clock is not believed; nil: it is.
@@ -120,6 +140,7 @@ func (k *timekeeper) check(ctx context.Context) error {
 
 // believe takes the clock as it is now for right.
 func (k *timekeeper) believe(ctx context.Context, wall time.Time, run time.Duration) {
+	k.believed.Store(&instant{wall, run})
 	first := !k.began
 	k.began, k.base, k.then, k.off = true, wall, run, 0
 	if first || run-k.kept >= clockEvery {

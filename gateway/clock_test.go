@@ -48,3 +48,35 @@ func TestWrongClockRefusesNobody(t *testing.T) {
 	send("years later", gateway.SignatureRefused)
 	w.only()
 }
+
+// TestWrongClockDelaysNothing: what is put on its way while the clock runs
+// ahead goes at once when it is right again, and not hours later.
+func TestWrongClockDelaysNothing(t *testing.T) {
+	w := newTown(t)
+	var run time.Duration
+	o := w.options(zapcore.NewNopCore())
+	o.Elapsed = func() time.Duration { return run }
+	b, err := gateway.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AlarmAll(t.Context()); err != nil { // looks at the clock
+		t.Fatal(err)
+	}
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+	right := w.clock()
+	w.pass(3 * time.Hour)
+	if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" {
+		t.Fatalf("%s %s", r.Code, r.Bytes)
+	}
+	w.pass(-3 * time.Hour)
+	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if err != nil || len(page.Deliveries) == 0 {
+		t.Fatal(err)
+	}
+	for _, d := range page.Deliveries {
+		if d.NextAt.After(right) {
+			t.Errorf("the delivery to %s rests until %s, and it is %s", d.Route, d.NextAt, right)
+		}
+	}
+}

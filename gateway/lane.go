@@ -110,7 +110,7 @@ func (b *Bridge) drive(ctx context.Context, l *lane) {
 	defer way.Wait()
 	b.loop(ctx, "deliver "+l.String(), l.wake, func() (time.Duration, error) {
 		for {
-			n, soon := l.free(b.now())
+			n, soon := l.free(b.steady())
 			if soon {
 				return gather, nil
 			}
@@ -129,14 +129,14 @@ func (b *Bridge) drive(ctx context.Context, l *lane) {
 		if err != nil || next.IsZero() {
 			return deliverPause, err
 		}
-		return min(max(next.Sub(b.now()), 10*time.Millisecond), deliverPause), nil
+		return min(max(next.Sub(b.steady()), 10*time.Millisecond), deliverPause), nil
 	})
 }
 
 // whenFree is when a lane that may carry nothing looks again: at the end of its
 // breaker's pause, or when something ends, which wakes it.
 func (b *Bridge) whenFree(l *lane) time.Duration {
-	now := b.now()
+	now := b.steady()
 	if c, _, until, _ := l.breaker.state(now); c == Open {
 		return min(max(until.Sub(now), 10*time.Millisecond), deliverPause)
 	}
@@ -145,7 +145,7 @@ func (b *Bridge) whenFree(l *lane) time.Duration {
 
 // launch claims at most n deliveries and sends them on their way.
 func (b *Bridge) launch(ctx context.Context, l *lane, n int, way *sync.WaitGroup) (int, error) {
-	batch, err := b.o.Store.Claim(ctx, l.Lane, b.now(), sendLease, n)
+	batch, err := b.o.Store.Claim(ctx, l.Lane, b.steady(), sendLease, n)
 	if err != nil || len(batch) == 0 {
 		l.breaker.unused()
 		return 0, err
@@ -169,7 +169,7 @@ func (b *Bridge) learn(ctx context.Context, l *lane, failed error) {
 		cause, code = blame(failed)
 	}
 	if cause.ofPeer() {
-		if l.breaker.silent(b.now(), askedPause(failed)) {
+		if l.breaker.silent(b.steady(), askedPause(failed)) {
 			b.log.Error("circuit open: the peer does not answer, and nothing is sent until it does", zap.Stringer("lane", l.Lane), zap.String("cause", string(cause)), zap.String("code", code), zap.Error(failed))
 		}
 		return
@@ -177,7 +177,7 @@ func (b *Bridge) learn(ctx context.Context, l *lane, failed error) {
 	if !l.breaker.answered() {
 		return
 	}
-	n, err := b.o.Store.Hasten(ctx, l.Lane, b.now())
+	n, err := b.o.Store.Hasten(ctx, l.Lane, b.steady())
 	if err != nil {
 		b.log.Warn("what waited for a peer goes at its own times", zap.Stringer("lane", l.Lane), zap.Error(err))
 	}
@@ -227,7 +227,7 @@ type LaneState struct {
 
 // Lanes tells how every way out stands in this process.
 func (b *Bridge) Lanes() []LaneState {
-	at := b.now()
+	at := b.steady()
 	var all []LaneState
 	for _, l := range b.lanes {
 		s := LaneState{Lane: l.Lane, Tries: map[Outcome]uint64{}}

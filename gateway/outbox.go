@@ -98,7 +98,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 	case failed == nil:
 		d.State, d.DoneAt, d.Error, d.Unsure = Done, at, "", false
 		d.Cause, d.Code, d.FailedAt = "", "", time.Time{}
-	case errors.As(failed, &se) && se.Permanent || at.Sub(d.Since) > giveUpOn(d.Route):
+	case errors.As(failed, &se) && se.Permanent || b.steady().Sub(d.Since) > giveUpOn(d.Route):
 		d.State, d.Error = Dead, failed.Error()
 	default:
 		pause := retryAfter(d.Tries, d.ID)
@@ -111,7 +111,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 		if se != nil {
 			pause = max(pause, min(se.RetryAfter, maxPause))
 		}
-		d.NextAt, d.Error = at.Add(pause), failed.Error()
+		d.NextAt, d.Error = b.steady().Add(pause), failed.Error()
 	}
 	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries)}
 	switch d.State {
@@ -276,7 +276,7 @@ func (b *Bridge) decide(ctx context.Context, id string, who Actor, what string, 
 	if !may(&d) {
 		return refuse(MoveNotAllowed, "state", "only a dead delivery can be sent again or dropped, and a registry's unanswered question dropped; this one is %s", d.State)
 	}
-	do(&d, b.now().UTC())
+	do(&d, b.steady())
 	note := Event{Kind: EventNote, Actor: who, Detail: string(d.Route) + " delivery " + what}
 	_, err = b.amend(ctx, d.Application, 0, func(dr *draft) error {
 		dr.change.Deliveries = append(dr.change.Deliveries, d)
