@@ -114,6 +114,7 @@ func (k *timekeeper) check(ctx context.Context) error {
 	if off.Abs() <= clockSlack {
 		if k.off != 0 {
 			k.log.Info("the clock is believed again", zap.Time("at", wall))
+			k.recall(ctx, wall)
 		}
 		k.believe(ctx, wall, run)
 		return nil
@@ -126,6 +127,9 @@ func (k *timekeeper) check(ctx context.Context) error {
 			k.base, k.then = wall, run
 		}
 		k.log.Error("the clock was set", zap.Duration("by", off), zap.Time("shows", wall))
+		if off < 0 {
+			k.recall(ctx, wall)
+		}
 	} else if (off - k.off).Abs() > clockSlack {
 		k.since = run // set once more
 	}
@@ -136,6 +140,15 @@ func (k *timekeeper) check(ctx context.Context) error {
 		return nil
 	}
 	return k.suspicion()
+}
+
+// recall lets go at once what was put off by a clock that ran ahead, as that of
+// a machine may that starts before it has learnt the time. That others are tried
+// once too often does no harm.
+func (k *timekeeper) recall(ctx context.Context, wall time.Time) {
+	if _, err := k.store.Recall(ctx, wall); err != nil {
+		k.log.Warn("deliveries may rest for as long as the clock was ahead", zap.Error(err))
+	}
 }
 
 // believe takes the clock as it is now for right.

@@ -49,6 +49,35 @@ func TestWrongClockRefusesNobody(t *testing.T) {
 	w.only()
 }
 
+// TestStartedAhead: a bridge that starts while its clock runs ahead puts its
+// deliveries off until then; the next one that starts lets them go.
+func TestStartedAhead(t *testing.T) {
+	w := newTown(t)
+	start := func() *gateway.Bridge {
+		o := w.options(zapcore.NewNopCore())
+		b, err := gateway.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.AlarmAll(t.Context()); err != nil { // looks at the clock
+			t.Fatal(err)
+		}
+		return b
+	}
+	w.pass(3 * time.Hour)
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+	if r := start().Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" {
+		t.Fatalf("%s %s", r.Code, r.Bytes)
+	}
+	w.pass(-3 * time.Hour)
+	start()
+	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	next, bad := w.store.NextDelivery(t.Context(), gateway.Lane{Route: gateway.ToPortal})
+	if err != nil || bad != nil || len(page.Deliveries) == 0 || next.After(w.clock()) {
+		t.Errorf("the next of %d deliveries goes at %s, and it is %s: %v %v", len(page.Deliveries), next, w.clock(), err, bad)
+	}
+}
+
 // TestWrongClockDelaysNothing: what is put on its way while the clock runs
 // ahead goes at once when it is right again, and not hours later.
 func TestWrongClockDelaysNothing(t *testing.T) {

@@ -95,6 +95,19 @@ func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n 
 	return n, nil
 }
 
+// Recall makes due at once what rests beyond a time. It is for a clock that ran
+// ahead and was set right: by it deliveries were put off until then.
+func (s *Store) Recall(ctx context.Context, at time.Time) (n int64, err error) {
+	err = s.writer.write(ctx, func(t *tx) error {
+		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state = 'queued' AND next_at > ? AND lease <= 0`, micros(at), micros(at))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: recall: %w", err)
+	}
+	return n, nil
+}
+
 // MendLines frees deliveries that wait behind no dead letter any more, and
 // gives those of lanes that nobody serves to their route.
 func (s *Store) MendLines(ctx context.Context, lanes []gateway.Lane) (n int64, err error) {
