@@ -58,6 +58,7 @@ func (b *Bridge) tick(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	b.sound(told)
+	b.traceAlarms(ctx, told)
 	still, err := b.o.Store.Suspended(ctx, at, heldBatch)
 	if err != nil {
 		return len(told), err

@@ -163,6 +163,8 @@ type Application struct {
 	PartnerNumber string `json:"partner_number,omitempty"`
 
 	Version int64 `json:"version"`
+	// Trace is where its trace begins, as a traceparent; empty: it is not traced.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Actor is who makes a change: a person by API key or certificate, or one of

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
 	"kopir/mappings"
@@ -286,49 +289,63 @@ const maxRaces = 8
 // again on what is there then, unless the caller decided on a version.
 func (b *Bridge) amend(ctx context.Context, number string, version int64, do func(*draft) error) (*Application, error) {
 	for try := 0; ; try++ {
-		app, err := b.o.Store.Application(ctx, number)
-		if errors.Is(err, ErrNotFound) {
-			return nil, &Error{Code: NotFound, Field: "number", Say: "there is no application of this number"}
-		}
-		if err != nil {
-			return nil, tryLater(err)
-		}
-		if version != 0 && app.Version != version {
-			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again"}
-		}
-		if app.Removed != nil {
-			return nil, refuse(MoveNotAllowed, "number", "the application is %s since %s", app.Removed.What, app.Removed.At.Format(time.DateOnly))
-		}
-		s, err := b.described(app)
-		if err != nil {
-			return nil, err
-		}
-		d := b.draft(s, app.Channel, b.now().UTC())
-		if d.dues, err = b.o.Store.Dues(ctx, number); err != nil {
-			return nil, tryLater(err)
-		}
-		d.app = app
-		if err := do(d); err != nil {
-			return nil, err
-		}
-		d.app.Version++
-		c := d.done()
-		failpoint.Here(failpoint.MoveDecided)
-		err = b.o.Store.Commit(ctx, c)
-		switch {
-		case errors.Is(err, ErrVersion) && version == 0 && try < maxRaces:
+		app, err := b.amendOnce(ctx, number, version, do)
+		if errors.Is(err, ErrVersion) && version == 0 && try < maxRaces {
 			continue
-		case errors.Is(err, ErrVersion):
-			return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again", Cause: err}
-		case err != nil:
-			return nil, tryLater(err)
 		}
-		failpoint.Here(failpoint.MoveDone)
-		if c.Result != nil {
-			failpoint.Here(failpoint.ResultKept)
-		}
-		b.stir(c)
-		c.Application.foresee(b.now())
-		return c.Application, nil
+		return app, err
 	}
+}
+
+func (b *Bridge) amendOnce(ctx context.Context, number string, version int64, do func(*draft) error) (_ *Application, err error) {
+	app, err := b.o.Store.Application(ctx, number)
+	if errors.Is(err, ErrNotFound) {
+		return nil, &Error{Code: NotFound, Field: "number", Say: "there is no application of this number"}
+	}
+	if err != nil {
+		return nil, tryLater(err)
+	}
+	ctx, span := b.continued(ctx, app.Trace, "change", trace.WithAttributes(attribute.String("kopir.application", number)))
+	defer func() { failed(span, err); span.End() }()
+	if version != 0 && app.Version != version {
+		return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again"}
+	}
+	if app.Removed != nil {
+		return nil, refuse(MoveNotAllowed, "number", "the application is %s since %s", app.Removed.What, app.Removed.At.Format(time.DateOnly))
+	}
+	s, err := b.described(app)
+	if err != nil {
+		return nil, err
+	}
+	d := b.draft(s, app.Channel, b.now().UTC())
+	if d.dues, err = b.o.Store.Dues(ctx, number); err != nil {
+		return nil, tryLater(err)
+	}
+	d.app = app
+	from := app.State
+	if err := do(d); err != nil {
+		return nil, err
+	}
+	if d.app.State != from {
+		span.SetName("status change")
+		span.SetAttributes(attribute.String("kopir.from", string(from)), attribute.String("kopir.to", string(d.app.State)))
+	}
+	d.app.Version++
+	d.traced(ctx)
+	c := d.done()
+	failpoint.Here(failpoint.MoveDecided)
+	err = b.during(ctx, "commit", func(ctx context.Context) error { return b.o.Store.Commit(ctx, c) })
+	switch {
+	case errors.Is(err, ErrVersion):
+		return nil, &Error{Code: StaleVersion, Say: "the application was changed meanwhile; read it again", Cause: err}
+	case err != nil:
+		return nil, tryLater(err)
+	}
+	failpoint.Here(failpoint.MoveDone)
+	if c.Result != nil {
+		failpoint.Here(failpoint.ResultKept)
+	}
+	b.stir(c)
+	c.Application.foresee(b.now())
+	return c.Application, nil
 }

@@ -142,7 +142,10 @@ func (b *Bridge) judge(ctx context.Context, p *paper) (*judgement, error) {
 	if err := b.codes(ctx, p.service); err != nil {
 		return nil, err
 	}
-	j.reading = p.service.Read(root, string(p.channel), p.at)
+	b.during(ctx, "map", func(context.Context) error {
+		j.reading = p.service.Read(root, string(p.channel), p.at)
+		return nil
+	})
 	field := p.service.SignerField(string(p.channel))
 	if j.reading.Row.Text(field) != "" {
 		var reason verdict.Reason
@@ -170,7 +173,10 @@ func (b *Bridge) verified(ctx context.Context, p *paper, want signature.Want, j 
 		j.verdict = p.system
 		return p.doc.Root, nil
 	}
-	j.verdict = b.o.Verifier.Document(ctx, p.doc, want)
+	b.during(ctx, "verify person", func(ctx context.Context) error {
+		j.verdict = b.o.Verifier.Document(ctx, p.doc, want)
+		return nil
+	})
 	b.verdicts.count(ByPerson, j.verdict)
 	if askAgain(j.verdict) {
 		j.held = j.verdict.Reason
@@ -433,9 +439,10 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	if err := b.stillThere(d); err != nil {
 		return nil, err
 	}
+	d.traced(ctx)
 	failpoint.Here(failpoint.MessageJudged)
 	c := d.done()
-	err := b.o.Store.Commit(ctx, c)
+	err := b.during(ctx, "commit", func(ctx context.Context) error { return b.o.Store.Commit(ctx, c) })
 	if errors.Is(err, ErrDuplicate) {
 		kept, err := b.o.Store.Message(ctx, c.Message.Sender, c.Message.Key)
 		if err != nil {

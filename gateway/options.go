@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 
 	"kopir/mappings"
@@ -52,6 +54,9 @@ type Options struct {
 	// noted in the application's history instead.
 	Posts map[Route]Post
 
+	// Tracer takes the spans of trace.go; nil: nothing is traced.
+	Tracer trace.Tracer
+
 	Log *zap.Logger      // nil: silent
 	Now func() time.Time // nil: time.Now
 	// Elapsed is a clock that nobody sets, to find out when Now was set; nil:
@@ -78,6 +83,7 @@ type Bridge struct {
 	drifts    drifts
 	sending   atomic.Int64 // messages on their way to a partner, not settled yet
 	log       *zap.Logger
+	tracer    trace.Tracer
 	now       func() time.Time
 	newID     func() string
 	watchers  watchers
@@ -113,6 +119,9 @@ func New(o Options) (*Bridge, error) {
 	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
 		b.log = zap.NewNop()
+	}
+	if b.tracer = o.Tracer; b.tracer == nil {
+		b.tracer = noop.Tracer{}
 	}
 	elapsed := o.Elapsed
 	switch began := time.Now(); {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
 	"go.uber.org/zap"
 
 	"kopir/gateway/failpoint"
@@ -22,6 +23,8 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		return
 	}
 	began := b.now()
+	ctx, span := b.trying(ctx, &d)
+	defer span.End()
 	try, cancel := context.WithTimeout(ctx, sendBudget)
 	defer cancel()
 	var err error
@@ -41,6 +44,10 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 	if err != nil && ctx.Err() != nil {
 		b.giveBack(ctx, d)
 		return
+	}
+	if err != nil {
+		cause, _ := blame(err)
+		span.SetStatus(codes.Error, string(cause))
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
 	l.tried(b.settleAtLast(ctx, d, err, also), b.now().Sub(began))
@@ -113,7 +120,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 		}
 		d.NextAt, d.Error = b.steady().Add(pause), failed.Error()
 	}
-	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries)}
+	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries), traceID(ctx)}
 	switch d.State {
 	case Done:
 		b.log.Info("delivered", fields...)

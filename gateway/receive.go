@@ -42,15 +42,16 @@ type inbound struct {
 var steps = []struct {
 	name string
 	do   func(*Bridge, context.Context, *inbound) error
+	span string // in the trace of the message; none for what takes no time
 }{
-	{"read", (*Bridge).read},               // strictly, and find the operation
-	{"seen", (*Bridge).seen},               // the same bytes: the stored reply
-	{"sender", (*Bridge).sender},           // who it says it is, with the password
-	{"signature", (*Bridge).signature},     // of the sending system over the Body
-	{"certificate", (*Bridge).certificate}, // the signer is that sender
-	{"content", (*Bridge).content},         // from here on only what was signed exists
-	{"freshness", (*Bridge).timely},        // signed times near ours
-	{"operation", (*Bridge).perform},       // what it asks for, and the answer
+	{"read", (*Bridge).read, "read"},                    // strictly, and find the operation
+	{"seen", (*Bridge).seen, ""},                        // the same bytes: the stored reply
+	{"sender", (*Bridge).sender, ""},                    // who it says it is, with the password
+	{"signature", (*Bridge).signature, "verify system"}, // of the sending system over the Body
+	{"certificate", (*Bridge).certificate, ""},          // the signer is that sender
+	{"content", (*Bridge).content, ""},                  // from here on only what was signed exists
+	{"freshness", (*Bridge).timely, ""},                 // signed times near ours
+	{"operation", (*Bridge).perform, ""},                // what it asks for, and the answer
 }
 
 // Receive takes any SOAP message and always has an answer.
@@ -67,17 +68,27 @@ func (b *Bridge) take(ctx context.Context, in Incoming) (*inbound, error) {
 	sum := sha256.Sum256(in.Raw)
 	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
 	m.trail = trail{door: in.Door, remote: in.Remote, request: in.Request, bytes: len(in.Raw)}
+	ctx, span := b.arrive(ctx, "receive")
+	defer span.End()
 	err := b.walk(ctx, m)
 	if err != nil {
 		m.trail.outcome = "fault"
 	}
-	b.logTrail(&m.trail, b.now().Sub(m.at), err)
+	m.trail.describe(span, err)
+	b.logTrail(ctx, &m.trail, b.now().Sub(m.at), err)
 	return m, err
 }
 
 func (b *Bridge) walk(ctx context.Context, m *inbound) error {
 	for _, s := range steps {
-		if err := s.do(b, ctx, m); err != nil {
+		do := func(ctx context.Context) error { return s.do(b, ctx, m) }
+		var err error
+		if s.span != "" {
+			err = b.during(ctx, s.span, do)
+		} else {
+			err = do(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		if m.reply != nil {

@@ -267,6 +267,8 @@ type Delivery struct {
 	DoneAt   time.Time `json:"done_at,omitzero"`
 	// Unsure: the last try may have arrived, though no answer says so.
 	Unsure bool `json:"unsure,omitempty"`
+	// Trace is the span that made it, as a traceparent.
+	Trace string `json:"trace,omitempty"`
 
 	// What the partner answered.
 	PeerMessageID string `json:"peer_message_id,omitempty"`

@@ -17,6 +17,8 @@ import (
 // the akim channel, or in a partner's own. From the paper on it is the way of
 // a SOAP message: the same judgement, the same change, the same memory of ids.
 func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Application, error) {
+	ctx, span := b.arrive(ctx, "receive")
+	defer span.End()
 	at := b.now().UTC()
 	sum := sha256.Sum256(sub.Document)
 	m := &Message{ID: b.newID(), Sender: "office/" + who.Name, SHA256: hex.EncodeToString(sum[:]), Door: RESTDoor, Operation: "submit", At: at, Raw: sub.Document}
@@ -36,7 +38,8 @@ func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Applic
 	default:
 		t.outcome = "fault"
 	}
-	b.logTrail(&t, b.now().Sub(at), told)
+	t.describe(span, told)
+	b.logTrail(ctx, &t, b.now().Sub(at), told)
 	return app, err
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,12 +26,12 @@ type trail struct {
 
 // log writes the line: what went well at info, what the sender must mend at
 // warn, what we must mend at error.
-func (b *Bridge) logTrail(t *trail, took time.Duration, err error) {
+func (b *Bridge) logTrail(ctx context.Context, t *trail, took time.Duration, err error) {
 	level := zapcore.InfoLevel
 	fields := []zap.Field{
 		zap.String("door", string(t.door)), zap.String("operation", t.operation), zap.String("sender", t.sender),
 		zap.String("service", t.service), zap.String("message_id", t.messageID), zap.String("outcome", t.outcome),
-		zap.Int("bytes", t.bytes), zap.Duration("took", took),
+		zap.Int("bytes", t.bytes), zap.Duration("took", took), traceID(ctx),
 	}
 	if t.application != "" {
 		fields = append(fields, zap.String("application", t.application))

@@ -56,6 +56,7 @@ type config struct {
 	APIKeys   []apiKey        `yaml:"api_keys"`
 	Journal   journalConfig   `yaml:"journal"`
 	Retention retentionConfig `yaml:"retention"`
+	Traces    tracesConfig    `yaml:"traces"`
 	Disk      diskConfig      `yaml:"disk"`
 	Log       struct {
 		Level  string `yaml:"level"`
@@ -165,6 +166,7 @@ func defaultConfig() config {
 	c.Disk = diskConfig{Warn: 90, Refuse: 95}
 	c.Journal.Checkpoint = duration(defaultCheckpoint)
 	c.Retention.Replies = defaultReplies
+	c.Traces.Sample = 1
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
 	c.Gateway.Timeout = duration(30 * time.Second)
@@ -273,6 +275,7 @@ func (l *loaded) checkValues() []fault {
 	if l.Journal.TSA != "" {
 		l.checkURL(&fs, "journal.tsa", l.Journal.TSA)
 	}
+	fs = append(fs, l.checkTraces()...)
 	fs = append(fs, l.checkLocal()...)
 	fs = append(fs, l.checkKeySource(l.Key.source())...)
 	if len(l.Trust) == 0 && l.TrustBundle.File == "" {

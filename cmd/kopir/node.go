@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -38,7 +39,8 @@ type node struct {
 	log        *zap.Logger
 	lock       *os.File // of the store
 	store      *store.Store
-	stamper    *signer.Authority // of the journal; nil without one
+	stamper    *signer.Authority        // of the journal; nil without one
+	traces     *sdktrace.TracerProvider // nil: nothing is traced
 	local      *mio.DB
 	revocation *revocation.Checker
 	bridge     *gateway.Bridge
@@ -127,13 +129,14 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, err
 	}
 	began := time.Now()
+	n.traces = newTraces(l, log)
 	n.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
 		Sender:     n.sender,
 		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, Polled: l.polled(), Log: log,
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, Polled: l.polled(), Log: log, Tracer: n.tracer(),
 		Now: failpoint.Now, Elapsed: func() time.Duration { return time.Since(began) },
 	})
 	if err != nil {
@@ -266,6 +269,7 @@ func (n *node) refresh(ctx context.Context) {
 }
 
 func (n *node) close() error {
+	n.stopTraces()
 	var faults []error
 	if n.local != nil {
 		faults = append(faults, n.local.Close())

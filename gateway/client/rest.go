@@ -164,6 +164,7 @@ func withoutRedirects(c *http.Client) *http.Client {
 		copied := *c
 		client = &copied
 	}
+	client.Transport = traced{client.Transport}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
 }

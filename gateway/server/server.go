@@ -141,7 +141,7 @@ func New(o Options) (*Server, error) {
 	if err := e.SetTrustedProxies(o.Proxies); err != nil {
 		return nil, err
 	}
-	e.Use(s.logRequests, s.carryLoad, func(c *gin.Context) {
+	e.Use(s.logRequests, callersTrace, s.carryLoad, func(c *gin.Context) {
 		if c.Request.ContentLength == 0 {
 			settled(c.Request)
 		}

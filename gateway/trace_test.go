@@ -1,0 +1,89 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"kopir/gateway"
+)
+
+// tracedTown is a town that keeps its spans.
+func tracedTown(t *testing.T) (*town, *tracetest.InMemoryExporter, *observer.ObservedLogs) {
+	t.Helper()
+	w := newTown(t)
+	told := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(told))
+	core, logs := observer.New(zap.DebugLevel)
+	o := w.options(core)
+	o.Tracer = provider.Tracer("test")
+	var err error
+	if w.bridge, err = gateway.New(o); err != nil {
+		t.Fatal(err)
+	}
+	return w, told, logs
+}
+
+// Alarms belong to the trace of their application; the lines of the log name it.
+func TestTraceOfAlarms(t *testing.T) {
+	w, told, logs := tracedTown(t)
+	app := w.taken("m-1")
+	w.deliver()
+	id, _, _ := strings.Cut(strings.TrimPrefix(app.Trace, "00-"), "-")
+	if len(id) != 32 {
+		t.Fatalf("trace %q", app.Trace)
+	}
+	w.pass(app.DueAt.Sub(w.clock()) + time.Hour)
+	if _, err := w.bridge.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]int{}
+	for _, s := range told.GetSpans() {
+		if s.SpanContext.TraceID().String() == id {
+			own[s.Name]++
+		}
+	}
+	if own["receive"] != 1 || own["status change"] != 1 || own["deadline alarm"] != 1 || own["local row"] == 0 {
+		t.Errorf("%v", own)
+	}
+	for _, line := range []string{"message", "delivered"} {
+		if logs.FilterMessage(line).FilterFieldKey("trace_id").Len() == 0 || logs.FilterMessage(line).FilterFieldKey("trace_id").Len() != logs.FilterMessage(line).Len() {
+			t.Errorf("lines %q without a trace", line)
+		}
+	}
+}
+
+// A question to a registry, and what its answer changes, belong to it too.
+func TestTraceOfRegistries(t *testing.T) {
+	w, told, _ := tracedTown(t)
+	w.notary.answer = gateway.Finding{Standing: gateway.NoData}
+	app := w.represent("m-1", nil)
+	if app.State != gateway.Refused {
+		t.Fatal(app.State)
+	}
+	var question, change tracetest.SpanStub
+	for _, s := range told.GetSpans() {
+		switch s.Name {
+		case "registry question":
+			question = s
+		case "status change":
+			change = s
+		}
+	}
+	if !strings.Contains(app.Trace, question.SpanContext.TraceID().String()) || change.Parent.SpanID() != question.SpanContext.SpanID() {
+		t.Errorf("the question: %v; what followed: %v", question.SpanContext, change.Parent)
+	}
+}
+
+// Without a tracer nothing is kept of traces.
+func TestNoTrace(t *testing.T) {
+	w := newTown(t)
+	if app := w.taken("m-1"); app.Trace != "" {
+		t.Errorf("trace %q", app.Trace)
+	}
+}
