@@ -162,7 +162,7 @@ func drained(t testing.TB, n *node) {
 		if len(open) == 0 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 	}
 }
 
