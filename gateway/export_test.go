@@ -44,3 +44,6 @@ var (
 )
 
 const MaxRetry = maxRetry
+
+// LaneWidth is how many deliveries of a lane are on their way at once.
+const LaneWidth = laneWidth

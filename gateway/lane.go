@@ -31,7 +31,7 @@ func (l Lane) String() string {
 
 const (
 	// laneWidth is how many deliveries of a lane are on their way at once.
-	laneWidth = 16
+	laneWidth = 64
 	// gather is how long a lane that is half full waits for more to end, so that
 	// one transaction claims for all of them.
 	gather = 10 * time.Millisecond

@@ -109,7 +109,7 @@ func TestOnePeerHangs(t *testing.T) {
 	})
 	w.running()
 	const many = 60
-	for i := range 20 {
+	for i := range gateway.LaneWidth + 4 {
 		w.line(fmt.Sprintf("SLOW-%d", i), gateway.ToPortal, "SLOW", 1)
 	}
 	for i := range 3 {
@@ -118,7 +118,7 @@ func TestOnePeerHangs(t *testing.T) {
 	eventually(t, "as many hang as a lane carries, and three of the other", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return p.hanging == 16+3
+		return p.hanging == gateway.LaneWidth+3
 	})
 	for i := range many {
 		w.line(fmt.Sprintf("PORTAL-%d", i), gateway.ToPortal, "", 2)
@@ -150,12 +150,12 @@ func TestPeerIsBack(t *testing.T) {
 		tries++
 		return &gateway.SendError{Cause: gateway.CauseUnreachable, Err: errors.New("connection refused")}
 	}
-	const many = 40
+	const many = gateway.LaneWidth + 24
 	for i := range many {
 		w.line(fmt.Sprintf("A-%02d", i), gateway.ToPortal, "", 2)
 	}
 	w.deliver()
-	if tries > 16 {
+	if tries > gateway.LaneWidth {
 		t.Errorf("%d tries before the circuit opened", tries)
 	}
 	if l := w.lane(gateway.ToPortal); l.Circuit != gateway.Open || l.Openings != 1 || !l.Since.Equal(w.clock()) {
