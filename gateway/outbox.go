@@ -118,6 +118,9 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 		if se != nil {
 			pause = max(pause, min(se.RetryAfter, maxPause))
 		}
+		if d.Unsure {
+			pause = max(pause, QuietAfter)
+		}
 		d.NextAt, d.Error = b.steady().Add(pause), failed.Error()
 	}
 	fields := []zap.Field{zap.String("route", string(d.Route)), zap.String("application", d.Application), zap.String("message_id", d.MessageID), zap.Int("tries", d.Tries), traceID(ctx)}

@@ -12,6 +12,11 @@ const (
 	sendLease  = 5 * time.Minute    // longer than any send may take
 	sendBudget = 90 * time.Second   // for one send
 
+	// QuietAfter is how long a message of which nobody knows whether it arrived is
+	// left alone before its receiver is asked: it may still be on its way, and
+	// arrive after the answer that it did not.
+	QuietAfter = 10 * time.Second
+
 	// The local database is the body's own: it may be down over holidays, and its
 	// rows should be there soon after.
 	maxLocalRetry = time.Minute

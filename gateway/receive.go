@@ -249,7 +249,7 @@ func (b *Bridge) signature(ctx context.Context, m *inbound) error {
 		return &Error{Code: SignatureMissing, Field: "Envelope/Header", Reason: v.Reason, Say: "the message is not signed; sign the Body by WS-Security"}
 	case askAgain(v):
 		return &Error{Code: TryLater, Reason: v.Reason, Say: "it could not be found out whether the signer's certificate is revoked; send the same bytes again"}
-	case hangsOnTime(v.Reason) && b.keeper.check(ctx) != nil:
+	case hangsOnTime(v.Reason) && b.misled(ctx, m.at):
 		return untimely(b.ClockFault())
 	default:
 		return &Error{Code: SignatureRefused, Field: "Envelope/Header", Reason: v.Reason, Say: detail(v)}
@@ -354,10 +354,16 @@ const (
 // refusal is for good, and the message may be right.
 func (b *Bridge) timely(ctx context.Context, m *inbound) error {
 	err := m.fresh()
-	if err != nil && b.keeper.check(ctx) != nil {
+	if err != nil && b.misled(ctx, m.at) {
 		return untimely(b.ClockFault())
 	}
 	return err
+}
+
+// misled says whether the time by which something was judged may have been
+// wrong: the clock is not believed, or was set right since.
+func (b *Bridge) misled(ctx context.Context, at time.Time) bool {
+	return b.keeper.check(ctx) != nil || b.now().Sub(at).Abs() > clockSlack
 }
 
 // hangsOnTime says whether a verdict would be another one at another time.

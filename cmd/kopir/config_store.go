@@ -6,6 +6,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/store"
 )
 
@@ -70,7 +72,7 @@ func (n *node) openStore(ctx context.Context) (err error) {
 	if n.store, err = store.OpenAt(ctx, n.l.storeOpener(n.m)); err != nil || !alone {
 		return err
 	}
-	cut, err := n.store.ReleaseAll(ctx)
+	cut, err := n.store.ReleaseAll(ctx, failpoint.Now().Add(gateway.QuietAfter))
 	if cut > 0 {
 		n.log.Warn("deliveries that were cut off are sent again", zap.Int64("deliveries", cut))
 	}

@@ -504,17 +504,20 @@ func lateSettler(t *testing.T, s *Store) {
 	commit(t, s, gateway.Change{Deliveries: quick})
 }
 
-// released: what a dead process had claimed goes at once, and what that process
+// released: what a dead process had claimed goes soon, and what that process
 // would still settle changes nothing.
 func released(t *testing.T, s *Store) {
 	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("a1", "A", gateway.ToPortal, t0), delivery("b1", "B", gateway.ToPortal, t0)}})
 	_, cut := claim(t, s, gateway.ToPortal, t0)
 	cut[1].State = gateway.Done
 	commit(t, s, gateway.Change{Deliveries: cut[1:]})
-	if n, err := s.ReleaseAll(t.Context()); n != 1 || err != nil {
+	if n, err := s.ReleaseAll(t.Context(), t0.Add(10*time.Second)); n != 1 || err != nil {
 		t.Fatalf("released %d, %v", n, err)
 	}
-	ids, again := claim(t, s, gateway.ToPortal, t0.Add(time.Second))
+	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(9*time.Second)); len(ids) != 0 {
+		t.Errorf("asked about while it may still be on its way: %v", ids)
+	}
+	ids, again := claim(t, s, gateway.ToPortal, t0.Add(10*time.Second))
 	if !slices.Equal(ids, []string{"a1"}) || !again[0].Unsure || cut[0].Unsure {
 		t.Errorf("after the release: %v %+v", ids, again)
 	}

@@ -95,11 +95,11 @@ func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n 
 	return n, nil
 }
 
-// Recall makes due at once what rests beyond a time. It is for a clock that ran
+// Recall makes due at once what rests beyond a time by more than a minute. It is for a clock that ran
 // ahead and was set right: by it deliveries were put off until then.
 func (s *Store) Recall(ctx context.Context, at time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state = 'queued' AND next_at > ? AND lease <= 0`, micros(at), micros(at))
+		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state = 'queued' AND next_at > ? AND lease <= 0`, micros(at), micros(at.Add(time.Minute)))
 		return err
 	})
 	if err != nil {

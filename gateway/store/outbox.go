@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/failpoint"
@@ -68,10 +69,12 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 
 // ReleaseAll ends every lease. It is for a bridge that starts alone on its
 // database: what is leased there was on its way when the last process died, and
-// need not wait for the end of the lease.
-func (s *Store) ReleaseAll(ctx context.Context) (n int64, err error) {
+// need not wait for the end of the lease. What was on its way to a peer waits
+// until notBefore: the peer may take it up later than it answers a question.
+func (s *Store) ReleaseAll(ctx context.Context, notBefore time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET lease = -1 WHERE state = 'queued' AND lease > 0`)
+		n, err = t.exec(`UPDATE outbox SET lease = -1, next_at = CASE WHEN route = ? OR next_at > ? THEN next_at ELSE CAST(? AS BIGINT) END WHERE state = 'queued' AND lease > 0`,
+			string(gateway.ToLocal), micros(notBefore), micros(notBefore))
 		return err
 	})
 	if err != nil {
