@@ -123,7 +123,7 @@ func TestCutDuringCommit(t *testing.T) {
 			c.armed.Store(how)
 			err := m.Write(t.Context(), r)
 			var se *gateway.SendError
-			if err == nil || errors.As(err, &se) {
+			if err == nil || errors.As(err, &se) && se.Permanent { // it must be tried again
 				t.Errorf("the answer to a commit was lost, and it is told: %v", err)
 			}
 			write(t, m, r)
