@@ -154,7 +154,7 @@ func statusOf(s sdktrace.Status) *spans.Status {
 // attributesOf: ours are texts and whole numbers.
 func attributesOf(all []attribute.KeyValue) (out []*common.KeyValue) {
 	for _, a := range all {
-		v := &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: a.Value.Emit()}}
+		v := &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: a.Value.String()}}
 		if a.Value.Type() == attribute.INT64 {
 			v.Value = &common.AnyValue_IntValue{IntValue: a.Value.AsInt64()}
 		}

@@ -188,15 +188,16 @@ func (x *examination) find(what string) (all []int) {
 
 // application is the application as it stands; nil if there is none.
 func (x *examination) application() *gateway.Application {
-	for _, i := range x.find("application") {
-		a := new(gateway.Application)
-		if err := json.Unmarshal(x.things[i].Piece("body"), a); err != nil {
-			x.fault(x.index.fileOf(i, "body"), "unreadable", "detail", err)
-			return nil
-		}
-		return a
+	found := x.find("application")
+	if len(found) == 0 {
+		return nil
 	}
-	return nil
+	a := new(gateway.Application)
+	if err := json.Unmarshal(x.things[found[0]].Piece("body"), a); err != nil {
+		x.fault(x.index.fileOf(found[0], "body"), "unreadable", "detail", err)
+		return nil
+	}
+	return a
 }
 
 func (x *examination) about() {
