@@ -24,6 +24,8 @@ const (
 	// clockMark is where the store keeps when the clock was believed last.
 	clockMark  = "clock"
 	clockEvery = time.Minute
+	// firstLook is how long a start waits for the store to say what time it is.
+	firstLook = 5 * time.Second
 )
 
 // timekeeper suspects the clock when it was set: forward, so that terms would
@@ -60,8 +62,9 @@ type instant struct {
 }
 
 // steady is the time by which deliveries are reckoned: when the clock was
-// believed last, and what has passed since by the one that nobody sets. So what
-// was put on its way by a clock that ran ahead does not rest until then.
+// believed last, or what the store's showed, and what has passed since by the
+// one that nobody sets. So what was put on its way by a clock that ran ahead does
+// not rest until then.
 func (b *Bridge) steady() time.Time {
 	last := b.keeper.believed.Load()
 	if last == nil {
@@ -110,6 +113,9 @@ func (k *timekeeper) check(ctx context.Context) error {
 	witness, err := k.store.Clock(ctx)
 	if err == nil && !witness.IsZero() {
 		off = wall.Sub(witness)
+	}
+	if err == nil && !witness.IsZero() && off.Abs() > clockSlack {
+		k.believed.Store(&instant{witness, run}) // deliveries go by what all processes share
 	}
 	if off.Abs() <= clockSlack {
 		if k.off != 0 {

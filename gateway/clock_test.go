@@ -109,3 +109,36 @@ func TestWrongClockDelaysNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestStartedAheadOfTheStore: a process that starts while its clock runs ahead
+// reckons deliveries by the store's clock from its first message on. It may be
+// killed before its clock is right again, and nobody else knows what it put off.
+func TestStartedAheadOfTheStore(t *testing.T) {
+	w := newTown(t)
+	right := w.clock()
+	store := &witness{Store: w.store}
+	store.at.Store(&right)
+	o := w.options(zapcore.NewNopCore())
+	o.Store, o.Elapsed = store, func() time.Duration { return 0 }
+	w.pass(30 * time.Hour)
+	b, err := gateway.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.ClockFault() == nil {
+		t.Error("the clock is believed")
+	}
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+	if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" {
+		t.Fatalf("%s %s", r.Code, r.Bytes)
+	}
+	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if err != nil || len(page.Deliveries) == 0 {
+		t.Fatal(page, err)
+	}
+	for _, d := range page.Deliveries {
+		if d.NextAt.After(right) {
+			t.Errorf("the delivery to %s rests until %s, and it is %s", d.Route, d.NextAt, right)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -140,6 +141,11 @@ func New(o Options) (*Bridge, error) {
 	b.numbers.store = o.Store
 	b.recounts = make(chan struct{}, 1)
 	b.keeper = timekeeper{wall: b.now, elapsed: elapsed, store: o.Store, log: b.log}
+	// Before anything is reckoned: by a clock that was never compared, deliveries
+	// would rest until whatever it showed.
+	first, cancel := context.WithTimeout(context.Background(), firstLook)
+	defer cancel()
+	b.keeper.check(first)
 	return b, nil
 }
 

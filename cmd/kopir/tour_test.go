@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,7 +109,6 @@ func TestPlayAgainstARunningBridge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.start(t.Context())
 	key := filepath.Join(dir, "key")
 	if err := os.WriteFile(key, []byte(p.key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,10 +120,27 @@ func TestPlayAgainstARunningBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.closers = slices.Delete(p.closers, 1, 3)
+	// And the bridge asks nothing in between: it would leave the responder alone
+	// for a while and go by lists, on which what is revoked now is not yet.
+	played, over := context.WithCancel(t.Context())
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		for played.Err() == nil {
+			if c, err := net.Dial("tcp", strings.TrimPrefix(base, "http://")); err == nil {
+				c.Close()
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		p.start(t.Context())
+	}()
 	code, out, errs := kopir(t, "sim", "-play", "almaty-job-seeker-registration/csc", "-bridge", p.bridge, "-api-key-file", key, "-addr", strings.TrimPrefix(base, "http://"))
 	if code != exitPassed || errs != "" || strings.Contains(out, "✗") || strings.Count(out, "\n✓") < 7 || !strings.Contains(out, "written") {
 		t.Errorf("%d %s\n%s", code, errs, out)
 	}
+	over()
+	<-started
 	if err := p.end(); err != nil {
 		t.Error(err)
 	}
