@@ -18,7 +18,8 @@
 //     bytes, verdicts, the numbered application, history, due times,
 //     deliveries, the signed reply. The store takes it whole.        change.go
 //  9. Deliveries leave in order, with the same message id at every
-//     try: the local row, notifications to portal and service centre; outbox.go
+//     try, the first as soon as they are written (departure.go): the local row,
+//     notifications to portal and service centre;                    outbox.go
 //     questions to registries, whose answers may refuse.             registry.go
 //  10. A person, the local database or a timer moves the application
 //     on: the table of moves decides, and step 8 repeats.            state.go, move.go

@@ -33,6 +33,19 @@ func (b *Bridge) Deliver(ctx context.Context, r Route) (n int, err error) {
 	return n, err
 }
 
+// Driven says whether all lanes are at work.
+func (b *Bridge) Driven() bool {
+	for _, l := range b.lanes {
+		l.mu.Lock()
+		way := l.way
+		l.mu.Unlock()
+		if way == nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (b *Bridge) Stir(c Change) { b.stir(c) }
 
 var (

@@ -346,7 +346,12 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	d.traced(ctx)
 	failpoint.Here(failpoint.MessageJudged)
 	c := d.done()
+	places := b.reserve(&c)
 	err := b.during(ctx, "commit", func(ctx context.Context) error { return b.o.Store.Commit(ctx, c) })
+	if err == nil {
+		failpoint.Here(failpoint.MessageKept)
+	}
+	b.leave(places, err)
 	if errors.Is(err, ErrDuplicate) {
 		kept, err := b.o.Store.Message(ctx, c.Message.Sender, c.Message.Key)
 		if err != nil {
@@ -357,7 +362,6 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	if err != nil {
 		return nil, tryLater(err)
 	}
-	failpoint.Here(failpoint.MessageKept)
 	b.stir(c)
 	return nil, nil
 }

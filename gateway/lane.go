@@ -30,7 +30,8 @@ func (l Lane) String() string {
 }
 
 const (
-	// laneWidth is how many deliveries of a lane are on their way at once.
+	// laneWidth is how many claimed deliveries of a lane are on their way at once,
+	// and as many again of those that leave as soon as they are written.
 	laneWidth = 64
 	// gather is how long a lane that is half full waits for more to end, so that
 	// one transaction claims for all of them.
@@ -43,8 +44,11 @@ type lane struct {
 	wake    chan struct{}
 	breaker breaker
 	mu      sync.Mutex
-	busy    int
-	at      time.Time // of the last claim
+	busy    int             // claimed deliveries on their way
+	fresh   int             // those that were never claimed
+	ctx     context.Context // while it is driven
+	way     *sync.WaitGroup // all on their way; nil: it is not driven
+	at      time.Time       // of the last claim
 	tally   map[Outcome]uint64
 	seconds seconds
 }
@@ -75,6 +79,16 @@ func (b *Bridge) laneOf(route Route, receiver string) string {
 	return ""
 }
 
+// lane is the one that a delivery goes by; nil: nobody serves it here.
+func (b *Bridge) lane(d *Delivery) *lane {
+	for _, l := range b.lanes {
+		if l.Lane == (Lane{d.Route, d.Lane}) {
+			return l
+		}
+	}
+	return nil
+}
+
 // free is how many deliveries may be claimed now; in a while, because some are
 // about to end.
 func (l *lane) free(at time.Time) (n int, soon bool) {
@@ -103,11 +117,22 @@ func (l *lane) end() {
 	rouse(l.wake)
 }
 
+// open lets deliveries leave on the lane as soon as they are written, until shut.
+func (l *lane) open(ctx context.Context, way *sync.WaitGroup) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ctx, l.way = ctx, way
+}
+
+func (l *lane) shut() { l.open(nil, nil) }
+
 // drive carries what is due on a lane until ctx ends and all that is on its way
 // has settled. One that takes long keeps its place and nobody else's.
 func (b *Bridge) drive(ctx context.Context, l *lane) {
 	var way sync.WaitGroup
 	defer way.Wait()
+	l.open(ctx, &way)
+	defer l.shut()
 	b.loop(ctx, "deliver "+l.String(), l.wake, func() (time.Duration, error) {
 		for {
 			n, soon := l.free(b.steady())
@@ -233,7 +258,7 @@ func (b *Bridge) Lanes() []LaneState {
 		s := LaneState{Lane: l.Lane, Tries: map[Outcome]uint64{}}
 		s.Circuit, s.Since, _, s.Openings = l.breaker.state(at)
 		l.mu.Lock()
-		s.Busy, s.Seconds = l.busy, l.seconds.copy()
+		s.Busy, s.Seconds = l.busy+l.fresh, l.seconds.copy()
 		for _, o := range Outcomes() {
 			s.Tries[o] = l.tally[o]
 		}

@@ -82,6 +82,25 @@ func (b *Bridge) giveBack(ctx context.Context, d Delivery) {
 	}
 }
 
+// giveBackAtLast ends the lease of what may not even be written, when the store
+// is back to tell.
+func (b *Bridge) giveBackAtLast(ctx context.Context, d Delivery) {
+	for end := time.Now().Add(sendLease); time.Now().Before(end); {
+		err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}})
+		if err == nil {
+			b.stir(Change{Deliveries: []Delivery{d}})
+		}
+		if err == nil || errors.Is(err, ErrLease) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(faultPause):
+		}
+	}
+}
+
 func outcomeOf(s DeliveryState) Outcome {
 	switch s {
 	case Done:
@@ -224,13 +243,12 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 	return err
 }
 
-// stir wakes the routes that a change has put something on.
+// stir wakes the lanes that a change has put something on for a claim.
 func (b *Bridge) stir(c Change) {
-	for _, d := range c.Deliveries {
-		for _, l := range b.lanes {
-			if l.Route == d.Route && l.Receiver == d.Lane {
-				rouse(l.wake)
-			}
+	for i := range c.Deliveries {
+		d := &c.Deliveries[i]
+		if l := b.lane(d); l != nil && (d.Seq != 0 || d.Lease == 0) {
+			rouse(l.wake)
 		}
 	}
 }

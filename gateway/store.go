@@ -16,6 +16,8 @@ var (
 	ErrDuplicate = errors.New("this sender has used this id")
 	ErrVersion   = errors.New("the application was changed meanwhile")
 	ErrLease     = errors.New("another has taken over the delivery")
+	// ErrUnsettled: it may be on disk. Who asked must ask again with the same id.
+	ErrUnsettled = errors.New("the outcome is not known")
 )
 
 // Store keeps everything that the bridge must not lose. What Commit has
@@ -69,6 +71,9 @@ type Store interface {
 	// one of an application, and keeps them from others until the lease ends.
 	// Where more wait than it gives, some are of those that came last.
 	Claim(ctx context.Context, lane Lane, at time.Time, lease time.Duration, limit int) ([]Delivery, error)
+	// Lease is what a new delivery bears that is written as claimed already; an
+	// error: nothing may be claimed. Only the first of its application and route may be.
+	Lease(at time.Time, lease time.Duration) (int64, error)
 	// NextDelivery is when the next delivery of a lane can be tried; zero: none.
 	NextDelivery(ctx context.Context, lane Lane) (time.Time, error)
 	// Hasten makes due at once what waits because the lane's peer was away.
@@ -277,7 +282,7 @@ type Delivery struct {
 	Sent          []byte `json:"-"`
 	Answer        []byte `json:"-"`
 
-	Lease int64 `json:"-"` // proof of the claim; the store's own
+	Lease int64 `json:"-"` // proof of the claim, by Store.Claim or Store.Lease
 }
 
 // DeliveryFilter selects deliveries; the zero value selects all.

@@ -39,7 +39,7 @@ type poolConfig struct {
 func defaultLocal() localConfig {
 	return localConfig{
 		Driver: "sqlite", TimeZone: "Asia/Almaty", Timeout: duration(10 * time.Second),
-		Pool: poolConfig{Open: 8, Idle: 2, Lifetime: duration(30 * time.Minute)},
+		Pool: poolConfig{Open: 8, Lifetime: duration(30 * time.Minute)},
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *loaded) checkLocal() []fault {
 		}
 	}
 	if c.Pool.Open < 2 || c.Pool.Idle < 0 || c.Pool.Idle > c.Pool.Open {
-		bad("pool", "open must be 2 or more, and idle no more than that", "the defaults are 8 and 2")
+		bad("pool", "open must be 2 or more, and idle no more than that", "the default is 8 of both")
 	}
 	return fs
 }

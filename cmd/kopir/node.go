@@ -72,6 +72,7 @@ func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
 // newNode opens the databases and wires the bridge between its doors. The
 // caller closes it.
 func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *node, err error) {
+	collectLess()
 	n = &node{l: l, m: m, log: log, hup: make(chan struct{}, 1), disk: newDisk(l), began: time.Now()}
 	defer func() {
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,11 +66,13 @@ func BenchmarkThroughput(b *testing.B) {
 			sent := float64(p.tap.total()-before) / float64(len(m.documents)) // messages to peers an application
 			ceiling := bareRate(b, m.key, sent)
 
+			busy := processorTime(b)
 			b.ResetTimer()
 			took := flood(b, address, messages)
 			accepted := b.Elapsed()
 			drained(b, n)
 			b.StopTimer()
+			busy = processorTime(b) - busy
 			done := float64(b.N) / b.Elapsed().Seconds()
 			slices.SortFunc(took, func(x, y time.Duration) int { return cmp.Compare(x, y) })
 			b.ReportMetric(float64(b.N)/accepted.Seconds(), "accepted/s")
@@ -77,11 +80,22 @@ func BenchmarkThroughput(b *testing.B) {
 			b.ReportMetric(ceiling, "ceiling/s")
 			b.ReportMetric(done/ceiling, "of-ceiling")
 			b.ReportMetric(sent, "sent/application")
+			b.ReportMetric(busy.Seconds()*1000/float64(b.N), "cpu-ms/application")
 			b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "p50-ms")
 			b.ReportMetric(float64(took[min(b.N-1, b.N*99/100)].Microseconds())/1000, "p99-ms")
 			b.ReportMetric(float64(len(messages[0])), "bytes/message")
 		})
 	}
+}
+
+// processorTime is what this process has used: the bridge, those who call it and
+// the peers. PostgreSQL's comes on top.
+func processorTime(t testing.TB) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // floodClients post at once.

@@ -87,7 +87,7 @@ func NewHTTP(config *tls.Config, proxy func(*http.Request) (*url.URL, error)) *h
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   32,
+		MaxIdleConnsPerHost:   128, // two lanes to one gateway at full width
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}}

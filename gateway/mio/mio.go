@@ -35,6 +35,9 @@ type DB struct {
 	zone     *time.Location
 	budget   time.Duration // of one statement
 	notify   string
+	// turn is held by who writes into a file: SQLite's own way of waiting is to
+	// sleep and look again.
+	turn chan struct{}
 
 	mu     sync.Mutex
 	tables map[string]*table // by their names in mappings

@@ -33,7 +33,7 @@ type Options struct {
 	Schema   string         // of tables whose names have none; empty: the user's own
 	Zone     *time.Location // of times in columns without one; nil: Almaty
 	MaxOpen  int            // connections; nought: 8
-	MaxIdle  int            // of them kept while nothing is done; nought: 2
+	MaxIdle  int            // of them kept while nothing is done; nought: as many
 	Lifetime time.Duration  // of a connection; nought: half an hour
 	Timeout  time.Duration  // of one statement; nought: ten seconds
 	Notify   string         // channel of NOTIFY, PostgreSQL only; empty: none
@@ -41,13 +41,16 @@ type Options struct {
 	readOnly bool // a file is looked at only
 }
 
+// maxIdleTime is how long a connection is kept that nothing is done on.
+const maxIdleTime = 5 * time.Minute
+
 // defaultZone is that of the country, with its history.
 const defaultZone = "Asia/Almaty"
 
 // Open makes the way to a local database. A server need not answer yet: what is
 // meant for it waits until it does.
 func Open(o Options, set *mappings.Set) (*DB, error) {
-	m := &DB{schema: o.Schema, zone: o.Zone, budget: o.Timeout, notify: o.Notify, tables: map[string]*table{}}
+	m := &DB{schema: o.Schema, zone: o.Zone, budget: o.Timeout, notify: o.Notify, turn: make(chan struct{}, 1), tables: map[string]*table{}}
 	m.services.Store(set)
 	for _, d := range dialects {
 		if d.Name == o.Driver {
@@ -73,7 +76,8 @@ func Open(o Options, set *mappings.Set) (*DB, error) {
 		return nil, err
 	}
 	m.db.SetMaxOpenConns(or(o.MaxOpen, 8))
-	m.db.SetMaxIdleConns(or(o.MaxIdle, 2))
+	m.db.SetMaxIdleConns(or(o.MaxIdle, or(o.MaxOpen, 8)))
+	m.db.SetConnMaxIdleTime(maxIdleTime)
 	m.db.SetConnMaxLifetime(or(o.Lifetime, 30*time.Minute))
 	return m, nil
 }

@@ -83,6 +83,14 @@ const writeSteps = 4
 func (m *DB) transact(ctx context.Context, w *writer) error {
 	ctx, cancel := context.WithTimeout(ctx, writeSteps*m.budget)
 	defer cancel()
+	if m.d.Name == sqlite.Name {
+		select {
+		case m.turn <- struct{}{}:
+			defer func() { <-m.turn }()
+		case <-ctx.Done():
+			return m.d.fault("reach", "", ctx.Err())
+		}
+	}
 	tx, err := m.db.BeginTx(ctx, nil)
 	if err != nil {
 		return m.d.fault("reach", "", err)

@@ -52,6 +52,7 @@ var suite = []struct {
 	{"deliveries keep their order", order},
 	{"a dead delivery holds its own line only", dead},
 	{"each peer has its lane", lanes},
+	{"what is written as claimed is claimed", leased},
 	{"dead letters are settled together", deadTogether},
 	{"a late settler changes nothing", lateSettler},
 	{"deliveries of a process that died", released},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // dialect is all that differs between the two databases: how placeholders are
-// written and four words.
+// written and five words.
 type dialect struct {
 	driver string
 	goose  goose.Dialect
@@ -17,20 +18,30 @@ type dialect struct {
 	skip   string
 	now    string // microseconds since 1970 by the database's clock
 	lock   string // ends a selection of a row that must not change before the commit
+	among  string // a condition that a text is in one list of texts, see tx.among
 	dollar bool   // placeholders are $1, $2
 	shared bool   // several bridges may work on one database
 }
 
 var (
-	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE"}
+	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE", among: "IN (SELECT value FROM json_each(?))"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED",
-		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", lock: "FOR UPDATE", dollar: true, shared: true}
+		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", lock: "FOR UPDATE", among: "= ANY(?)", dollar: true, shared: true}
 )
 
-// text rewrites the one SQL text for the database: {skip}, {lock}, {now} and the
+// among is the argument of {among}.
+func (t *tx) among(texts []string) any {
+	if t.w.d.shared {
+		return texts
+	}
+	list, _ := json.Marshal(texts) // texts always marshal
+	return string(list)
+}
+
+// text rewrites the one SQL text for the database: {skip}, {lock}, {now}, {among} and the
 // placeholders. No literal of ours holds a question mark.
 func (d dialect) text(q string) string {
-	q = strings.NewReplacer("{skip}", d.skip, "{now}", d.now, "{lock}", d.lock).Replace(q)
+	q = strings.NewReplacer("{skip}", d.skip, "{now}", d.now, "{lock}", d.lock, "{among}", d.among).Replace(q)
 	if !d.dollar {
 		return q
 	}

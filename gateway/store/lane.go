@@ -25,13 +25,13 @@ const freshShare = 4
 
 // Claim takes what is due on a lane, for the length of a lease.
 func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, lease time.Duration, limit int) ([]gateway.Delivery, error) {
-	if err := s.clockFault(); err != nil {
+	until, err := s.Lease(at, lease)
+	if err != nil {
 		return nil, err
 	}
 	var got []gateway.Delivery
-	err := s.writer.write(ctx, func(t *tx) error {
+	err = s.writer.write(ctx, func(t *tx) error {
 		got = nil
-		until := micros(at.Add(lease))
 		claim := func(order string, n int) (int, error) {
 			if n == 0 {
 				return 0, nil
@@ -45,17 +45,19 @@ func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, leas
 			if err != nil {
 				return 0, err
 			}
+			ids := make([]string, len(some))
 			for i := range some {
-				if err := t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id = ?`, until, s.writer.process, some[i].ID); err != nil {
-					return 0, err
-				}
+				ids[i] = some[i].ID
 				// A lease that ran out, or was ended, is a try of which nobody knows
 				// what came of it.
 				some[i].Unsure = some[i].Unsure || some[i].Lease != 0
 				some[i].Lease = until
 			}
 			got = append(got, some...)
-			return len(some), nil
+			if len(some) == 0 {
+				return 0, nil
+			}
+			return len(some), t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id {among}`, until, t.w.process, t.among(ids))
 		}
 		old := limit - limit/freshShare
 		n, err := claim("o.next_at, o.id", old)
@@ -69,6 +71,12 @@ func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, leas
 		return nil, err
 	}
 	return got, nil
+}
+
+// Lease is the end of a lease from a time on; an error while leases cannot be
+// reckoned.
+func (s *Store) Lease(at time.Time, lease time.Duration) (int64, error) {
+	return micros(at.Add(lease)), s.clockFault()
 }
 
 // NextDelivery is when something can be tried again on a lane.

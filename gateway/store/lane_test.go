@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +12,44 @@ import (
 
 	"kopir/gateway"
 )
+
+// leased: what is written as claimed already is claimed by nobody else, is
+// settled by its lease, and is free when its process is gone.
+func leased(t *testing.T, s *Store) {
+	ctx, at := t.Context(), t0.Add(time.Minute)
+	lane := gateway.Lane{Route: gateway.ToPortal}
+	lease, err := s.Lease(at, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"l1", "l2"} {
+		d := delivery(id, "APP-"+id, gateway.ToPortal, t0)
+		d.Lease = lease
+		commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{d}})
+	}
+	if ds, err := s.Claim(ctx, lane, at, time.Minute, 8); err != nil || len(ds) != 0 {
+		t.Fatalf("%d claimed twice, %v", len(ds), err)
+	}
+	d := delivery("l1", "APP-l1", gateway.ToPortal, t0)
+	d.Seq, d.State, d.Lease = 1, gateway.Done, lease+1
+	if err := s.Commit(ctx, gateway.Change{Deliveries: []gateway.Delivery{d}}); !errors.Is(err, gateway.ErrLease) {
+		t.Errorf("settled by another lease: %v", err)
+	}
+	d.Lease = lease
+	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{d}})
+	if n, err := s.ReleaseAll(ctx, t0); err != nil || n != 1 {
+		t.Errorf("%d freed, %v", n, err)
+	}
+	ds, err := s.Claim(ctx, lane, at, time.Minute, 8)
+	if err != nil || len(ds) != 1 || ds[0].ID != "l2" || !ds[0].Unsure || ds[0].Seq != 1 {
+		t.Errorf("after its process was gone: %+v, %v", ds, err)
+	}
+	s.skew.Store((2 * maxSkew).Microseconds())
+	defer s.skew.Store(0)
+	if _, err := s.Lease(at, time.Minute); err == nil {
+		t.Error("leased by a clock that is off")
+	}
+}
 
 // lanes: each peer's deliveries are claimed by themselves; where more wait than
 // are claimed, some of the last ones are among them; a peer that is back gets

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"kopir/gateway"
 )
 
 const (
@@ -173,14 +175,11 @@ func (w *writer) settle(cause error) error {
 		}
 		return fmt.Errorf("store: %w, and nothing of it was written: %w", errCut, cause)
 	}
-	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", errCut, last, errUnsettled)
+	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", errCut, last, gateway.ErrUnsettled)
 }
 
 // errCut: nobody answered to a commit.
 var errCut = errors.New("the commit was cut off")
-
-// errUnsettled: it may be on disk. Who asked must ask again with the same id.
-var errUnsettled = errors.New("the outcome is not known")
 
 func (w *writer) counted() (commits int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTry)

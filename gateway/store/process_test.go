@@ -243,7 +243,7 @@ func TestCutDuringCommit(t *testing.T) {
 		if written != (err == nil) || written != (armed != loseQuestion) {
 			t.Fatalf("cut %d of kind %d: written %v, told %v", i, armed, written, err)
 		}
-		if errors.Is(err, errUnsettled) {
+		if errors.Is(err, gateway.ErrUnsettled) {
 			t.Fatal(err)
 		}
 	}

@@ -63,6 +63,7 @@ func sqliteStore(path string) (*Store, error) {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	s.read.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	return s, nil
 }
 
@@ -86,6 +87,7 @@ func postgresStore(dsn string) (*Store, error) {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silentServer / 2, Interval: silentServer / 8, Count: 4}}).DialContext
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections) // one that is made anew costs the server more than many a statement
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return &Store{d: postgres, read: db, write: db}, nil
 }
