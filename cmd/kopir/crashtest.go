@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,6 +30,8 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f.DurationVar(&o.Quiet, "quiet", 0, "about so long between two troubles: `D`; 0: by -kills and -for")
 	f.Float64Var(&o.Rate, "rate", 40, "applications a second: `R`")
 	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when something was found, or when it is named")
+	f.DurationVar(&o.Away, "away", 0, "instead of kills: each database is away for `D` under load, and how the bridge catches up is measured (postgres)")
+	trouble := f.String("trouble", "", "`all|kills|none`: what is done to the processes; none: load alone, and what they use more and more of (default: all, with -away none)")
 	dsn := f.String("dsn-file", "", "`FILE` with the address of a PostgreSQL server on which databases may be made; default: the variable KOPIR_POSTGRES")
 	points := f.Bool("points", false, "list the points at which a process can be killed, and end")
 	f.Usage = func() {
@@ -39,6 +42,14 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	}
 	if *points {
 		return listPoints(s)
+	}
+	if o.Trouble = crash.Trouble(*trouble); o.Trouble == "" {
+		if o.Trouble = crash.Everything; o.Away > 0 {
+			o.Trouble = crash.Nothing
+		}
+	}
+	if o.Trouble == crash.Nothing {
+		o.Kills = 0
 	}
 	o.DSN = s.env("KOPIR_POSTGRES")
 	if *dsn != "" {
@@ -58,6 +69,10 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 		s.complain("crashtest: -db postgres needs a server: -dsn-file FILE, or KOPIR_POSTGRES (.ci/with-postgres starts one)")
 	case o.Nodes < 1 || o.Database == crash.SQLite && o.Nodes > 1:
 		s.complain("crashtest: -nodes: one, or with -db postgres more")
+	case !slices.Contains([]crash.Trouble{crash.Everything, crash.KillsOnly, crash.Nothing}, o.Trouble):
+		s.complain("crashtest: -trouble: %q is none of all, kills, none", o.Trouble)
+	case o.Away < 0 || o.Away > 0 && o.Database != crash.Postgres:
+		s.complain("crashtest: -away needs -db postgres: a file is never away")
 	case o.Rate <= 0 || o.For <= 0 || o.Kills < 0 || o.Messages < 0:
 		s.complain("crashtest: -rate and -for must be more than nothing, -kills and -messages not less")
 	default:

@@ -24,7 +24,7 @@ func TestEveryPoint(t *testing.T) {
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
 		Command: []string{self}, Failing: true, Database: crash.SQLite, Nodes: 1, Kills: 8, Messages: 150, Rate: 20, Seed: 3,
-		For: 3 * time.Minute, Quiet: time.Second, Calm: true, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
+		For: 3 * time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.String())

@@ -33,7 +33,7 @@ func TestCrash(t *testing.T) {
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
 		Command: []string{self}, Failing: failpoint.Enabled, Database: crash.SQLite, Nodes: 1, Kills: 3, Messages: 40, Rate: 30, Seed: 5,
-		For: time.Minute, Quiet: time.Second, Calm: true, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
+		For: time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.String())

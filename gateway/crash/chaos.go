@@ -62,7 +62,7 @@ func (c *chaos) run(ctx context.Context) {
 	}
 	var all []trouble
 	for _, x := range troubles {
-		if x.possible(c.t) && !(c.t.o.Calm && !strings.HasPrefix(x.name, "kill")) {
+		if x.possible(c.t) && (c.t.o.Trouble != KillsOnly || strings.HasPrefix(x.name, "kill")) {
 			for range x.weight {
 				all = append(all, x)
 			}

@@ -48,13 +48,24 @@ type Options struct {
 	Seed     uint64
 	For      time.Duration // at most, for kills and messages; the drain comes on top
 	Quiet    time.Duration // between two troubles; zero: from Kills and For
-	Calm     bool          // kills alone
+	Trouble  Trouble       // what is done to the processes; empty: everything
+	Away     time.Duration // how long each database is away once; zero: not; instead of kills and messages
 	Dir      string        // for everything; must be empty
 	Out      io.Writer     // what happens, for people
 	// Key is the staff's for the REST door, and KeyHash what a configuration
 	// holds of it.
 	Key, KeyHash string
 }
+
+// Trouble is what is done to the processes of a trial.
+type Trouble string
+
+// The troubles.
+const (
+	Everything Trouble = "all"
+	KillsOnly  Trouble = "kills"
+	Nothing    Trouble = "none" // load alone, for as long as it is asked for
+)
 
 // Databases that can be chosen.
 const (
@@ -82,6 +93,8 @@ type trial struct {
 	loaded  time.Duration // how long there was load
 
 	troubled map[string]int // how often, of what is no kill
+	gone     []Outage
+	gauged   [][][]float64 // by node and moment
 }
 
 // Run makes a trial. The error is of the trial itself: what the bridge did
@@ -163,7 +176,7 @@ func (t *trial) live(ctx context.Context) error {
 	life, die := context.WithCancel(ctx)
 	defer die()
 	rng := rand.New(rand.NewPCG(t.o.Seed, 1))
-	if t.o.Failing { // the schema is made in several lives
+	if t.o.Failing && t.o.Trouble != Nothing { // the schema is made in several lives
 		if err := writeFile(t.fleet.nodes[0].control, []byte(string(failpoint.MigrationDone)+":3\n")); err != nil {
 			return err
 		}
@@ -187,8 +200,15 @@ func (t *trial) live(ctx context.Context) error {
 	wg.Go(func() { t.load.run(life, busy) })
 	wg.Go(func() { t.staff.run(life) })
 	chaos := &chaos{t: t, rng: rng, busy: map[string]bool{}, count: map[string]int{}}
-	wg.Go(func() { chaos.run(busy) })
+	if t.o.Trouble != Nothing {
+		wg.Go(func() { chaos.run(busy) })
+	}
+	wg.Go(func() { t.sample(busy) })
 	wg.Go(func() {
+		if t.o.Away > 0 {
+			t.outages(busy)
+			rest()
+		}
 		for busy.Err() == nil && (t.load.sent() < t.o.Messages || t.fleet.killed() < t.o.Kills) {
 			pause(busy, 100*time.Millisecond)
 		}

@@ -29,7 +29,7 @@ func newDisk(o Options) (*disk, error) {
 	switch err := error(nil); {
 	case o.Database != SQLite:
 		d.about = "not filled up: the server's disk is its own"
-	case o.Calm:
+	case o.Trouble == KillsOnly, o.Trouble == Nothing:
 		d.about = "not filled up"
 	case os.Geteuid() != 0:
 		d.about = "not filled up: making a small one needs root"

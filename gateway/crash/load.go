@@ -59,6 +59,7 @@ type load struct {
 	next    atomic.Int64
 	begun   chan struct{} // closed when everything is counted
 	turn    atomic.Int64
+	due     chan struct{} // what has come and nobody took up yet
 
 	mu      sync.Mutex
 	ledger  []*Sent
@@ -71,7 +72,7 @@ type load struct {
 var applicationNumber = regexp.MustCompile(`UC-\d{4}-\d{6,}`)
 
 func newLoad(t *trial) (*load, error) {
-	l := &load{t: t, docs: map[string][][]byte{}, keys: map[string]*keystore.Key{}, systems: map[string]sim.System{}, ready: make(chan *message, 256), begun: make(chan struct{}), asyncs: map[string]*Sent{},
+	l := &load{t: t, docs: map[string][][]byte{}, keys: map[string]*keystore.Key{}, systems: map[string]sim.System{}, ready: make(chan *message, 256), due: make(chan struct{}, 1<<24), begun: make(chan struct{}), asyncs: map[string]*Sent{},
 		client: &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}}
 	for _, name := range []string{"portal", "csc"} {
 		l.systems[name], _ = t.sim.System(name)
@@ -191,30 +192,14 @@ func (l *load) run(life, busy context.Context) {
 			}
 		}
 	})
-	tick := make(chan struct{})
-	wg.Go(func() {
-		every := time.NewTicker(time.Duration(float64(time.Second) / l.t.o.Rate))
-		defer every.Stop()
-		for {
-			select {
-			case <-busy.Done():
-				return
-			case <-every.C:
-			}
-			select {
-			case tick <- struct{}{}:
-			case <-busy.Done():
-				return
-			}
-		}
-	})
+	wg.Go(func() { l.arrive(busy) })
 	for range workers {
 		wg.Go(func() {
 			for {
 				select {
 				case <-busy.Done():
 					return
-				case <-tick:
+				case <-l.due:
 				}
 				select {
 				case <-busy.Done():
@@ -234,6 +219,36 @@ func (l *load) run(life, busy context.Context) {
 	wg.Wait()
 	l.client.CloseIdleConnections()
 	l.proxy.Close()
+}
+
+// arrive lets messages come at their rate, whether or not those before them
+// could be brought.
+func (l *load) arrive(ctx context.Context) {
+	began, came := time.Now(), 0
+	for ; ctx.Err() == nil; pause(ctx, time.Duration(float64(time.Second)/l.t.o.Rate)) {
+		for ; came < int(time.Since(began).Seconds()*l.t.o.Rate); came++ {
+			select {
+			case l.due <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// backlog is what has come and has no answer.
+func (l *load) backlog() int { return len(l.due) + l.open() }
+
+// acknowledged counts what was.
+func (l *load) acknowledged() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.ledger {
+		if s.Acknowledged {
+			n++
+		}
+	}
+	return n
 }
 
 // enter puts a message into the ledger.

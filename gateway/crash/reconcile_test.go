@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // numberOf finds a number for which the staff follows a plan.
@@ -123,5 +124,32 @@ func TestEveryFaultIsNamed(t *testing.T) {
 			}
 			t.Errorf("want %s of %s, found %v", k.kind, k.about, v.Findings)
 		})
+	}
+}
+
+// TestTooSlowOrTooMuch: a database that came back and was caught up with too
+// slowly, an acknowledgement while the store was away, and a process that used
+// more and more are found; what is as it should be is not.
+func TestTooSlowOrTooMuch(t *testing.T) {
+	good := Outage{What: "store", Away: time.Minute, Waiting: 600, Behind: 10 * time.Second, Rows: 800, Rate: 10}
+	early := Growth{Node: "node1", What: "memory (heap)", Early: 100 << 20, Late: 104 << 20}
+	for name, c := range map[string]struct {
+		spoil func(*Report)
+		want  int
+	}{
+		"as it should be":       {func(*Report) {}, 0},
+		"acknowledged":          {func(r *Report) { r.Gone[0].Taken = 1 }, 1},
+		"the local one may":     {func(r *Report) { r.Gone[0].What, r.Gone[0].Taken = "local", 1 }, 0},
+		"slow":                  {func(r *Report) { r.Gone[0].Rows = 299 }, 1},
+		"never":                 {func(r *Report) { r.Gone[0].Behind = 0 }, 1},
+		"grows":                 {func(r *Report) { r.Growth[0].Late = 106 << 20 }, 1},
+		"too short to say that": {func(r *Report) { r.Growth[0].Late, r.Loaded = 106<<20, time.Minute }, 0},
+	} {
+		r := &Report{Loaded: time.Hour, Gone: []Outage{good}, Growth: []Growth{early}}
+		c.spoil(r)
+		r.judge()
+		if len(r.Findings) != c.want {
+			t.Errorf("%s: %v", name, r.Findings)
+		}
 	}
 }

@@ -27,18 +27,21 @@ type Report struct {
 	Loaded    time.Duration   // how long there was load
 	Took      time.Duration
 	Unpassed  []failpoint.Point // that nothing came by
+	Gone      []Outage
+	Growth    []Growth // of a trial without kills
 	Disk      string
 }
 
 func (t *trial) report(e *Evidence, v Verdict) *Report {
 	r := &Report{Verdict: v, Options: t.o, Kills: t.fleet.kills, Troubles: t.troubled, Ended: t.fleet.failed, Recovered: t.fleet.recovered,
-		Answered: t.load.times, Loaded: t.loaded, Took: time.Since(t.began), Disk: t.disk.about}
+		Answered: t.load.times, Loaded: t.loaded, Took: time.Since(t.began), Disk: t.disk.about,
+		Gone: t.gone, Growth: t.growths()}
 	for _, p := range t.proxies {
 		r.Cut += p.done.Load()
 	}
 	slices.Sort(r.Recovered)
 	slices.Sort(r.Answered)
-	if t.o.Failing {
+	if t.o.Failing && t.o.Trouble != Nothing {
 		passed := t.fleet.passed()
 		for _, row := range failpoint.Points() {
 			if !passed[string(row.Point)] && !row.Rare && !(row.Alone && t.o.Database == Postgres) {
@@ -46,6 +49,7 @@ func (t *trial) report(e *Evidence, v Verdict) *Report {
 			}
 		}
 	}
+	r.judge()
 	t.tables.keep = !r.Good()
 	return r
 }
@@ -92,6 +96,12 @@ func (r *Report) String() string {
 	line("commits cut off", "%d", r.Cut)
 	for _, what := range slices.Sorted(maps.Keys(r.Troubles)) {
 		line(what, "%d", r.Troubles[what])
+	}
+	for _, o := range r.Gone {
+		line(o.What+" database", "%s", o)
+	}
+	for _, g := range r.Growth {
+		line(g.Node, "%s", g)
 	}
 	line("disk", "%s", r.Disk)
 	line("ended by itself", "%d", r.Ended)

@@ -68,7 +68,7 @@ type staff struct {
 
 func newStaff(t *trial) (*staff, error) {
 	s := &staff{t: t, seen: map[string]bool{}, more: make(chan struct{}, 1),
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: desks}}}
 	t.seen.taken = func(a Arrival) {
 		if a.To == "portal" && a.Code == "ACCEPTED" && a.Number != "" {
 			s.add(a.Number)
@@ -100,9 +100,12 @@ func (s *staff) open() int {
 	return len(s.jobs) + s.busy
 }
 
+// desks are how many of the staff work at once.
+const desks = 12
+
 func (s *staff) run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for range 4 {
+	for range desks {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				a := s.take1()

@@ -164,6 +164,12 @@ func (t *tables) clerk(ctx context.Context, number, from, to string) (bool, erro
 	return n > 0, err
 }
 
+// rows counts those in the local database.
+func (t *tables) rows(ctx context.Context) (n int) {
+	t.mio.QueryRowContext(ctx, `SELECT count(*) FROM `+localTable).Scan(&n)
+	return n
+}
+
 // queued is how much is on its way or held, but for what waits behind a dead
 // letter: that stays.
 func (t *tables) queued(ctx context.Context) (n int, err error) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,13 +221,17 @@ func TestOneLineOfTwoNodes(t *testing.T) {
 }
 
 // TestCutDuringCommit: a commit whose question or answer got lost settles, each
-// write is there once or not at all, and the caller was told which.
+// write is there once or not at all, and the caller was told which. KOPIR_CUTS
+// is how many; 10,000 take some minutes.
 func TestCutDuringCommit(t *testing.T) {
 	dsn := needPostgres(t)
 	direct := openEmptyPostgres(t, dsn)
 	w, through := newWire(t, dsn)
 	s := openSecond(t, through)
 	cuts := 60
+	if n, err := strconv.Atoi(os.Getenv("KOPIR_CUTS")); err == nil {
+		cuts = n
+	}
 	var armed int32
 	s.writer.committing = func() { w.cut.Store(armed) }
 	for i := range cuts {
