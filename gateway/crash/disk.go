@@ -8,7 +8,7 @@ import (
 
 // diskRoom is how much a trial may write where the disk is filled up. It is
 // memory, so it is not taken before it is used.
-const diskRoom = 6 << 30
+const diskRoom = 12 << 30
 
 // disk holds the files of the databases. It is filled up by making it as small
 // as what lies on it.
