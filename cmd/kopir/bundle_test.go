@@ -222,3 +222,41 @@ func TestBundleHostile(t *testing.T) {
 		}
 	}
 }
+
+// TestBundleOverREST: the door hands out what the command writes, and the file
+// says who had it.
+func TestBundleOverREST(t *testing.T) {
+	p, number := settledPlay(t)
+	d := &restDesk{t, p, p.key}
+	at := "/applications/" + number + "/bundle"
+	got := d.want(d.call("GET", at, ""), 200, "")
+	path := filepath.Join(t.TempDir(), "rest.asice")
+	if err := os.WriteFile(path, got.body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h := got.header; h.Get("Content-Type") != "application/vnd.etsi.asic-e+zip" || h.Get("Cache-Control") != "no-store" || !strings.Contains(h.Get("Content-Disposition"), number+".asice") {
+		t.Errorf("%v", h)
+	}
+	var r bundle.Report
+	if err := json.Unmarshal([]byte(must(t, exitPassed, "journal", "verify", "-json", "-trust", filepath.Join(p.dir, "trust"), path)), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Outcome != verdict.Passed || !r.Stamped || !slices.Contains(r.Readers, "specialist") {
+		t.Errorf("%+v", r)
+	}
+	rest, written := unzip(t, got.body), unzip(t, readAll(t, p.bundleFile(t, number)))
+	if !slices.Equal(fileNames(rest), fileNames(written)) {
+		t.Errorf("%v\nand not\n%v", fileNames(rest), fileNames(written))
+	}
+	for name, content := range rest {
+		switch name {
+		case "index.json", "journal/chain.jsonl", "META-INF/ASiCManifest.xml", "META-INF/signature.p7s":
+			continue // made at another time
+		}
+		if !bytes.Equal(content, written[name]) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	d.want(d.call("GET", "/applications/UC-1999-000001/bundle", ""), 404, "not_found")
+	must(t, exitFailed, "journal", "export", "-config", filepath.Join(p.dir, "kopir.yaml"), "-o", filepath.Join(t.TempDir(), "x"), "UC-1999-000001")
+}

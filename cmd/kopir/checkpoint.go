@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -73,8 +75,7 @@ func (n *node) sealEnd(ctx context.Context) {
 
 // checkpoint signs the end of the chain, unless it is signed.
 func (n *node) checkpoint(ctx context.Context) error {
-	s := sealer{n.store, n.m, n.stamper, n.log}
-	_, err := s.checkpoint(ctx)
+	_, err := n.sealer().checkpoint(ctx)
 	return err
 }
 
@@ -85,6 +86,8 @@ type sealer struct {
 	stamper *signer.Authority // nil without one
 	log     *zap.Logger
 }
+
+func (n *node) sealer() sealer { return sealer{n.store, n.m, n.stamper, n.log} }
 
 // sealer signs in the name of the configured bridge.
 func (l *loaded) sealer(st *store.Store, m *materials, log *zap.Logger) (sealer, error) {
@@ -161,9 +164,13 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 	return nil
 }
 
-// noteAccess records who reads a person's data.
+// listOwner is under which the readings of lists are recorded.
+const listOwner = "lists"
+
+// noteAccess records who reads a person's data, of a list by which filter.
 func (n *node) noteAccess(ctx context.Context, a server.Access) error {
-	return n.store.Note(ctx, journal.Access, a.Application, a.Who, journal.Part{What: "access", ID: a.Application, Note: a.What})
+	owner := cmp.Or(a.Application, listOwner)
+	return n.store.Note(ctx, journal.Access, owner, a.Who, journal.Part{What: "access", ID: owner, Note: strings.TrimSpace(a.What + " " + a.Filter)})
 }
 
 // processName names this process for people.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
+	"kopir/gateway"
 	"kopir/gateway/bundle"
 	"kopir/gateway/journal"
 	"kopir/gateway/store"
@@ -38,10 +40,44 @@ func (s sealer) bundle(ctx context.Context, owner string) ([]byte, error) {
 	return bundle.Write(&c, func(manifest []byte) ([]byte, error) {
 		sealed, stamped, err := s.sign(ctx, manifest, at, true)
 		if err == nil && c.Stamped && !stamped {
-			return nil, errors.New("the authority of journal.tsa gave no time stamp; try again, or with -unstamped")
+			return nil, errUnstamped
 		}
 		return sealed, err
 	})
+}
+
+// errUnstamped: the authority is silent.
+var errUnstamped = errors.New("the authority of journal.tsa gave no time stamp; try again, or with -unstamped")
+
+// bundles makes them for the REST door, as `kopir journal export` does.
+type bundles struct{ keeper }
+
+// Weight is the size of an archived file, else of what the store has.
+func (b bundles) Weight(ctx context.Context, number string) (int64, error) {
+	n, err := b.store.Weight(ctx, number)
+	if path := b.archived(number); err == nil && path != "" {
+		if i, missing := os.Stat(path); missing == nil {
+			n += i.Size()
+		}
+	}
+	if err != nil {
+		return 0, &gateway.Error{Code: gateway.TryLater, Cause: err}
+	}
+	return n, nil
+}
+
+// Bundle is made anew, with the record of who asks for it.
+func (b bundles) Bundle(ctx context.Context, number string) ([]byte, error) {
+	made, err := b.bundleOf(ctx, number)
+	switch {
+	case err == nil:
+		return made, nil
+	case errors.Is(err, gateway.ErrNotFound):
+		return nil, &gateway.Error{Code: gateway.NotFound, Cause: err}
+	case errors.Is(err, errUnstamped), ctx.Err() != nil:
+		return nil, &gateway.Error{Code: gateway.TryLater, Cause: err}
+	}
+	return nil, &gateway.Error{Code: gateway.Internal, Cause: err}
 }
 
 // errPieceDone ends the reading of a piece of the chain.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,16 +36,11 @@ func TestJournal(t *testing.T) {
 		t.Fatal(page, err)
 	}
 	number := page.Applications[0].Number
-	r, err := http.NewRequestWithContext(t.Context(), "GET", p.bridge+"/api/v1/applications/"+number, nil)
-	if err != nil {
-		t.Fatal(err)
+	d := &restDesk{t, p, p.key}
+	for _, path := range []string{"/applications/" + number, "/applications?state=received&number=900101300123"} {
+		d.want(d.call("GET", path, ""), 200, "")
 	}
-	r.Header.Set("Authorization", "Bearer "+p.key)
-	if res, err := p.client.Do(r); err != nil || res.StatusCode != 200 {
-		t.Fatal(res, err)
-	} else {
-		res.Body.Close()
-	}
+	d.want(d.call("GET", "/applications/900101300123", ""), 404, "not_found")
 	waitFor(t, "every delivery is made", func() bool {
 		open, err := p.node.store.OpenDeliveries(t.Context())
 		return err == nil && len(open) == 0
@@ -63,10 +57,13 @@ func TestJournal(t *testing.T) {
 	}
 	must(t, exitPassed, "journal", "export", "-config", config, "-out", archive)
 	text := readAll(t, archive)
-	for _, want := range []string{`"kind":"configuration"`, `"kind":"access"`, `"who":"specialist"`, `"owner":"` + number + `"`, `"checkpoint":"`} {
+	for _, want := range []string{`"kind":"configuration"`, `"kind":"access"`, `"who":"specialist"`, `"owner":"lists"`, `"note":"GET /applications number=?&state=received"`, `"owner":"` + number + `"`, `"checkpoint":"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in the archive", want)
 		}
+	}
+	if strings.Contains(string(text), "900101300123") {
+		t.Error("the archive holds a number that somebody looked for")
 	}
 	for _, person := range []string{"citizen", "citizen2", "citizen3"} {
 		c, err := p.sim.Credential(person)

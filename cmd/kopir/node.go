@@ -182,7 +182,7 @@ func (n *node) newServer(m *materials) (*server.Server, error) {
 	return server.New(server.Options{
 		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
 		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
-		Keys: keys, Signers: m.signers(), Origin: n.l.origin(), Answers: m.httpSigner, Replays: n.store, Access: n.noteAccess, Log: n.log, Clock: failpoint.Now,
+		Keys: keys, Signers: m.signers(), Origin: n.l.origin(), Answers: m.httpSigner, Replays: n.store, Access: n.noteAccess, Bundles: bundles{n.keeper()}, Log: n.log, Clock: failpoint.Now,
 		Limits: server.Limits{
 			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
 			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,

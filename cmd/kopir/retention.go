@@ -68,12 +68,14 @@ type keeper struct {
 	l *loaded
 }
 
+func (n *node) keeper() keeper { return keeper{n.sealer(), n.l} }
+
 // retain goes through what is over, in one of the processes on the store.
 func (n *node) retain(ctx context.Context) {
 	if n.l.Retention.ArchiveAfter == 0 && n.l.Retention.EraseAfter == 0 {
 		return
 	}
-	k := keeper{sealer{n.store, n.m, n.stamper, n.log}, n.l}
+	k := n.keeper()
 	n.bridge.WhileLeading(ctx, "retention", func(ctx context.Context) {
 		tick := time.NewTicker(retentionEvery)
 		defer tick.Stop()

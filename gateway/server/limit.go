@@ -49,9 +49,7 @@ func (s *Server) limitConcurrency(slots chan struct{}, refuse func(*gin.Context,
 				c.Abort()
 				return
 			case <-wait.C:
-				f := s.overloaded("overloaded")
-				delete(f.header, "Connection") // the connection is well
-				refuse(c, f)
+				refuse(c, s.busy("overloaded"))
 				return
 			}
 		}

@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/applications/:number", role: Reader, partner: true, read: s.readApplication},
 		{method: "GET", path: "/applications/:number/timeline", role: Reader, read: s.readTimeline},
 		{method: "GET", path: "/applications/:number/registries", role: Specialist, read: s.readRegistries},
+		{method: "GET", path: "/applications/:number/bundle", role: Specialist, read: s.readBundle},
 		{method: "GET", path: "/applications/:number/notifications", role: Reader, partner: true, read: s.readNotifications},
 		{method: "GET", path: "/applications/:number/result", role: Reader, partner: true, read: s.readResult},
 		{method: "GET", path: "/notices", partner: true, read: s.readNotices},
@@ -80,34 +81,6 @@ func (s *Server) mountREST(r gin.IRouter) {
 		}
 		r.Handle(row.method, row.path, s.authorize(row), s.noteAccess(row), handler)
 	}
-}
-
-// personal says whether a call shows a person's data.
-func (r route) personal() bool {
-	return r.method == "GET" && (strings.HasPrefix(r.path, "/applications") || r.path == "/notices") || r.path == "/history"
-}
-
-// noteAccess has it recorded who reads a person's data, before it is read: what
-// cannot be recorded is not given.
-func (s *Server) noteAccess(row route) gin.HandlerFunc {
-	if s.access == nil || !row.personal() {
-		return func(*gin.Context) {}
-	}
-	what := row.method + " " + row.path
-	return func(c *gin.Context) {
-		p, _ := principalOf(c)
-		if err := s.access(c.Request.Context(), Access{Who: p.Name, What: what, Application: c.Param("number")}); err != nil {
-			s.writeProblem(c, &fail{code: string(gateway.TryLater), cause: err})
-			c.Abort()
-		}
-	}
-}
-
-// Access is one reading of a person's data.
-type Access struct {
-	Who         string // name of the API key, or partner/SENDER
-	What        string // method and path of the call
-	Application string // number; empty with lists
 }
 
 // authorize lets a request through whose key has at least the role of the

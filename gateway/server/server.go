@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,9 @@ type Options struct {
 	// nothing is recorded.
 	Access func(context.Context, Access) error
 
+	// Bundles makes evidence bundles.
+	Bundles Bundles
+
 	PublicURL  string
 	Zone       *time.Location // of the times on pages for people; nil: UTC
 	Proxies    []string       // addresses or networks whose X-Forwarded-* are believed
@@ -76,6 +80,8 @@ type Server struct {
 	answers   func() (httpsig.Signer, error)
 	replays   Replays
 	access    func(context.Context, Access) error
+	bundles   Bundles
+	bundling  sync.Mutex // one bundle is made at a time
 	log       *zap.Logger
 	clock     func() time.Time
 	limits    Limits
@@ -96,7 +102,7 @@ type Server struct {
 
 // New wires the doors.
 func New(o Options) (*Server, error) {
-	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Log == nil || o.Clock == nil {
+	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Bundles == nil || o.Log == nil || o.Clock == nil {
 		return nil, errors.New("server: an option is missing")
 	}
 	if o.Limits.Body <= 0 || o.Limits.Request <= 0 || o.Limits.Concurrent <= 0 {
@@ -113,7 +119,7 @@ func New(o Options) (*Server, error) {
 		o.Offices = func() []Office { return nil }
 	}
 	s := &Server{
-		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, signers: o.Signers, origin: o.Origin, answers: o.Answers, replays: o.Replays, access: o.Access,
+		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, signers: o.Signers, origin: o.Origin, answers: o.Answers, replays: o.Replays, access: o.Access, bundles: o.Bundles,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
 		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent),

@@ -135,7 +135,7 @@ func setup(t *testing.T, change ...func(*Options)) *bench {
 	core, logs := observer.New(zap.DebugLevel)
 	b.logs = logs
 	o := Options{
-		Doors: b.doors, Texts: testTexts, Keys: keys, Replays: &memory{m: map[string]*remembered{}},
+		Doors: b.doors, Texts: testTexts, Keys: keys, Replays: &memory{m: map[string]*remembered{}}, Bundles: &weighed{},
 		Services: func() []Service { return nil },
 		Log:      zap.New(core), Clock: func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) },
 		Limits: Limits{Body: 1 << 16, Request: time.Second, Concurrent: 2, Wait: 10 * time.Millisecond},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"kopir/gateway"
 	"kopir/gateway/journal"
@@ -22,6 +23,24 @@ type Dossier struct {
 	// description of its service.
 	Configuration *Link
 	Mapping       []byte
+}
+
+// Weight is how many bytes the rows of an owner hold.
+func (s *Store) Weight(ctx context.Context, owner string) (n int64, err error) {
+	for _, t := range recordedRows {
+		var lengths []string
+		for _, column := range t.parts {
+			if column != "at" { // the one that is a number
+				lengths = append(lengths, "octet_length("+column+")")
+			}
+		}
+		var part int64
+		if err := s.row(ctx, "SELECT COALESCE(SUM("+strings.Join(lengths, " + ")+"), 0) FROM "+t.table+" WHERE "+t.owner+" = ?", owner).Scan(&part); err != nil {
+			return 0, fmt.Errorf("store: weight: %w", err)
+		}
+		n += part
+	}
+	return n, nil
 }
 
 // errMoved: something was added while it was read.
