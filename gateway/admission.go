@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"kopir/signature"
@@ -24,6 +25,7 @@ type Call struct {
 	KeyID     string
 	Algorithm string
 	Nonce     string
+	Public    []byte // the key in DER, as package httpsig has it
 	// Until is when the signature is too old whatever its nonce.
 	Until time.Time
 	// Proof is what the signature can be verified by again, kept as evidence.
@@ -37,7 +39,19 @@ type Admission struct {
 
 	partner *Partner
 	verdict *signature.Verdict
-	proof   []byte
+	call    Call
+	bare    bool // the key has no certificate
+}
+
+// evidence is what proves later who brought a document: the judgement, the
+// signed base with its value, the body where the document is but a part of it.
+func (a *Admission) evidence(b *Bridge, at time.Time, body []byte) Evidence {
+	e := b.evidence(BySystem, at, a.verdict)
+	e.Document = append(slices.Clone(a.call.Proof), body...)
+	if a.bare {
+		e.Proofs = append(e.Proofs, verdict.Prove(verdict.ProofKey, a.call.Public))
+	}
+	return e
 }
 
 // Admit finds out whose call it is: the certificate is judged, and the nonce
@@ -62,16 +76,23 @@ func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
 	case err != nil:
 		return nil, tryLater(err)
 	}
-	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, proof: c.Proof}, nil
+	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, call: c, bare: key.Certificate == nil}, nil
 }
 
 // caller judges who holds the key.
 func (b *Bridge) caller(ctx context.Context, key PartnerKey, c Call, at time.Time) *signature.Verdict {
 	found := []verdict.Check{verdict.Pass(verdict.CheckSignature, "RFC 9421, keyid "+key.ID)}
-	if key.Certificate != nil {
-		return b.o.Verifier.Holder(ctx, key.Certificate, c.Algorithm, found, signature.Want{At: at})
+	return JudgeCaller(ctx, b.o.Verifier, key.Certificate, c.Algorithm, found, at)
+}
+
+// JudgeCaller judges who signed an HTTP request: whoever holds the key of a
+// certificate, or with none a key that the configuration names. found are the
+// checks of the signature itself.
+func JudgeCaller(ctx context.Context, v *signature.Verifier, c *nuc.Certificate, algorithm string, found []verdict.Check, at time.Time) *signature.Verdict {
+	if c != nil {
+		return v.Holder(ctx, c, algorithm, found, signature.Want{At: at})
 	}
-	one := signature.SignatureVerdict{Algorithm: c.Algorithm, Checks: found}
+	one := signature.SignatureVerdict{Algorithm: algorithm, Checks: found}
 	one.Outcome, one.Reason = verdict.Sum(found)
 	return &signature.Verdict{Outcome: one.Outcome, Reason: one.Reason, Signatures: []signature.SignatureVerdict{one}}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"kopir/gateway/soap"
 	"kopir/mappings"
@@ -69,9 +68,7 @@ func (b *Bridge) submit(ctx context.Context, sub Submission, who Actor, m *Messa
 	p := &paper{service: s, channel: channel, at: m.At, doc: doc, body: sub.Document, as: soap.TypeRequest}
 	from := arrival{message: m, messageID: sub.ID}
 	if by := sub.By; by != nil {
-		e := b.evidence(BySystem, m.At, by.verdict)
-		e.Document = append(slices.Clone(by.proof), sub.Body...)
-		from.sender, from.correlationID, from.evidence = by.Sender, sub.ID, []Evidence{e}
+		from.sender, from.correlationID, from.evidence = by.Sender, sub.ID, []Evidence{by.evidence(b, m.At, sub.Body)}
 		p.system = by.verdict // of the request, whose digest covers the document
 	} else {
 		p.counter = &counter{sub.Office, who}

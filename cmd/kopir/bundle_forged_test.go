@@ -19,6 +19,7 @@ import (
 
 	"kopir/gateway/bundle"
 	"kopir/signature"
+	"kopir/signature/nuc"
 	"kopir/signature/verdict"
 )
 
@@ -117,7 +118,12 @@ func TestBundleTampering(t *testing.T) {
 		times = n
 	}
 	p, number := settledPlay(t)
-	whole, roots := readAll(t, p.bundleFile(t, number)), p.roots(t)
+	tampered(t, readAll(t, p.bundleFile(t, number)), p.roots(t), times)
+}
+
+// tampered changes a bundle that passes.
+func tampered(t *testing.T, whole []byte, roots *nuc.Trust, times int) {
+	t.Helper()
 	if r := bundle.Verify(whole, bundle.Options{Trust: roots}); r.Outcome != verdict.Passed {
 		t.Fatalf("%+v", r)
 	}

@@ -155,6 +155,11 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 	for _, k := range n.m.keys.Standing(time.Now()) {
 		parts = append(parts, journal.Part{What: "key", ID: k.Certificate.SerialHex(), Note: string(k.State), Digest: journal.Sum(k.Certificate.Raw)})
 	}
+	for _, s := range n.l.Senders {
+		for _, k := range n.m.partnerKeys[s.ID] {
+			parts = append(parts, journal.Part{What: bundle.PartnerKey, ID: k.ID, Note: s.ID, Digest: journal.Sum(k.Public)})
+		}
+	}
 	if err := n.store.KeepMappings(ctx, sources); err != nil {
 		return fmt.Errorf("keep the descriptions: %w", err)
 	}

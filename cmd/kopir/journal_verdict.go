@@ -115,6 +115,9 @@ func (e bundleWords) print(r *bundle.Report) {
 	}
 	for _, j := range r.Signatures {
 		e.line("judged", "file", j.File, "kind", e.say("bundle.kind-"+j.Kind), "signer", dash(j.Signer), "at", e.time(j.At), "outcome", e.say("explain."+j.Outcome.String()))
+		if r := j.Request; r != nil {
+			e.line("request", "created", e.time(r.Created), "keyid", r.KeyID, "covered", strings.Join(r.Covered, ", "))
+		}
 		if j.Reason != verdict.None {
 			fmt.Fprintf(e.w, "    %s (%s)\n", e.say("reason."+string(j.Reason)), j.Reason)
 		}

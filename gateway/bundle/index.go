@@ -21,6 +21,10 @@ const Format = "kopir evidence 1"
 // description; its note is the edition.
 const Mapping = "service"
 
+// PartnerKey is the part that names the key of a partner's HTTP requests, by
+// its keyid; its note is the partner, its digest that of the key or certificate.
+const PartnerKey = "partner-key"
+
 // Contents is what a bundle is made of.
 type Contents struct {
 	Owner   string // an application's number, or message/ and the id of a message that became none
@@ -42,7 +46,7 @@ type Proof struct {
 // The kinds of proof; those of package verdict and the description.
 const proofMapping = "mapping"
 
-var extensions = map[string]string{"signer": ".cer", "authority": ".cer", "crl": ".crl", "ocsp": ".ocsp", "signature": ".p7s", proofMapping: ".yaml"}
+var extensions = map[string]string{"signer": ".cer", "authority": ".cer", "crl": ".crl", "ocsp": ".ocsp", "signature": ".p7s", "key": ".spki", proofMapping: ".yaml"}
 
 // index is index.json.
 type index struct {

@@ -73,12 +73,19 @@ func (x *examination) again(t *journal.Thing, file string, said *recordedVerdict
 		x.fault(file, "proofs", "detail", err)
 		return
 	}
-	v, at, err := x.judge(verifier, kind, t, decided)
+	at := decided
+	var v *signature.Verdict
+	var request *Request
+	if message := x.message(string(t.Piece("message"))); kind == gateway.BySystem && message != nil && gateway.Door(message.Piece("door")) == gateway.RESTDoor {
+		v, request, err = x.request(verifier, t, message, file, decided)
+	} else {
+		v, at, err = x.judge(verifier, kind, t, decided)
+	}
 	if err != nil {
 		x.doubt(file, "not-judged", "detail", err)
 		return
 	}
-	j := Judged{File: file, Kind: string(kind), At: at, Outcome: v.Outcome, Reason: v.Reason, Recorded: fmt.Sprint(said.Outcome, " ", said.Reason)}
+	j := Judged{File: file, Kind: string(kind), Request: request, At: at, Outcome: v.Outcome, Reason: v.Reason, Recorded: fmt.Sprint(said.Outcome, " ", said.Reason)}
 	var serials []string
 	for i := range v.Signatures {
 		if v.Signatures[i].Certificate == nil {

@@ -48,6 +48,15 @@ type Judged struct {
 	Reason   verdict.Reason  `json:"reason,omitempty"`
 	Recorded string          `json:"recorded,omitempty"` // what the record says
 	Signer   string          `json:"signer,omitempty"`
+	Request  *Request        `json:"request,omitempty"` // that was signed
+}
+
+// Request is an HTTP request whose signature (RFC 9421) was judged again.
+type Request struct {
+	KeyID   string    `json:"keyid"`
+	Created time.Time `json:"created"`
+	Target  string    `json:"target,omitempty"` // the address that was signed
+	Covered []string  `json:"covered"`          // what was signed
 }
 
 // Erased says that the key of the application was destroyed.

@@ -33,6 +33,7 @@ type Signer struct {
 type Key struct {
 	ID        string
 	Algorithm string
+	Public    []byte // DER: the certificate, or the SubjectPublicKeyInfo of a bare key
 	Verify    func(base, value []byte) error
 }
 
@@ -75,7 +76,7 @@ func KeyOf(c *nuc.Certificate) (Key, error) {
 	if !ok || !known {
 		return Key{}, fmt.Errorf("httpsig: %s keys do not sign requests", c.PublicKey.Kind())
 	}
-	return Key{ID: KeyID(c), Algorithm: name, Verify: func(base, value []byte) error {
+	return Key{ID: KeyID(c), Algorithm: name, Public: c.Raw, Verify: func(base, value []byte) error {
 		h := row.Digest.New()
 		h.Write(base)
 		return row.Verify(c.PublicKey, h.Sum(nil), value)
@@ -92,7 +93,12 @@ func ParseKey(text []byte, alg string) (Key, error) {
 	if block == nil || block.Type != "PUBLIC KEY" {
 		return Key{}, errors.New("httpsig: there is no PEM block PUBLIC KEY")
 	}
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	return ParsePublic(block.Bytes, alg)
+}
+
+// ParsePublic does it with the DER of the block.
+func ParsePublic(der []byte, alg string) (Key, error) {
+	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return Key{}, errors.New("httpsig: the public key does not read")
 	}
@@ -107,8 +113,8 @@ func ParseKey(text []byte, alg string) (Key, error) {
 	if i < 0 {
 		return Key{}, fmt.Errorf("httpsig: the key does not serve the algorithm %q", alg)
 	}
-	sum := sha256.Sum256(block.Bytes)
-	serves[i].ID = hex.EncodeToString(sum[:])
+	sum := sha256.Sum256(der)
+	serves[i].Public, serves[i].ID = der, hex.EncodeToString(sum[:])
 	return serves[i], nil
 }
 

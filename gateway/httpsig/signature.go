@@ -112,14 +112,7 @@ func (s *Signature) build(m Message, list []element, params []param) error {
 	s.query = m.URL != nil && m.URL.RawQuery != ""
 	var b strings.Builder
 	for _, e := range list {
-		covered := e.value
-		for _, p := range e.params {
-			if p.key == "name" {
-				covered += fmt.Sprintf(";%v", p.value)
-			} else {
-				covered += ";" + p.key
-			}
-		}
+		covered := e.name()
 		if slices.Contains(s.Covered, covered) {
 			return fmt.Errorf("%s is covered twice", e.text())
 		}
@@ -130,9 +123,22 @@ func (s *Signature) build(m Message, list []element, params []param) error {
 		}
 		b.WriteString(e.text() + ": " + value + "\n")
 	}
-	b.WriteString(`"@signature-params": ` + text(list, params))
+	b.WriteString(paramsLine + text(list, params))
 	s.Base = []byte(b.String())
 	return nil
+}
+
+// name is that of a component among those that are covered.
+func (e element) name() string {
+	covered := e.value
+	for _, p := range e.params {
+		if p.key == "name" {
+			covered += fmt.Sprintf(";%v", p.value)
+		} else {
+			covered += ";" + p.key
+		}
+	}
+	return covered
 }
 
 // Policy is what a receiver asks of a signature beside its value.
@@ -194,15 +200,6 @@ func (s *Signature) Verify(k Key) error {
 	}
 	return nil
 }
-
-// Proof is what must be kept to verify the signature again: its base and its
-// value, as they stand in RFC 9421.
-func (s *Signature) Proof() []byte {
-	return append(append(slices.Clone(s.Base), '\n'), label+"=:"+base64.StdEncoding.EncodeToString(s.Value)+":\n"...)
-}
-
-// label names our own signatures.
-const label = "kopir"
 
 // Sign puts Content-Digest (when there is a body), Signature-Input and
 // Signature on a request. covered are components that are there; created is in

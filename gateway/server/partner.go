@@ -107,7 +107,7 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 		}
 	}
 	by, err := s.doors.Admit(r.Context(), gateway.Call{
-		KeyID: signed.KeyID, Algorithm: key.Algorithm, Nonce: signed.Nonce, Proof: signed.Proof(),
+		KeyID: signed.KeyID, Algorithm: key.Algorithm, Nonce: signed.Nonce, Proof: signed.Proof(), Public: key.Public,
 		Until: signed.Created.Add(signatureAge + 2*time.Minute), // nodes' clocks differ by a minute at most
 	})
 	if err != nil {

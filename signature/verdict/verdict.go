@@ -129,6 +129,7 @@ const (
 	ProofOCSP      ProofKind = "ocsp"
 	ProofCRL       ProofKind = "crl"       // a list or a delta list
 	ProofBeside    ProofKind = "signature" // CMS that stands beside the document
+	ProofKey       ProofKind = "key"       // a public key without a certificate (SubjectPublicKeyInfo)
 )
 
 // Prove makes a proof of bytes at hand.
