@@ -46,13 +46,10 @@ func TestBundleOfSignedRequests(t *testing.T) {
 	}
 	at := func(name string) string { return filepath.Join(p.dir, name) }
 	config := at("live.yaml")
-	text := strings.Replace(string(readAll(t, at("kopir.yaml"))), "store: {path: data/kopir.db}", "store: {path: data/live.db}", 1)
-	text = strings.Replace(text, "listen: "+strings.TrimPrefix(p.bridge, "http://"), "listen: 127.0.0.1:0", 1)
-	text = strings.Replace(text, "keys: [{file: keys/mobile.pem}]", "keys: [{file: keys/mobile.pem}, {file: keys/ed.pem, id: phone-ed}]", 1)
-	for name, content := range map[string]string{"live.yaml": text, "keys/ed.pem": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))} {
-		if err := os.WriteFile(at(name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	p.rewrite(t, "kopir.yaml", "live.yaml", "store: {path: data/kopir.db}", "store: {path: data/live.db}",
+		"keys: [{file: keys/mobile.pem}]", "keys: [{file: keys/mobile.pem}, {file: keys/ed.pem, id: phone-ed}]")
+	if err := os.WriteFile(at("keys/ed.pem"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	bridge := serveProcess(t, config)
 	to := strings.TrimPrefix(bridge.base, "http://")

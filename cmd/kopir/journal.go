@@ -58,6 +58,8 @@ type journalFinding struct {
 	Signers     []string     `json:"signers,omitempty"`
 	Audit       *store.Audit `json:"audit,omitempty"`
 	Archives    int          `json:"archives,omitempty"` // sealed files of applications
+	// Missing are those that are not there, or not what was recorded.
+	Missing []string `json:"missing,omitempty"`
 }
 
 func (f *journalFinding) take(c journal.Chain) {
@@ -108,7 +110,7 @@ func runJournalVerify(ctx context.Context, args []string, s stdio) int {
 		return exitUsage
 	}
 	found.Outcome = "intact"
-	if found.Fault != "" || found.Audit != nil && len(found.Audit.Faults) > 0 {
+	if found.Fault != "" || found.Audit != nil && len(found.Audit.Faults) > 0 || len(found.Missing) > 0 {
 		found.Outcome = "broken"
 	}
 	if *asJSON {
@@ -151,6 +153,9 @@ func (f *journalFinding) print(w io.Writer) {
 		for _, fault := range a.Faults {
 			fmt.Fprintf(w, "fault: %s\n", fault)
 		}
+	}
+	for _, fault := range f.Missing {
+		fmt.Fprintf(w, "fault: %s\n", fault)
 	}
 }
 
@@ -224,9 +229,7 @@ func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.St
 	if err != nil {
 		return err
 	}
-	var faults []string
-	f.Archives, faults, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
-	a.Faults = append(a.Faults, faults...)
+	f.Archives, f.Missing, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
 	return err
 }
 

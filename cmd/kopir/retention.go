@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -278,5 +279,6 @@ func (k keeper) checkArchives(ctx context.Context) (files int, faults []string, 
 			faults = append(faults, fmt.Sprintf("archive of %s: %s is not the file that was recorded", owner, p.ID))
 		}
 	}
+	slices.Sort(faults)
 	return files, faults, err
 }

@@ -117,7 +117,9 @@ func (l *loaded) verifyCopy(ctx context.Context, m *materials, path string, prep
 	return found, prepare(st)
 }
 
-// sound verifies the journal of a store and every row against it.
+// sound verifies the journal of a store and every row against it. Files in the
+// archive are younger than a backup, and may have been erased since: those that
+// are not there are named and no more.
 func (l *loaded) sound(ctx context.Context, st *store.Store, m *materials) (*journalFinding, error) {
 	found := &journalFinding{First: 1}
 	if err := found.verifyOpen(ctx, l, st, m, ""); err != nil {

@@ -132,7 +132,141 @@ func (g *gate) counts() (sent, twice, asked int) {
 			twice++
 		}
 	}
-	return sent, twice, len(g.ask)
+	for _, n := range g.ask {
+		asked += n
+	}
+	return sent, twice, asked
+}
+
+type exchange struct{ raw, answer string }
+
+// calamity is a bridge in a process of its own that works while its store is
+// copied, goes on for a while, and is lost with all that came since.
+type calamity struct {
+	t      *testing.T
+	p      *play
+	g      *gate
+	m      *syncMaker
+	config string
+	bridge *process
+
+	first, while, later []exchange // before the copy, during it, after it
+	each                int        // notices of one message
+}
+
+// newCalamity starts a bridge on a configuration of the play; its gateway takes
+// some notices and lets others wait.
+func newCalamity(t *testing.T, p *play, config string) (c *calamity, shut chan struct{}) {
+	opened := make(chan struct{})
+	close(opened)
+	c = &calamity{t: t, p: p, g: &gate{next: p.tap.next, open: opened, sent: map[string]int{}, ask: map[string]int{}}, m: newSyncMaker(t, p), config: config}
+	p.tap.next = c.g
+	c.start()
+	c.first = c.apply(6)
+	waitFor(t, "the first are told", func() bool { sent, _, _ := c.g.counts(); return sent >= 6 })
+	shut = make(chan struct{})
+	c.g.mu.Lock()
+	c.g.open = shut // from here on notices wait
+	c.g.mu.Unlock()
+	c.first = append(c.first, c.apply(20)...)
+	return c, shut
+}
+
+func (c *calamity) start() {
+	c.t.Helper()
+	c.bridge = serveProcess(c.t, c.config)
+	c.p.sim.SetBridge(sim.Bridge{AsyncURL: c.bridge.base + "/shep/async", SyncURL: c.bridge.base + "/shep/sync", Notify: true})
+}
+
+func (c *calamity) apply(n int) (all []exchange) {
+	for range n {
+		raw := c.m.message(nil)
+		status, answer := post(c.t, c.bridge.base+"/shep/sync", raw)
+		if status != 200 || !strings.Contains(answer, "SendMessageResponse") {
+			c.t.Fatalf("%d %s", status, answer)
+		}
+		all = append(all, exchange{string(raw), answer})
+	}
+	return all
+}
+
+// copied makes a copy while messages come in.
+func (c *calamity) copied(copy func()) {
+	var load sync.WaitGroup
+	enough := make(chan struct{})
+	load.Go(func() {
+		for {
+			select {
+			case <-enough:
+				return
+			default:
+				c.while = append(c.while, c.apply(1)...)
+			}
+		}
+	})
+	copy()
+	close(enough)
+	load.Wait()
+}
+
+// goOn lets out what the copy has waiting, and more comes.
+func (c *calamity) goOn(shut chan struct{}, st *store.Store) {
+	close(shut)
+	c.later = c.apply(10)
+	c.settled(st)
+	sent, _, _ := c.g.counts()
+	c.each = sent / (len(c.first) + len(c.while) + len(c.later))
+}
+
+// again starts a bridge on what was restored: it knows every message of before
+// the copy, sends nothing twice, gives no number twice.
+func (c *calamity) again(lost, restored *store.Store) {
+	t := c.t
+	t.Helper()
+	before, _, askedBefore := c.g.counts()
+	c.start()
+	for _, x := range c.first {
+		if status, answer := post(t, c.bridge.base+"/shep/sync", []byte(x.raw)); status != 200 || answer != x.answer {
+			t.Fatalf("%d: another answer to a message of before the copy:\n%s\nand not\n%s", status, answer, x.answer)
+		}
+	}
+	for _, x := range c.later {
+		status, answer := post(t, c.bridge.base+"/shep/sync", []byte(x.raw)) // unknown to the copy
+		if status != 200 || answer == x.answer {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	c.settled(restored)
+	after, twice, asked := c.g.counts()
+	if twice != 0 || asked == askedBefore {
+		t.Errorf("%d of %d messages were sent twice; %d were asked about", twice, after, asked-askedBefore)
+	}
+	// New notices are those of the messages that came after the copy, no others.
+	if most := before + c.each*(len(c.while)+len(c.later)); c.each == 0 || after < before+c.each*len(c.later) || after > most {
+		t.Errorf("%d messages were sent before, %d in all; %d at most", before, after, most)
+	}
+	// No number of the old bridge was given to another.
+	old := messagesOf(t, lost)
+	for number, message := range messagesOf(t, restored) {
+		if was, ok := old[number]; ok && was != message {
+			t.Errorf("%s was given twice", number)
+		}
+	}
+	if said := must(t, exitPassed, "journal", "verify", "-config", c.config); !strings.Contains(said, "intact") {
+		t.Error(said)
+	}
+}
+
+// settled waits until nothing waits in the outbox of a bridge that runs.
+func (c *calamity) settled(s *store.Store) {
+	c.t.Helper()
+	waitFor(c.t, "nothing waits in the outbox", func() bool {
+		open, err := s.OpenDeliveries(c.t.Context())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return len(open) == 0
+	})
 }
 
 // TestBackupAndRestore: a store that was copied under load and brought back
@@ -148,65 +282,15 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	opened := make(chan struct{})
-	close(opened)
-	g := &gate{next: p.tap.next, open: opened, sent: map[string]int{}, ask: map[string]int{}}
-	p.tap.next = g
-	shut := make(chan struct{})
 	at := func(name string) string { return filepath.Join(p.dir, name) }
-	text := strings.Replace(string(readAll(t, at("kopir.yaml"))), "store: {path: data/kopir.db}", "store: {path: data/live.db}", 1)
-	text = strings.Replace(text, "listen: "+strings.TrimPrefix(p.bridge, "http://"), "listen: 127.0.0.1:0", 1)
-	if err := os.WriteFile(at("live.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	start := func() *process {
-		one := serveProcess(t, at("live.yaml"))
-		p.sim.SetBridge(sim.Bridge{AsyncURL: one.base + "/shep/async", SyncURL: one.base + "/shep/sync", Notify: true})
-		return one
-	}
-	bridge := start()
-
-	type exchange struct{ raw, answer string }
-	m := newSyncMaker(t, p)
-	apply := func(bridge *process, n int) (all []exchange) {
-		for range n {
-			raw := m.message(nil)
-			status, answer := post(t, bridge.base+"/shep/sync", raw)
-			if status != 200 || !strings.Contains(answer, "SendMessageResponse") {
-				t.Fatalf("%d %s", status, answer)
-			}
-			all = append(all, exchange{string(raw), answer})
-		}
-		return all
-	}
-	first := apply(bridge, 6)
-	waitFor(t, "the first are told", func() bool { sent, _, _ := g.counts(); return sent >= 6 })
-	g.mu.Lock()
-	g.open = shut // from here on notices wait
-	g.mu.Unlock()
-	first = append(first, apply(bridge, 20)...)
-
-	// The copy is made while messages come in.
-	var load sync.WaitGroup
-	var while []exchange
-	enough := make(chan struct{})
-	load.Go(func() {
-		for {
-			select {
-			case <-enough:
-				return
-			default:
-				while = append(while, apply(bridge, 1)...)
-			}
-		}
-	})
-	said := must(t, exitPassed, "store", "backup", "-config", at("live.yaml"), "-o", at("backup.db"))
-	close(enough)
-	load.Wait()
+	p.rewrite(t, "kopir.yaml", "live.yaml", "store: {path: data/kopir.db}", "store: {path: data/live.db}")
+	c, shut := newCalamity(t, p, at("live.yaml"))
+	var said string
+	c.copied(func() { said = must(t, exitPassed, "store", "backup", "-config", c.config, "-o", at("backup.db")) })
 	if !strings.Contains(said, "intact: records 1 to ") {
 		t.Error(said)
 	}
-	if again := must(t, exitFailed, "store", "backup", "-config", at("live.yaml"), "-o", at("backup.db")); !strings.Contains(again, "is there already") {
+	if again := must(t, exitFailed, "store", "backup", "-config", c.config, "-o", at("backup.db")); !strings.Contains(again, "is there already") {
 		t.Error(again)
 	}
 	if rest, err := filepath.Glob(at("backup.db?*")); err != nil || len(rest) > 0 {
@@ -215,15 +299,14 @@ func TestBackupAndRestore(t *testing.T) {
 	if i, err := os.Stat(at("backup.db")); err != nil || i.Mode().Perm() != 0o600 {
 		t.Error(i.Mode(), err)
 	}
-
-	// What the copy has waiting goes out after it; more comes; then the machine is gone.
-	close(shut)
-	later := apply(bridge, 10)
-	allSent(t, at("data/live.db"))
-	before, _, _ := g.counts()
-	must(t, exitFailed, "store", "restore", "-config", at("live.yaml"), at("backup.db"))
-	bridge.kill()
-	if in := must(t, exitFailed, "store", "restore", "-config", at("live.yaml"), at("backup.db")); !strings.Contains(in, "move it away") {
+	live := mustOpen(t, at("data/live.db"))
+	c.goOn(shut, live)
+	if err := live.Close(); err != nil {
+		t.Fatal(err)
+	}
+	must(t, exitFailed, "store", "restore", "-config", c.config, at("backup.db"))
+	c.bridge.kill()
+	if in := must(t, exitFailed, "store", "restore", "-config", c.config, at("backup.db")); !strings.Contains(in, "move it away") {
 		t.Error(in)
 	}
 	if err := os.Mkdir(at("lost"), 0o700); err != nil {
@@ -243,62 +326,31 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := os.WriteFile(broken, spoilt, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	must(t, exitFailed, "store", "restore", "-config", at("live.yaml"), broken)
-	must(t, exitFailed, "store", "restore", "-config", at("live.yaml"))
-	if said = must(t, exitPassed, "store", "restore", "-config", at("live.yaml"), at("backup.db")); !strings.Contains(said, "asked about first") || strings.Contains(said, " 0 deliveries") {
+	must(t, exitFailed, "store", "restore", "-config", c.config, broken)
+	must(t, exitFailed, "store", "restore", "-config", c.config)
+	if said = must(t, exitPassed, "store", "restore", "-config", c.config, at("backup.db")); !strings.Contains(said, "asked about first") || strings.Contains(said, " 0 deliveries") {
 		t.Error(said)
 	}
-
-	bridge = start()
-	for _, x := range first {
-		if status, answer := post(t, bridge.base+"/shep/sync", []byte(x.raw)); status != 200 || answer != x.answer {
-			t.Fatalf("%d: another answer to a message of before the copy:\n%s\nand not\n%s", status, answer, x.answer)
-		}
-	}
-	for _, x := range later {
-		status, answer := post(t, bridge.base+"/shep/sync", []byte(x.raw)) // unknown to the copy
-		if status != 200 || answer == x.answer {
-			t.Fatalf("%d %s", status, answer)
-		}
-	}
-	lost := mustOpen(t, at("lost/live.db"))
+	lost, restored := mustOpen(t, at("lost/live.db")), mustOpen(t, at("data/live.db"))
 	defer lost.Close()
-	allSent(t, at("data/live.db"))
-	restored := mustOpen(t, at("data/live.db"))
 	defer restored.Close()
-	after, twice, asked := g.counts()
-	if twice != 0 || asked == 0 {
-		t.Errorf("%d of %d messages were sent twice; %d were asked about", twice, after, asked)
-	}
-	// New notices are those of the messages that came after the copy, no others.
-	each := before / (len(first) + len(while) + len(later))
-	if most := before + each*(len(while)+len(later)); each == 0 || after < before+each*len(later) || after > most {
-		t.Errorf("%d messages were sent before, %d in all; %d at most", before, after, most)
-	}
-	// No number of the old bridge was given to another.
-	old := messagesOf(t, lost)
-	for number, message := range messagesOf(t, restored) {
-		if was, ok := old[number]; ok && was != message {
-			t.Errorf("%s was given twice", number)
-		}
-	}
-	if said := must(t, exitPassed, "journal", "verify", "-config", at("live.yaml")); !strings.Contains(said, "intact") {
-		t.Error(said)
-	}
+	c.again(lost, restored)
 }
 
-// allSent waits until nothing waits in the outbox of a bridge that runs.
-func allSent(t *testing.T, path string) {
+// rewrite writes a configuration of the play for one that listens where there
+// is place, with other words.
+func (p *play) rewrite(t *testing.T, from, to string, pairs ...string) {
 	t.Helper()
-	s := mustOpen(t, path)
-	defer s.Close()
-	waitFor(t, "nothing waits in the outbox", func() bool {
-		open, err := s.OpenDeliveries(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	text := string(readAll(t, filepath.Join(p.dir, from)))
+	for i, pair := 0, append(pairs, "listen: "+strings.TrimPrefix(p.bridge, "http://"), "listen: 127.0.0.1:0"); i < len(pair); i += 2 {
+		if !strings.Contains(text, pair[i]) {
+			t.Fatalf("no %q in %s", pair[i], from)
 		}
-		return len(open) == 0
-	})
+		text = strings.Replace(text, pair[i], pair[i+1], 1)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, to), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func mustOpen(t *testing.T, path string) *store.Store {

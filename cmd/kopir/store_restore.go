@@ -60,6 +60,9 @@ func runStoreRestore(ctx context.Context, args []string, s stdio) int {
 		return exitFailed
 	}
 	fmt.Fprintf(s.out, "restored up to record %d of the journal; %d deliveries may have gone out since and are asked about first; %d numbers of each service are left out\n", found.Last, waiting, *skip)
+	for _, fault := range found.Missing {
+		fmt.Fprintf(s.out, "%s; if it was erased since the backup, erase it again by `kopir journal erase`\n", fault)
+	}
 	return exitPassed
 }
 
