@@ -85,7 +85,7 @@ func (s *Store) Resume(ctx context.Context, skip int64, who string) (waiting int
 	if skip < 0 {
 		return 0, fmt.Errorf("store: leave out %d numbers", skip)
 	}
-	err = s.writer.write(ctx, func(t *tx) error {
+	err = s.writer.writeLong(ctx, func(t *tx) error {
 		// The mark of a try of which nobody knows what came of it, see Claim.
 		if waiting, err = t.exec(`UPDATE outbox SET lease = -1 WHERE state IN ('queued', 'dead')`); err != nil {
 			return fmt.Errorf("store: resume: %w", err)

@@ -14,7 +14,10 @@ import (
 func Diagnose(err error) (say, remedy string) {
 	var pg *pgconn.PgError
 	var lite *sqlitedriver.Error
+	var late errLate
 	switch {
+	case errors.As(err, &late):
+		return "the database took no writes for too long", "see its disk, and what else it does"
 	case errors.As(err, &pg):
 		for _, d := range []struct{ code, say, remedy string }{
 			{"53100", "the disk of the database server is full", "free space there"},
@@ -22,6 +25,9 @@ func Diagnose(err error) (say, remedy string) {
 			{"53300", "the database server has no connection left", "raise max_connections, or run fewer bridges"},
 			{"53", "the database server lacks resources", "see its log"},
 			{"25006", "the database takes no writes: it is a standby, or set to read only", "name the primary"},
+			{"55P03", "another session holds a lock in the database", "see pg_locks and pg_stat_activity for a transaction that stays open, and end it"},
+			{"57014", "the database took too long for one statement", "see its load and its disk"},
+			{"25P03", "this bridge rested in the middle of a transaction, and the server ended it", "see whether the machine or the process was stopped"},
 			{"57P", "the database server is going down or coming up", "wait, or see its log"},
 			{"28", "the database server does not let us in", "compare user and password in store.dsn_file"},
 			{"42501", "the database user lacks a right", "give it the rights on its schema again"},

@@ -121,6 +121,9 @@ func (w *writer) enrol(ctx context.Context) error {
 	if !w.d.shared {
 		return nil
 	}
+	if err := w.bound(ctx); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		// Who sends no beat for a day is gone.
 		`DELETE FROM processes WHERE seen_at < {now} - 86400000000 AND id <> ?`,
@@ -153,18 +156,14 @@ func (w *writer) count(ctx context.Context) error {
 		args: []any{w.process, w.commits + 1}})
 }
 
-const (
-	settleBudget = 25 * time.Second // shorter than a caller waits
-	settleTry    = 5 * time.Second
-	settlePause  = 200 * time.Millisecond
-)
+const settlePause = 200 * time.Millisecond
 
 // settle finds out what became of a transaction whose commit got no answer. It
 // reads the mark under a lock, so that it waits for a transaction that the
 // server is still finishing.
 func (w *writer) settle(cause error) error {
 	var last error
-	for end := time.Now().Add(settleBudget); time.Now().Before(end); time.Sleep(settlePause) {
+	for end := time.Now().Add(w.patience.settle); time.Now().Before(end); time.Sleep(settlePause) {
 		w.drop()
 		var commits int64
 		if commits, last = w.counted(); last != nil {
@@ -175,6 +174,7 @@ func (w *writer) settle(cause error) error {
 		}
 		return fmt.Errorf("store: %w, and nothing of it was written: %w", errCut, cause)
 	}
+	w.commits++ // its mark may still come to stand there, and must not be taken for that of the next
 	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", errCut, last, gateway.ErrUnsettled)
 }
 
@@ -182,7 +182,7 @@ func (w *writer) settle(cause error) error {
 var errCut = errors.New("the commit was cut off")
 
 func (w *writer) counted() (commits int64, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTry)
+	ctx, cancel := context.WithTimeout(context.Background(), w.patience.try)
 	defer cancel()
 	if err := w.connect(ctx); err != nil {
 		return 0, err

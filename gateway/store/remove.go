@@ -225,7 +225,7 @@ func (s *Store) Over(ctx context.Context, before time.Time, archived bool, limit
 // ForgetReplies drops sealed replies to messages from before a time, and answers
 // of REST that are as old.
 func (s *Store) ForgetReplies(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.writer.write(ctx, func(t *tx) error {
+	err = s.writer.writeLong(ctx, func(t *tx) error {
 		if n, err = t.exec(`UPDATE messages SET reply = ?, keeping = 2 WHERE keeping = 1 AND at < ?`, []byte{}, micros(before)); err != nil {
 			return err
 		}

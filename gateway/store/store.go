@@ -37,6 +37,7 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
+	waits  patience                  // of the writer; zero: no limits
 	skew   atomic.Int64              // microseconds that this machine's clock is ahead
 	beaten atomic.Pointer[time.Time] // when the last Beat began
 }
@@ -89,7 +90,7 @@ func postgresStore(dsn string) (*Store, error) {
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections) // one that is made anew costs the server more than many a statement
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{d: postgres, read: db, write: db}, nil
+	return &Store{d: postgres, read: db, write: db, waits: usualPatience}, nil
 }
 
 func (s *Store) start(ctx context.Context) (*Store, error) {
@@ -97,7 +98,7 @@ func (s *Store) start(ctx context.Context) (*Store, error) {
 		s.closeDB()
 		return nil, err
 	}
-	s.writer = newWriter(s.d, s.write)
+	s.writer = newWriter(s.d, s.write, s.waits)
 	if _, err := s.Beat(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

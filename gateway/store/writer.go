@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,6 +29,8 @@ type writer struct {
 	db   *sql.DB
 	jobs chan *job
 	done chan struct{}
+
+	patience patience
 
 	mu     sync.RWMutex // guards closed against senders
 	closed bool
@@ -51,7 +54,8 @@ type writer struct {
 }
 
 type job struct {
-	ctx   context.Context
+	since time.Time
+	long  bool // goes through whole tables
 	do    func(*tx) error
 	about []string // owners of what it writes: what is read of them is read for the whole group at once
 	err   error
@@ -71,8 +75,8 @@ type tx struct {
 
 var errClosed = errors.New("store: closed")
 
-func newWriter(d dialect, db *sql.DB) *writer {
-	w := &writer{d: d, db: db, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, proofs: map[string]bool{}, committing: func() {}}
+func newWriter(d dialect, db *sql.DB, p patience) *writer {
+	w := &writer{d: d, db: db, patience: p, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, proofs: map[string]bool{}, committing: func() {}}
 	go w.run()
 	return w
 }
@@ -87,10 +91,19 @@ func (w *writer) forget() {
 // reason why nothing of it is. A caller that goes away does not stop a write
 // that was taken: it settles either way.
 func (w *writer) write(ctx context.Context, do func(*tx) error, about ...string) error {
+	return w.take(ctx, &job{do: do, about: about})
+}
+
+// writeLong is write for what goes through whole tables and may take minutes.
+func (w *writer) writeLong(ctx context.Context, do func(*tx) error) error {
+	return w.take(ctx, &job{do: do, long: true})
+}
+
+func (w *writer) take(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{ctx: context.WithoutCancel(ctx), do: do, about: about, done: make(chan struct{})}
+	j.since, j.done = time.Now(), make(chan struct{})
 	w.mu.RLock()
 	if w.closed {
 		w.mu.RUnlock()
@@ -121,6 +134,9 @@ func (w *writer) run() {
 	defer close(w.done)
 	defer w.drop()
 	for first := range w.jobs {
+		if w.late(first) {
+			continue
+		}
 		group := []*job{first}
 	more:
 		for len(group) < maxGroup {
@@ -129,7 +145,9 @@ func (w *writer) run() {
 				if !open {
 					break more
 				}
-				group = append(group, j)
+				if !w.late(j) {
+					group = append(group, j)
+				}
 			default:
 				break more
 			}
@@ -144,15 +162,16 @@ func (w *writer) run() {
 // commit writes a group. What goes wrong with the transaction as a whole goes
 // wrong for each.
 func (w *writer) commit(group []*job) {
-	ctx := context.Background()
+	ctx, cancel := w.within(group)
+	defer cancel()
 	err := w.connect(ctx)
 	if err != nil {
 		err = fmt.Errorf("store: connect: %w", err)
-	} else if err = w.transact(ctx, group, w.plan()); err != nil && w.d.shared && w.conn != nil && !errors.Is(err, errCut) {
+	} else if err = w.transact(ctx, group, !w.d.shared); err != nil && w.d.shared && w.conn != nil && ctx.Err() == nil && !errors.Is(err, errCut) {
 		// One of them failed, and none was written, nor the keys that were made:
 		// each for itself.
 		w.forget()
-		err = w.transact(ctx, group, w.one)
+		err = w.transact(ctx, group, true)
 	}
 	if err == nil {
 		return
@@ -165,19 +184,12 @@ func (w *writer) commit(group []*job) {
 	}
 }
 
-// plan is how the jobs of a group are run at first. Over a network savepoints
-// would cost a round trip a job, and few jobs fail.
-func (w *writer) plan() func(context.Context, *job) error {
-	if w.d.shared {
-		return w.together
-	}
-	return w.one
-}
-
-// transact runs a group in one transaction. The connection is gone (nil) when
+// transact runs a group in one transaction, its jobs together or each alone in
+// a savepoint: over a network those would cost a round trip a job, and few jobs
+// fail. The connection is gone (nil) when
 // the error is the connection's; then it is known that nothing was written,
 // or the error says that it is not known.
-func (w *writer) transact(ctx context.Context, group []*job, run func(context.Context, *job) error) error {
+func (w *writer) transact(ctx context.Context, group []*job, alone bool) error {
 	w.queue, w.wrote, w.records, w.common = nil, false, w.records[:0], &lines{}
 	w.listed = w.listed[:0]
 	t := &tx{ctx: ctx, w: w, lines: w.common}
@@ -186,15 +198,24 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 		var owners []string
 		for _, j := range group {
 			owners = append(owners, j.about...)
+			if j.long {
+				w.queue = append(w.queue, queued{what: "patience", q: "SET LOCAL statement_timeout = 0"})
+			}
 		}
-		err = t.foresee(owners)
+		if !alone {
+			err = t.foresee(owners)
+		}
+	}
+	run := w.together
+	if alone {
+		run = w.one
 	}
 	for i := 0; i < len(group) && err == nil; i++ {
 		group[i].err = nil
 		err = run(ctx, group[i])
 	}
 	if err != nil || !w.wrote && len(w.records) == 0 { // who only looked is owed no flush
-		w.abandon(ctx)
+		w.abandon()
 		return err
 	}
 	failpoint.Here(failpoint.CommitWritten)
@@ -205,7 +226,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 		err = w.flush(ctx)
 	}
 	if err != nil {
-		w.abandon(ctx)
+		w.abandon()
 		return err
 	}
 	w.committing()
@@ -216,7 +237,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 	if err != nil && w.d.shared && !refusedBy(err) {
 		err = w.settle(err)
 	} else if err != nil {
-		w.abandon(ctx)
+		w.abandon()
 	}
 	if err == nil {
 		failpoint.Here(failpoint.CommitDone)
@@ -227,7 +248,7 @@ func (w *writer) transact(ctx context.Context, group []*job, run func(context.Co
 
 // together runs a job among the others: its error is the transaction's.
 func (w *writer) together(ctx context.Context, j *job) error {
-	t := &tx{ctx: j.ctx, w: w, lines: w.common}
+	t := &tx{ctx: ctx, w: w, lines: w.common}
 	if err := j.do(t); err != nil {
 		return err
 	}
@@ -243,8 +264,14 @@ func (w *writer) one(ctx context.Context, j *job) error {
 	}
 	for try := 1; ; try++ {
 		w.mine = len(w.queue)
-		t := &tx{ctx: j.ctx, w: w, again: try > 1, lines: &lines{}}
-		if j.err = j.do(t); j.err == nil {
+		t := &tx{ctx: ctx, w: w, again: try > 1, lines: &lines{}}
+		if j.err = nil; w.d.shared {
+			j.err = t.foresee(j.about)
+		}
+		if j.err == nil {
+			j.err = j.do(t)
+		}
+		if j.err == nil {
 			j.err = w.flush(ctx)
 		}
 		if j.err == nil {
@@ -266,12 +293,17 @@ func (w *writer) one(ctx context.Context, j *job) error {
 	return w.control(ctx, "RELEASE SAVEPOINT one")
 }
 
-func (w *writer) abandon(ctx context.Context) {
+func (w *writer) abandon() {
 	if w.d.shared && len(w.queue) > 0 && w.queue[0].q == w.d.begin {
 		w.queue = nil // nothing was begun yet
 		return
 	}
 	w.queue = nil
+	ctx, cancel := context.Background(), func() {}
+	if w.patience.try > 0 { // the time of the group may be over
+		ctx, cancel = context.WithTimeout(ctx, w.patience.try)
+	}
+	defer cancel()
 	if err := w.exec(ctx, "ROLLBACK"); err != nil {
 		w.drop()
 	}
