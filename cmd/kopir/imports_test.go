@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"gateway/journal": {},
 	// Evidence of one application for whoever has no store: what is recorded,
 	// judged again.
-	"gateway/bundle": {"gateway", "gateway/journal", "gateway/soap", "signature", "signature/*", "mappings"},
+	"gateway/bundle": {"gateway", "gateway/httpsig", "gateway/journal", "gateway/soap", "signature", "signature/*", "mappings"},
 	"gateway/mio":    {"gateway", "mappings"},
 	"gateway/sim":    {"gateway/soap", "gateway/httpsig", "signature", "signature/*", "wsdl", "mappings"},
 
