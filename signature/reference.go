@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kopir/signature/algorithm"
 	"kopir/signature/verdict"
 	"kopir/signature/xmltree"
 )
@@ -16,6 +17,8 @@ type scope struct {
 	doc  *xmltree.Document
 	root xmltree.Node   // zero: the whole document, with what stands beside its root
 	cut  []xmltree.Node // what the enveloped-signature transform takes out: the signature, and those made after it
+
+	digested []digested // for selfCheck
 }
 
 // place names where a node stands, for the beginning of a sentence.
@@ -104,10 +107,20 @@ func (s scope) digest(r *reference, buffer []byte) ([]byte, *verdict.Check) {
 		cut = s.cut
 	}
 	octets := s.doc.Canonical(buffer[:0], r.target, r.form, cut...)
-	if !bytes.Equal(r.digest.Sum(octets), r.value) {
+	if !bytes.Equal(s.sum(r.digest, octets), r.value) {
 		return octets, refuse(verdict.CheckDigest, verdict.HashFailure, "%sthe digest of %s is not the one that was signed", place(r.node), partName(s.doc, r.target))
 	}
 	return octets, nil
+}
+
+// sum is the digest of octets; of those that were digested before, the same.
+func (s scope) sum(by *algorithm.Digest, octets []byte) []byte {
+	for _, d := range s.digested {
+		if d.by == by && bytes.Equal(d.octets, octets) {
+			return d.digest
+		}
+	}
+	return by.Sum(octets)
 }
 
 // partName is {namespace}local of the element, or of the document's root.

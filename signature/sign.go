@@ -65,14 +65,25 @@ type signing struct {
 	key        *keystore.Key
 	form       string // of SignedInfo
 	references []signedPart
-	keyInfo    string // content of ds:KeyInfo
-	sealed     []byte // digest of SignedInfo, once signed
+	keyInfo    string   // content of ds:KeyInfo
+	sealed     digested // SignedInfo, once signed
 }
 
 type signedPart struct {
 	uri        string
 	transforms []string
-	digest     []byte
+	digested
+}
+
+// digested are octets with the digest that was made of them.
+type digested struct {
+	octets []byte
+	digest []byte
+	by     *algorithm.Digest
+}
+
+func (s *signing) sum(octets []byte) digested {
+	return digested{octets, s.digest().Sum(octets), s.digest()}
 }
 
 func newSigning(key *keystore.Key) (*signing, error) {
@@ -131,8 +142,8 @@ func (s *signing) text(before, after string) (string, error) {
 }
 
 func (s *signing) seal(octets []byte, open, end string) (string, error) {
-	s.sealed = s.digest().Sum(octets)
-	value, err := s.key.Sign(s.sealed)
+	s.sealed = s.sum(octets)
+	value, err := s.key.Sign(s.sealed.digest)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
@@ -182,8 +193,8 @@ func parseForSigning(src []byte) (*xmltree.Document, error) {
 }
 
 // selfCheck judges what was just signed as a receiver would, but for the
-// chain: a fault of ours, or of a key device, must not leave the house. The
-// value itself is verified where a device made it; the arithmetic of keys in
+// chain: a fault of ours, or of a key device, must not leave the house. Octets
+// that come out as they were digested are not digested again. The value itself is verified where a device made it; the arithmetic of keys in
 // memory checks itself (crypto/rsa, gost), and verifying would cost thrice the
 // signing.
 func (s *signing) selfCheck(out []byte, locate func(*xmltree.Document) (task, *verdict.Check)) error {
@@ -193,6 +204,9 @@ func (s *signing) selfCheck(out []byte, locate func(*xmltree.Document) (task, *v
 	}
 	t, bad := locate(doc)
 	if bad == nil {
+		for _, r := range s.references {
+			t.scope.digested = append(t.scope.digested, r.digested)
+		}
 		bad = s.integrity(t)
 	}
 	if bad != nil {
@@ -215,14 +229,13 @@ func (s *signing) integrity(t task) *verdict.Check {
 		return bad
 	}
 	octets := t.scope.doc.Canonical(nil, sig.info, sig.form)
-	digest := sig.method.Digest.Sum(octets)
-	if !bytes.Equal(digest, s.sealed) {
+	if sig.method.Digest != s.sealed.by || !bytes.Equal(octets, s.sealed.octets) {
 		return refuse(verdict.CheckSignature, verdict.HashFailure, "SignedInfo reads otherwise than it was signed")
 	}
 	if !s.key.OnDevice() {
 		return nil
 	}
-	if err := sig.method.VerifyXML(s.key.Certificate.PublicKey, digest, sig.value); err != nil {
+	if err := sig.method.VerifyXML(s.key.Certificate.PublicKey, s.sealed.digest, sig.value); err != nil {
 		return refuse(verdict.CheckSignature, verdict.SigCryptoFailure, "%v", err)
 	}
 	return nil

@@ -53,7 +53,7 @@ func SignEnveloped(doc []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 	s.references = []signedPart{{
 		uri:        o.Reference,
 		transforms: []string{uriEnveloped, transform},
-		digest:     s.digest().Sum(octets),
+		digested:   s.sum(octets),
 	}}
 	// The canonical SignedInfo depends on the declarations of the root alone.
 	end, empty := startTagEnd(root)

@@ -57,7 +57,7 @@ func SignWSSE(envelope []byte, key *keystore.Key, o SignOptions) ([]byte, error)
 	form, _ := canonicalForm(uriExc)
 	add := func(n xmltree.Node, id string) {
 		octets := n.Document().Canonical(nil, n, form)
-		s.references = append(s.references, signedPart{uri: "#" + id, transforms: []string{uriExc}, digest: s.digest().Sum(octets)})
+		s.references = append(s.references, signedPart{uri: "#" + id, transforms: []string{uriExc}, digested: s.sum(octets)})
 	}
 	add(body, id)
 	if t.stamp != nil {

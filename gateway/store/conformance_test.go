@@ -45,6 +45,7 @@ var suite = []struct {
 	{"a change is kept whole", keptWhole},
 	{"a change that fails leaves nothing", failsWhole},
 	{"neighbours in one transaction", neighbours},
+	{"rows that go in one statement", coalesced},
 	{"the same id is taken once", takenOnce},
 	{"an older version does not overwrite", oldVersion},
 	{"numbers are given once", numbersOnce},
@@ -199,6 +200,46 @@ func failsWhole(t *testing.T, s *Store) {
 	}
 }
 
+// write is a change that is to be committed with others, and what comes of it.
+type write struct {
+	c    gateway.Change
+	want error
+}
+
+// together commits changes in one transaction, but for those that fail in it.
+func together(t *testing.T, s *Store, changes []write) {
+	t.Helper()
+	began, held := make(chan struct{}), make(chan struct{})
+	first := make(chan error, 1)
+	go func() { // keeps the writer busy until the others wait for it
+		var once sync.Once
+		first <- s.writer.write(context.Background(), func(*tx) error {
+			once.Do(func() { close(began) })
+			<-held
+			return nil
+		})
+	}()
+	<-began
+	var wg sync.WaitGroup
+	errs := make([]error, len(changes))
+	for i := range changes {
+		wg.Go(func() { errs[i] = s.Commit(context.Background(), changes[i].c) })
+	}
+	for end := time.Now().Add(20 * time.Second); len(s.writer.jobs) < len(changes) && time.Now().Before(end); {
+		runtime.Gosched()
+	}
+	close(held)
+	wg.Wait()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	for i := range changes {
+		if want := changes[i].want; want == nil && errs[i] != nil || !errors.Is(errs[i], want) {
+			t.Errorf("change %d: %v, want %v", i, errs[i], want)
+		}
+	}
+}
+
 // neighbours: writes that share a transaction see each other's lines, and those
 // that fail take nothing of the others with them.
 func neighbours(t *testing.T, s *Store) {
@@ -209,42 +250,7 @@ func neighbours(t *testing.T, s *Store) {
 	}
 	stale, late := application("N-2", t0), delivery("d1", "N-2", gateway.ToPortal, t0)
 	stale.Version, late.Seq, late.Lease = 7, 1, 99
-	type write struct {
-		c    gateway.Change
-		want error
-	}
-	together := func(changes []write) {
-		began, held := make(chan struct{}), make(chan struct{})
-		first := make(chan error, 1)
-		go func() { // keeps the writer busy until the others wait for it
-			var once sync.Once
-			first <- s.writer.write(context.Background(), func(*tx) error {
-				once.Do(func() { close(began) })
-				<-held
-				return nil
-			})
-		}()
-		<-began
-		var wg sync.WaitGroup
-		errs := make([]error, len(changes))
-		for i := range changes {
-			wg.Go(func() { errs[i] = s.Commit(context.Background(), changes[i].c) })
-		}
-		for end := time.Now().Add(20 * time.Second); len(s.writer.jobs) < len(changes) && time.Now().Before(end); {
-			runtime.Gosched()
-		}
-		close(held)
-		wg.Wait()
-		if err := <-first; err != nil {
-			t.Error(err)
-		}
-		for i := range changes {
-			if want := changes[i].want; want == nil && errs[i] != nil || !errors.Is(errs[i], want) {
-				t.Errorf("change %d: %v, want %v", i, errs[i], want)
-			}
-		}
-	}
-	together([]write{
+	together(t, s, []write{
 		{event("N-1"), nil},
 		{gateway.Change{Message: message("2", "PORTAL", "k", "N-1"), Events: event("N-1").Events}, gateway.ErrDuplicate},
 		{event("N-1"), nil},
@@ -254,7 +260,7 @@ func neighbours(t *testing.T, s *Store) {
 		{gateway.Change{Deliveries: []gateway.Delivery{late}}, gateway.ErrLease},
 		{gateway.Change{Deliveries: []gateway.Delivery{delivery("d2", "N-2", gateway.ToPortal, t0)}, Events: event("N-2").Events}, nil},
 	})
-	together([]write{{event("N-1"), nil}, {event("N-2"), nil}, {event("N-1"), nil}})
+	together(t, s, []write{{event("N-1"), nil}, {event("N-2"), nil}, {event("N-1"), nil}})
 	for number, want := range map[string]int{"N-1": 4, "N-2": 2, "N-3": 1} {
 		ev, err := s.Events(t.Context(), number)
 		if err != nil || len(ev) != want {

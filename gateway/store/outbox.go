@@ -40,11 +40,14 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 		}
 		t.part(journalPayload, kept.ID, string(kept.Route), blob(kept.Body))
 		t.part(journalDelivery, kept.ID, string(kept.State), []byte(body), blob(kept.Sent), blob(kept.Answer))
-		return t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, process, created_at, message_id, correlation_id, service, peer_message_id, lane, receiver, body, payload, sent, answer, blocked)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-				CASE WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.application = ? AND p.route = ? AND p.state = 'dead') THEN 1 ELSE 0 END)`,
+		if err := t.later("delivery", nil, `INSERT INTO outbox (id, application, route, seq, state, next_at, lease, process, created_at, message_id, correlation_id, service, peer_message_id, lane, receiver, body, payload, sent, answer)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			kept.ID, kept.Application, string(kept.Route), kept.Seq, string(kept.State), micros(kept.NextAt), kept.Lease, t.w.process, micros(kept.CreatedAt), kept.MessageID, kept.CorrelationID,
-			kept.Service, kept.PeerMessageID, kept.Lane, kept.Receiver, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer), kept.Application, string(kept.Route))
+			kept.Service, kept.PeerMessageID, kept.Lane, kept.Receiver, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer)); err != nil || kept.Seq == 1 {
+			return err
+		}
+		return t.later("delivery", nil, `UPDATE outbox SET blocked = 1 WHERE id = ? AND EXISTS (SELECT 1 FROM outbox p WHERE p.application = ? AND p.route = ? AND p.state = 'dead')`,
+			kept.ID, kept.Application, string(kept.Route))
 	}
 	body, err := toJSON(d)
 	if err != nil {

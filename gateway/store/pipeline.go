@@ -17,11 +17,13 @@ type queued struct {
 	q    string
 	args []any
 	row  func(pgx.Rows) error // of a question: takes each row of the answer
+	rows [][]any              // of an insertion, see coalesce
+	size int                  // of rows, bytes
 }
 
 // outcome is what came of it.
 func (s *queued) outcome(n int64, err error) error {
-	if err == nil && n == 0 {
+	if err == nil && n < int64(max(1, len(s.rows))) {
 		err = s.none
 	}
 	if err != nil {
@@ -93,7 +95,7 @@ func (w *writer) flush(ctx context.Context) error {
 	if len(w.queue) == 0 {
 		return nil
 	}
-	queue := w.queue
+	queue := w.coalesce(w.queue)
 	w.queue, w.mine = nil, 0
 	var batch pgx.Batch
 	for _, s := range queue {

@@ -39,6 +39,7 @@ type writer struct {
 	stmts map[string]*sql.Stmt // by text, prepared on conn
 
 	texts  map[string]string // statements as the database writes them
+	plains map[string]bool   // whether they are plain insertions
 	queue  []queued          // for the next round trip
 	mine   int               // where in queue the statements of the job under way begin
 	wrote  bool              // something that is worth a commit
@@ -76,7 +77,7 @@ type tx struct {
 var errClosed = errors.New("store: closed")
 
 func newWriter(d dialect, db *sql.DB, p patience) *writer {
-	w := &writer{d: d, db: db, patience: p, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, keys: map[string][]byte{}, proofs: map[string]bool{}, committing: func() {}}
+	w := &writer{d: d, db: db, patience: p, jobs: make(chan *job, 4*maxGroup), done: make(chan struct{}), process: uuid.NewString(), texts: map[string]string{}, plains: map[string]bool{}, keys: map[string][]byte{}, proofs: map[string]bool{}, committing: func() {}}
 	go w.run()
 	return w
 }

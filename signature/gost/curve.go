@@ -119,11 +119,11 @@ func (c *Curve) contains(x, y *scalar) bool {
 }
 
 // verify is RFC 7091 section 6.2 for scalars in range.
-func (c *Curve) verify(x, y, e, r, s *scalar) bool {
+func (c *Curve) verify(x, y *scalar, k *known, e, r, s *scalar) bool {
 	if c.c256 != nil {
-		return c.c256.verify(&aff256{fe256(x[:4]), fe256(y[:4])}, e, r, s)
+		return c.c256.verify(&aff256{fe256(x[:4]), fe256(y[:4])}, k.of256, e, r, s)
 	}
-	return c.c512.verify(&aff512{fe512(*x), fe512(*y)}, e, r, s)
+	return c.c512.verify(&aff512{fe512(*x), fe512(*y)}, k.of512, e, r, s)
 }
 
 // baseTimes gives the coordinates of k G in constant time.

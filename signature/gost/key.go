@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // PublicKey is a checked point: on the curve, in the subgroup of prime order.
 type PublicKey struct {
 	curve *Curve
 	x, y  scalar
+	known atomic.Pointer[known] // nil: not yet
 }
 
 // NewPublicKey reads x then y, each little-endian and of the curve's size.
@@ -54,7 +56,11 @@ func (k *PublicKey) Verify(digest, sig []byte) bool {
 		return false
 	}
 	e := c.digest(digest)
-	return c.verify(&k.x, &k.y, &e, &r, &s)
+	multiples := k.known.Load()
+	if multiples == nil {
+		multiples = &known{}
+	}
+	return c.verify(&k.x, &k.y, multiples, &e, &r, &s)
 }
 
 // PrivateKey is a number d with 0 < d < q and its point.
@@ -75,7 +81,7 @@ func NewPrivateKey(c *Curve, d []byte) (*PrivateKey, error) {
 		return nil, errScalar
 	}
 	x, y := c.baseTimes(&k.d)
-	k.public = PublicKey{curve: c, x: x, y: y}
+	k.public.curve, k.public.x, k.public.y = c, x, y
 	return k, nil
 }
 
@@ -100,7 +106,9 @@ func GenerateKey(c *Curve, random io.Reader) (*PrivateKey, error) {
 }
 
 // Public is the other half of the key.
-func (k *PrivateKey) Public() *PublicKey { p := k.public; return &p }
+func (k *PrivateKey) Public() *PublicKey {
+	return &PublicKey{curve: k.public.curve, x: k.public.x, y: k.public.y}
+}
 
 // Bytes gives what NewPrivateKey reads. It is the secret itself.
 func (k *PrivateKey) Bytes() []byte {

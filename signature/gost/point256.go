@@ -16,6 +16,9 @@ type curve256 struct {
 	once sync.Once
 	comb [][15]aff256 // comb[i][j] is (j+1) 16^i G, for signing
 	odd  [64]aff256   // odd[i] is (2i+1) G, for verifying
+
+	knowBase sync.Once
+	base     known256 // of G, for verifying under keys that are known
 }
 
 // aff256 is a point other than that at infinity.
@@ -308,14 +311,20 @@ func (c *curve256) hasX(p *jac256, r *scalar) bool {
 	}
 }
 
-// verify tells whether (r, s) is a signature of e under q: RFC 7091 section
-// 6.2. All values are public. r and s are in range, e is not zero.
-func (c *curve256) verify(q *aff256, e, r, s *scalar) bool {
+// verify tells whether (r, s) is a signature of e under q, whose multiples may be
+// known: RFC 7091 section 6.2. All values are public. r and s are in range, e is
+// not zero.
+func (c *curve256) verify(q *aff256, known known256, e, r, s *scalar) bool {
 	v := c.order.invertPublic(e)
 	z1 := c.order.mul(s, &v)
 	z2 := c.order.mul(r, &v)
 	z2 = c.order.neg(&z2)
-	p := c.combine(&z1, &z2, q)
+	var p jac256
+	if known != nil {
+		p = c.combineKnown(&z1, &z2, known)
+	} else {
+		p = c.combine(&z1, &z2, q)
+	}
 	return c.hasX(&p, r)
 }
 

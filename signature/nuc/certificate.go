@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync/atomic"
 	"time"
 
 	"kopir/signature/algorithm"
@@ -48,6 +49,8 @@ type Certificate struct {
 	KeyAlgorithm string // object identifier
 
 	Extensions
+
+	asked atomic.Uint32 // how often Trust.Parse was asked for it again
 }
 
 // Algorithm is an AlgorithmIdentifier.
