@@ -59,6 +59,7 @@ type timekeeper struct {
 type instant struct {
 	wall    time.Time
 	elapsed time.Duration
+	shared  bool // it is the store's, which all processes go by
 }
 
 // steady is the time by which deliveries are reckoned: when the clock was
@@ -68,9 +69,23 @@ type instant struct {
 func (b *Bridge) steady() time.Time {
 	last := b.keeper.believed.Load()
 	if last == nil {
-		return b.now().UTC()
+		return b.keeper.wall().UTC()
 	}
 	return last.wall.Add(b.keeper.elapsed() - last.elapsed).UTC()
+}
+
+// now is the time by which everything is judged and dated: the clock's, or the
+// steady one where the store's clock says that ours was set. So no application
+// comes tomorrow, and no result is dated before it. Where nobody else knows the
+// time, the clock may just have been set right.
+func (b *Bridge) now() time.Time {
+	wall := b.keeper.wall()
+	if last := b.keeper.believed.Load(); last != nil && last.shared {
+		if steady := b.steady(); wall.Sub(steady).Abs() > clockSlack {
+			return steady
+		}
+	}
+	return wall
 }
 
 // ClockFault says why the clock is not believed; nil: it is.
@@ -114,15 +129,16 @@ func (k *timekeeper) check(ctx context.Context) error {
 	if err == nil && !witness.IsZero() {
 		off = wall.Sub(witness)
 	}
-	if err == nil && !witness.IsZero() && off.Abs() > clockSlack {
-		k.believed.Store(&instant{witness, run}) // deliveries go by what all processes share
+	shared := err == nil && !witness.IsZero()
+	if shared && off.Abs() > clockSlack {
+		k.believed.Store(&instant{witness, run, true})
 	}
 	if off.Abs() <= clockSlack {
 		if k.off != 0 {
 			k.log.Info("the clock is believed again", zap.Time("at", wall))
 			k.recall(ctx, wall)
 		}
-		k.believe(ctx, wall, run)
+		k.believe(ctx, wall, run, shared)
 		return nil
 	}
 	k.began = true
@@ -142,7 +158,7 @@ func (k *timekeeper) check(ctx context.Context) error {
 	k.off = off
 	if witness.IsZero() && off.Abs() <= clockDay && run-k.since >= clockSettle {
 		k.log.Warn("the clock has run evenly since it was set, and is believed again", zap.Duration("by", off), zap.Time("at", wall))
-		k.believe(ctx, wall, run)
+		k.believe(ctx, wall, run, false)
 		return nil
 	}
 	return k.suspicion()
@@ -158,8 +174,8 @@ func (k *timekeeper) recall(ctx context.Context, wall time.Time) {
 }
 
 // believe takes the clock as it is now for right.
-func (k *timekeeper) believe(ctx context.Context, wall time.Time, run time.Duration) {
-	k.believed.Store(&instant{wall, run})
+func (k *timekeeper) believe(ctx context.Context, wall time.Time, run time.Duration, shared bool) {
+	k.believed.Store(&instant{wall, run, shared})
 	first := !k.began
 	k.began, k.base, k.then, k.off = true, wall, run, 0
 	if first || run-k.kept >= clockEvery {

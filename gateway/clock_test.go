@@ -111,8 +111,9 @@ func TestWrongClockDelaysNothing(t *testing.T) {
 }
 
 // TestStartedAheadOfTheStore: a process that starts while its clock runs ahead
-// reckons deliveries by the store's clock from its first message on. It may be
-// killed before its clock is right again, and nobody else knows what it put off.
+// dates applications and reckons deliveries by the store's clock from its first
+// message on. It may be killed before its clock is right again, and nobody else
+// knows what it put off.
 func TestStartedAheadOfTheStore(t *testing.T) {
 	w := newTown(t)
 	right := w.clock()
@@ -120,6 +121,7 @@ func TestStartedAheadOfTheStore(t *testing.T) {
 	store.at.Store(&right)
 	o := w.options(zapcore.NewNopCore())
 	o.Store, o.Elapsed = store, func() time.Duration { return 0 }
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), right), "portal")
 	w.pass(30 * time.Hour)
 	b, err := gateway.New(o)
 	if err != nil {
@@ -128,9 +130,11 @@ func TestStartedAheadOfTheStore(t *testing.T) {
 	if b.ClockFault() == nil {
 		t.Error("the clock is believed")
 	}
-	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
 	if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" {
 		t.Fatalf("%s %s", r.Code, r.Bytes)
+	}
+	if app := w.only(); !app.ReceivedAt.Equal(right) {
+		t.Errorf("it came at %s, and it was %s", app.ReceivedAt, right)
 	}
 	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
 	if err != nil || len(page.Deliveries) == 0 {

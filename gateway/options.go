@@ -85,7 +85,6 @@ type Bridge struct {
 	sending   atomic.Int64 // messages on their way to a partner, not settled yet
 	log       *zap.Logger
 	tracer    trace.Tracer
-	now       func() time.Time
 	newID     func() string
 	watchers  watchers
 }
@@ -115,7 +114,7 @@ func New(o Options) (*Bridge, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	b := &Bridge{o: o, partners: known, log: o.Log, now: o.Now, newID: o.NewID, lanes: lanesOf(o.Apart), renewed: make(chan struct{}, 1)}
+	b := &Bridge{o: o, partners: known, log: o.Log, newID: o.NewID, lanes: lanesOf(o.Apart), renewed: make(chan struct{}, 1)}
 	b.services.Store(o.Services)
 	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
@@ -124,23 +123,19 @@ func New(o Options) (*Bridge, error) {
 	if b.tracer = o.Tracer; b.tracer == nil {
 		b.tracer = noop.Tracer{}
 	}
-	elapsed := o.Elapsed
-	switch began := time.Now(); {
-	case elapsed != nil:
-	case o.Now != nil:
-		elapsed = func() time.Duration { return b.now().Sub(began) }
-	default:
-		elapsed = func() time.Duration { return time.Since(began) }
+	wall, elapsed := o.Now, o.Elapsed
+	if wall == nil {
+		wall = time.Now
 	}
-	if b.now == nil {
-		b.now = time.Now
+	if began := wall(); elapsed == nil {
+		elapsed = func() time.Duration { return wall().Sub(began) }
 	}
 	if b.newID == nil {
 		b.newID = uuid.NewString
 	}
 	b.numbers.store = o.Store
 	b.recounts = make(chan struct{}, 1)
-	b.keeper = timekeeper{wall: b.now, elapsed: elapsed, store: o.Store, log: b.log}
+	b.keeper = timekeeper{wall: wall, elapsed: elapsed, store: o.Store, log: b.log}
 	// Before anything is reckoned: by a clock that was never compared, deliveries
 	// would rest until whatever it showed.
 	first, cancel := context.WithTimeout(context.Background(), firstLook)

@@ -301,7 +301,7 @@ func (d *draft) bind(o *official, dec Decision) (to State, ground *Ground, err e
 		err = wrong("decision/state", "decides otherwise: %s", out.State)
 	case dec.Result.Kind != "" && dec.Result.Kind != out.Result:
 		err = wrong("decision/result", "is another result: %s", out.Result)
-	case out.Date > today || out.Date < d.app.ReceivedAt.In(d.b.zone()).Format(time.DateOnly):
+	case out.Date > today || out.Date < min(today, d.app.ReceivedAt.In(d.b.zone()).Format(time.DateOnly)): // what came tomorrow was dated by a wrong clock
 		err = wrong("decision/date", "is dated in the future or before the application came")
 	case out.OfficialIIN != "" && out.OfficialIIN != string(o.doc.SignedBy.IIN):
 		err = wrong("official/iin", "was drawn up for another official to sign")

@@ -47,10 +47,11 @@ func planOf(seed uint64, number string) plan {
 
 // act is an application in the hands of the staff.
 type act struct {
-	number string
-	plan   plan
-	signed []byte // the result
-	keyed  bool   // requests bear an Idempotency-Key
+	number  string
+	plan    plan
+	signed  []byte // the result
+	keyed   bool   // requests bear an Idempotency-Key
+	refused bool   // the last request, for good
 }
 
 // staff decides applications by REST and in the local database. It hears of an
@@ -170,7 +171,11 @@ func (s *staff) complete(ctx context.Context, a *act) bool {
 			return false
 		}
 	}
-	return s.move(ctx, a, "completed", "/decision", "application/xml", a.signed)
+	done := s.move(ctx, a, "completed", "/decision", "application/xml", a.signed)
+	if !done && a.refused {
+		a.signed, a.refused = nil, false // as of a draft that a wrong clock has dated: it is drawn up anew
+	}
+	return done
 }
 
 // Codes of the local table.
@@ -215,8 +220,8 @@ func (s *staff) move(ctx context.Context, a *act, want, path, kind string, body 
 	}
 	if err == nil {
 		s.t.diary.write("%s of %s: %d %s", path, a.number, status, bytes.TrimSpace(answer[:min(300, len(answer))]))
-		if key != "" && status != http.StatusConflict && status/100 == 4 {
-			a.keyed = false // that refusal is kept for the key
+		if status != http.StatusConflict && status/100 == 4 {
+			a.keyed, a.refused = false, true // that refusal is kept for the key
 		}
 	}
 	return false
