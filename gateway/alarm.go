@@ -57,8 +57,7 @@ func (b *Bridge) tick(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b.sound(told)
-	b.traceAlarms(ctx, told)
+	b.sound(told, b.traceAlarms(ctx, told))
 	still, err := b.o.Store.Suspended(ctx, at, heldBatch)
 	if err != nil {
 		return len(told), err
@@ -94,8 +93,9 @@ func (b *Bridge) alarm(due Due, at time.Time) Event {
 }
 
 // sound counts and logs what was told: one line for an office, a service and a
-// step, so that a morning on which much is late can still be read.
-func (b *Bridge) sound(told []Due) {
+// step, so that a morning on which much is late can still be read. It names the
+// first application, and its trace.
+func (b *Bridge) sound(told []Due, traces map[string]string) {
 	type place struct {
 		kind            EventKind
 		office, service string
@@ -123,6 +123,6 @@ func (b *Bridge) sound(told []Due) {
 			say = b.log.Error
 		}
 		say("due time", zap.String("kind", string(p.kind)), zap.String("office", p.office), zap.String("service", p.service), zap.Int("step", p.step),
-			zap.Int("applications", n), zap.String("application", first[p].Application), zap.Time("due_at", first[p].DueAt))
+			zap.Int("applications", n), zap.String("application", first[p].Application), zap.Time("due_at", first[p].DueAt), keptTraceID(traces[first[p].Application]))
 	}
 }

@@ -49,7 +49,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 	if j.held != verdict.None {
 		h.Tries++
 		h.NextAt, h.Reason = b.now().UTC().Add(askAfter(h.Tries)), j.held
-		b.log.Warn("still held", zap.String("application", h.Application), zap.Int("tries", h.Tries), zap.String("reason", string(h.Reason)), zap.String("detail", detail(j.verdict)))
+		b.log.Warn("still held", zap.String("application", h.Application), zap.Int("tries", h.Tries), zap.String("reason", string(h.Reason)), zap.String("detail", detail(j.verdict)), keptTraceID(app.Trace))
 		return b.o.Store.Commit(ctx, Change{Hold: &h})
 	}
 	_, err = b.amend(ctx, h.Application, 0, func(d *draft) error {

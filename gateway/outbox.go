@@ -18,7 +18,7 @@ import (
 // because we are stopping is not counted.
 func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 	if err := b.o.Store.Awake(); err != nil {
-		b.log.Warn("delivery left to others", zap.String("id", d.ID), zap.Error(err))
+		b.log.Warn("delivery left to others", zap.String("id", d.ID), keptTraceID(d.Trace), zap.Error(err))
 		b.giveBack(ctx, d)
 		return
 	}
@@ -78,7 +78,7 @@ const settlePause = 250 * time.Millisecond
 // waiting for its end. What others have taken over already stays theirs.
 func (b *Bridge) giveBack(ctx context.Context, d Delivery) {
 	if err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}}); err != nil && !errors.Is(err, ErrLease) {
-		b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), zap.Error(err))
+		b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), keptTraceID(d.Trace), zap.Error(err))
 	}
 }
 

@@ -109,6 +109,14 @@ func traceID(ctx context.Context) zap.Field {
 	return zap.Skip()
 }
 
+// keptTraceID is traceID of a trace that was kept.
+func keptTraceID(kept string) zap.Field {
+	if sc := parseTrace(kept); sc.IsValid() {
+		return zap.Stringer("trace_id", sc.TraceID())
+	}
+	return zap.Skip()
+}
+
 // describe tells of a message what its line of the log does.
 func (t *trail) describe(span trace.Span, err error) {
 	span.SetAttributes(attribute.String("kopir.door", string(t.door)), attribute.String("kopir.operation", t.operation), attribute.String("kopir.sender", t.sender),
@@ -135,17 +143,20 @@ func (b *Bridge) trying(ctx context.Context, d *Delivery) (context.Context, trac
 		attribute.String("kopir.route", string(d.Route)), attribute.String("kopir.application", d.Application), attribute.String("kopir.message_id", d.MessageID), attribute.Int("kopir.try", d.Tries+1)))
 }
 
-// traceAlarms tells in their traces of terms that were told of.
-func (b *Bridge) traceAlarms(ctx context.Context, told []Due) {
+// traceAlarms tells in their traces of terms that were told of, and gives the
+// traces by application.
+func (b *Bridge) traceAlarms(ctx context.Context, told []Due) map[string]string {
 	if b.o.Tracer == nil {
-		return // the applications need not be read
+		return nil // the applications need not be read
 	}
+	traces := map[string]string{}
 	for _, due := range told {
 		app, err := b.o.Store.Application(ctx, due.Application)
 		if err != nil {
 			b.log.Warn("alarm not traced", zap.String("application", due.Application), zap.Error(err))
 			continue
 		}
+		traces[due.Application] = app.Trace
 		kind := EventWarning
 		if !due.OverdueAt.IsZero() {
 			kind = EventOverdue
@@ -154,4 +165,5 @@ func (b *Bridge) traceAlarms(ctx context.Context, told []Due) {
 			attribute.String("kopir.alarm", string(kind)), attribute.Int("kopir.step", due.Step), attribute.String("kopir.service", due.Service)))
 		span.End()
 	}
+	return traces
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // tracedTown is a town that keeps its spans.
-func tracedTown(t *testing.T) (*town, *tracetest.InMemoryExporter, *observer.ObservedLogs) {
+func tracedTown(t *testing.T, change ...func(*gateway.Options)) (*town, *tracetest.InMemoryExporter, *observer.ObservedLogs) {
 	t.Helper()
 	w := newTown(t)
 	told := tracetest.NewInMemoryExporter()
@@ -22,6 +23,9 @@ func tracedTown(t *testing.T) (*town, *tracetest.InMemoryExporter, *observer.Obs
 	core, logs := observer.New(zap.DebugLevel)
 	o := w.options(core)
 	o.Tracer = provider.Tracer("test")
+	for _, c := range change {
+		c(&o)
+	}
 	var err error
 	if w.bridge, err = gateway.New(o); err != nil {
 		t.Fatal(err)
@@ -51,10 +55,44 @@ func TestTraceOfAlarms(t *testing.T) {
 	if own["receive"] != 1 || own["status change"] != 1 || own["deadline alarm"] != 1 || own["local row"] == 0 {
 		t.Errorf("%v", own)
 	}
-	for _, line := range []string{"message", "delivered"} {
+	for _, line := range []string{"message", "delivered", "due time"} {
 		if logs.FilterMessage(line).FilterFieldKey("trace_id").Len() == 0 || logs.FilterMessage(line).FilterFieldKey("trace_id").Len() != logs.FilterMessage(line).Len() {
 			t.Errorf("lines %q without a trace", line)
 		}
+	}
+}
+
+// So do letters to the applicant, by mail and to the phone, delivered or not.
+func TestTraceOfLetters(t *testing.T) {
+	email, sms := &mailbox{fail: errors.New("the server does not answer")}, &mailbox{}
+	w, told, logs := tracedTown(t, func(o *gateway.Options) {
+		o.Posts = map[gateway.Route]gateway.Post{gateway.ToEmail: email, gateway.ToSMS: sms}
+	})
+	app := w.finishWith(map[string]string{"delivery": "email", "email": "citizen@example.kz"})
+	w.deliver()
+	email.fail = nil
+	w.pass(time.Hour)
+	w.deliver()
+	if len(email.got) != 1 {
+		t.Fatalf("%d letters", len(email.got))
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(app.Trace, "00-"), "-")
+	letters := 0
+	for _, s := range told.GetSpans() {
+		if s.Name == "letter" && s.SpanContext.TraceID().String() == id {
+			letters++
+		}
+	}
+	lines := map[string]int{}
+	for _, l := range logs.All() {
+		if f := l.ContextMap(); f["route"] == string(gateway.ToEmail) || f["route"] == string(gateway.ToSMS) {
+			if lines[l.Message]++; f["trace_id"] != id {
+				t.Errorf("%s: %v", l.Message, f)
+			}
+		}
+	}
+	if letters < 2 || lines["delivered"] == 0 || lines["delivery failed"] == 0 {
+		t.Errorf("%d letters in the trace, %v", letters, lines)
 	}
 }
 

@@ -204,7 +204,7 @@ func (w *watcher) compare(ctx context.Context, apps []candidate) (int, error) {
 		default:
 			n++
 			w.told[app.Number] = refusal(&app, row)
-			w.b.log.Warn("status of the local database not taken over", zap.String("application", app.Number), zap.String("local_code", row.Code), zap.Error(err))
+			w.b.log.Warn("status of the local database not taken over", zap.String("application", app.Number), zap.String("local_code", row.Code), keptTraceID(app.Trace), zap.Error(err))
 		}
 	}
 	return n, nil
