@@ -101,6 +101,7 @@ const (
 	ReplyPlain  Keeping = iota
 	ReplySealed         // the message is removed: SealReply
 	ReplyGone           // its time is over
+	ReplyAlone          // as it was, without the message: it was refused beyond its sender's budget
 )
 
 // stored is the stored reply to a message that came again. raw is that message.

@@ -346,6 +346,9 @@ func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
 	d.traced(ctx)
 	failpoint.Here(failpoint.MessageJudged)
 	c := d.done()
+	if c.Message.Code != "" && c.Application == nil {
+		c.KeepRefused = b.o.KeepRefused
+	}
 	places := b.reserve(&c)
 	err := b.during(ctx, "commit", func(ctx context.Context) error { return b.o.Store.Commit(ctx, c) })
 	if err == nil {

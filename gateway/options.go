@@ -48,6 +48,9 @@ type Options struct {
 	// Room says why no new work is taken, such as a disk that is nearly full;
 	// nil, or no error: it is. What was taken goes on.
 	Room func() error
+	// KeepRefused is how many bytes of refused messages are kept whole for a
+	// sender in a day; zero: all.
+	KeepRefused int64
 	// Polled are the routes whose partner fetches its messages by getMessages;
 	// nothing is pushed there.
 	Polled []Route

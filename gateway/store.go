@@ -139,6 +139,10 @@ type Change struct {
 	Hold       *Hold      // inserted or replaced
 	Offer      *Offer     // of a questionnaire
 	Release    string     // number of the application that is held no more
+	// KeepRefused is set with a Message that was refused: how many bytes a day of
+	// its sender's refused messages are kept whole. Of what is beyond, digest, size
+	// and verdict are.
+	KeepRefused int64
 }
 
 // Message is an inbound message that was answered.
@@ -153,6 +157,7 @@ type Message struct {
 	At          time.Time
 	Raw         []byte
 	Reply       []byte
+	Size        int64 // of Raw where it is not kept
 	Keeping     Keeping
 	Code        Code // empty: accepted; ServiceRefused and the like
 	Application string

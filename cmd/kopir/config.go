@@ -74,6 +74,8 @@ type limitsConfig struct {
 	Concurrent  int      `yaml:"concurrent"`
 	Connections int      `yaml:"connections"`
 	Memory      size     `yaml:"memory"` // of all large bodies at work; zero: by the memory there is
+	// Refused is what is kept whole of the refused messages of a sender in a day.
+	Refused size `yaml:"refused_per_day"`
 }
 
 // keyConfig is the key that signs: of a file, or of a token.
@@ -161,6 +163,7 @@ func defaultConfig() config {
 		Notice:      duration(3 * time.Second),
 		Concurrent:  256,
 		Connections: 1024,
+		Refused:     256 << 20,
 	}
 	c.Store.Driver, c.Local = "sqlite", defaultLocal()
 	c.Disk = diskConfig{Warn: 90, Refuse: 95}
@@ -256,6 +259,9 @@ func (l *loaded) checkValues() []fault {
 	}
 	if l.Limits.Memory > 0 && l.Limits.Memory < l.Limits.Body {
 		bad("limits.memory", "is less than limits.body, so the largest message could never be taken", "leave the key out: it follows the memory there is")
+	}
+	if l.Limits.Refused < l.Limits.Body {
+		bad("limits.refused_per_day", "is less than limits.body, so the largest refused message would never be kept whole", "the default is 256MB")
 	}
 	if l.Limits.Drain > 0 && l.Limits.Notice >= l.Limits.Drain {
 		bad("limits.drain_notice", "is not shorter than limits.drain_timeout", "the defaults are 3s and 30s")

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"kopir/gateway/store"
 )
 
 // proofGauges are the figures of what was judged, by what, and of what proves
@@ -16,12 +19,14 @@ var (
 	answeredDesc = prometheus.NewDesc("kopir_revocation_answer_age_seconds", "Time since an authority last answered whether a certificate is revoked, of those that were asked about.", []string{"authority"}, nil)
 	silentDesc   = prometheus.NewDesc("kopir_revocation_silent_seconds", "How long an authority has not answered whether certificates are revoked; nought while it does.", []string{"authority"}, nil)
 	listDesc     = prometheus.NewDesc("kopir_revocation_list_age_seconds", "Time since the list of an authority was last fetched.", []string{"authority"}, nil)
+	refusedDesc  = prometheus.NewDesc("kopir_refused_kept_bytes", "Bytes of refused messages that were kept whole today (UTC).", []string{"sender"}, nil)
+	unkeptDesc   = prometheus.NewDesc("kopir_refused_unkept_messages", "Refused messages of today of which digest, size and verdict alone are kept.", []string{"sender"}, nil)
 	unsignedDesc = prometheus.NewDesc("kopir_journal_unsigned_seconds", "How long records of the journal have had no checkpoint over them; nought when all have.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g proofGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, unsignedDesc} {
+	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, unsignedDesc} {
 		out <- d
 	}
 }
@@ -50,6 +55,17 @@ func (g proofGauges) Collect(out chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if all, err := g.n.store.Refusals(ctx, now); err == nil {
+		for _, s := range g.n.l.Senders {
+			if !slices.ContainsFunc(all, func(r store.Refused) bool { return r.Sender == s.ID }) {
+				all = append(all, store.Refused{Sender: s.ID})
+			}
+		}
+		for _, r := range all {
+			out <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, float64(r.Bytes), r.Sender)
+			out <- prometheus.MustNewConstMetric(unkeptDesc, prometheus.GaugeValue, float64(r.Cut), r.Sender)
+		}
+	}
 	if unsigned, err := g.n.checkpointAge(ctx); err == nil {
 		out <- prometheus.MustNewConstMetric(unsignedDesc, prometheus.GaugeValue, unsigned.Seconds())
 	}

@@ -137,7 +137,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		Posts:      posts,
 		Local:      n.local,
 		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, Polled: l.polled(), Log: log, Tracer: n.tracer(),
+		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, KeepRefused: int64(l.Limits.Refused), Polled: l.polled(), Log: log, Tracer: n.tracer(),
 		Now: failpoint.Now, Elapsed: func() time.Duration { return time.Since(began) },
 	})
 	if err != nil {

@@ -49,6 +49,10 @@ func (x *examination) signatures() {
 			continue // of no signature: what came otherwise than described, a consent
 		}
 		file := x.index.fileOf(i, "verdict")
+		if m := x.message(string(t.Piece("message"))); m != nil && len(m.Piece("raw")) == 0 {
+			x.doubt(file, "not-kept", "sha256", string(m.Piece("sha256")))
+			continue
+		}
 		var said recordedVerdict
 		if err := json.Unmarshal(kept, &said); err != nil {
 			x.fault(file, "unreadable", "detail", err)

@@ -32,6 +32,12 @@ func (t *tx) apply(c *gateway.Change) error {
 			return err
 		}
 	}
+	if c.Message != nil && c.KeepRefused > 0 {
+		var err error
+		if c, err = t.weigh(c); err != nil {
+			return err
+		}
+	}
 	if c.Message != nil {
 		if err := t.insertMessage(c.Message); err != nil {
 			return err

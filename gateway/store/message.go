@@ -14,10 +14,13 @@ func (t *tx) insertMessage(m *gateway.Message) error {
 	if m.Code != "" {
 		note += " " + string(m.Code)
 	}
+	if m.Keeping == gateway.ReplyAlone {
+		note += fmt.Sprintf(", %d bytes not kept", m.Size)
+	}
 	t.part(journalMessage, m.ID, note, messageContent(m)...)
-	return t.later("message", gateway.ErrDuplicate, `INSERT INTO messages (id, sender, message_key, sha256, door, operation, service, at, raw, reply, code, application)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender, message_key) DO NOTHING`,
-		m.ID, m.Sender, m.Key, m.SHA256, string(m.Door), m.Operation, m.Service, micros(m.At), blob(m.Raw), blob(m.Reply), string(m.Code), m.Application)
+	return t.later("message", gateway.ErrDuplicate, `INSERT INTO messages (id, sender, message_key, sha256, door, operation, service, at, raw, reply, code, application, keeping)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender, message_key) DO NOTHING`,
+		m.ID, m.Sender, m.Key, m.SHA256, string(m.Door), m.Operation, m.Service, micros(m.At), blob(m.Raw), blob(m.Reply), string(m.Code), m.Application, int64(m.Keeping))
 }
 
 // Message finds what was answered to a sender's id.

@@ -44,9 +44,9 @@ type Kept struct {
 	Raw     []byte
 }
 
-// Messages hands on every message of a service, oldest first.
+// Messages hands on every message of a service whose content was kept, oldest first.
 func (r *Reader) Messages(ctx context.Context, service string, each func(Kept) error) error {
-	rows, err := r.s.query(ctx, `SELECT m.id, COALESCE(a.channel, ''), m.at, m.raw FROM messages m LEFT JOIN applications a ON a.number = m.application WHERE m.service = ? ORDER BY m.at, m.id`, service)
+	rows, err := r.s.query(ctx, `SELECT m.id, COALESCE(a.channel, ''), m.at, m.raw FROM messages m LEFT JOIN applications a ON a.number = m.application WHERE m.service = ? AND m.keeping <> 3 ORDER BY m.at, m.id`, service)
 	if err != nil {
 		return fmt.Errorf("store: messages: %w", err)
 	}

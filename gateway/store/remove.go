@@ -151,6 +151,10 @@ func (t *tx) sealMessages(owner string) error {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
+	// Without the message there is nothing to seal its reply under.
+	if _, err := t.exec(`UPDATE messages SET reply = ?, keeping = 2 WHERE (application = ? OR id = ?) AND keeping = 3`, []byte{}, owner, strings.TrimPrefix(owner, "message/")); err != nil {
+		return err
+	}
 	for _, m := range all {
 		sealed, err := gateway.SealReply(m.raw, m.reply)
 		if err != nil {
@@ -216,10 +220,14 @@ func (s *Store) Over(ctx context.Context, before time.Time, archived bool, limit
 	if !archived {
 		return owners, nil
 	}
-	err = s.scan(ctx, `SELECT id FROM messages WHERE application = '' AND keeping = 0 AND at < ? ORDER BY at LIMIT ?`, []any{micros(before), limit}, func(v []any) {
-		owners = append(owners, "message/"+string(raw(v[0])))
-	})
-	return owners, err
+	for _, keeping := range []string{"0", "3"} { // each has an index of its own
+		if err := s.scan(ctx, `SELECT id FROM messages WHERE application = '' AND keeping = `+keeping+` AND at < ? ORDER BY at LIMIT ?`, []any{micros(before), limit}, func(v []any) {
+			owners = append(owners, "message/"+string(raw(v[0])))
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return owners, nil
 }
 
 // ForgetReplies drops sealed replies to messages from before a time, and answers
