@@ -367,7 +367,7 @@ func TestRun(t *testing.T) {
 
 // A bridge that lacks something says all of it at once.
 func TestNewSaysEverything(t *testing.T) {
-	_, err := gateway.New(gateway.Options{Verifier: &signature.Verifier{Revoke: signature.RevokeOff}, Partners: []gateway.Partner{{SenderID: "A", Channel: gateway.Portal}, {Channel: "fax"}}})
+	_, err := gateway.New(gateway.Options{Verifier: &signature.Verifier{Revoke: signature.RevokeOff}, Terms: gateway.Terms{Partners: []gateway.Partner{{SenderID: "A", Channel: gateway.Portal}, {Channel: "fax"}}}})
 	for _, want := range []string{"store", "key", "service descriptions", "sender is needed", "always asks about revocation", "anybody could speak", "no sender id"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said: %v", want, err)

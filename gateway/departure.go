@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func (b *Bridge) reserve(c *Change) (all []place) {
 		d := &c.Deliveries[i]
 		first, l := !seen[d.Route], b.lane(d)
 		seen[d.Route] = true
-		if !first || d.State != Queued || l == nil {
+		if !first || d.State != Queued || l == nil || slices.Contains(b.o.Polled, d.Route) {
 			continue
 		}
 		if p, ok := l.reserve(at); ok {

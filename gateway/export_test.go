@@ -17,7 +17,7 @@ func (b *Bridge) Watch(ctx context.Context, service string) (int, error) {
 }
 func (b *Bridge) RefreshCodes(ctx context.Context) error { return b.refreshCodes(ctx) }
 func (b *Bridge) Deliver(ctx context.Context, r Route) (n int, err error) {
-	for _, l := range b.lanes {
+	for _, l := range b.lanes() {
 		if l.Route != r {
 			continue
 		}
@@ -35,7 +35,7 @@ func (b *Bridge) Deliver(ctx context.Context, r Route) (n int, err error) {
 
 // Driven says whether all lanes are at work.
 func (b *Bridge) Driven() bool {
-	for _, l := range b.lanes {
+	for _, l := range b.lanes() {
 		l.mu.Lock()
 		way := l.way
 		l.mu.Unlock()

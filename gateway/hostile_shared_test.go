@@ -169,11 +169,14 @@ func hostileTown(t *testing.T, dir string, at time.Time) *town {
 	t.Cleanup(func() { w.local.Close() })
 	w.bridge, err = gateway.New(gateway.Options{
 		Store: w.store, Verifier: &signature.Verifier{Trust: trust, Revocation: checker}, Key: w.keys["bridge"], Services: set,
-		Partners: []gateway.Partner{
-			{SenderID: "TEST_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"123456789021"}},
-			{SenderID: "OTHER_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"987654321098"}},
+		Terms: gateway.Terms{
+			Partners: []gateway.Partner{
+				{SenderID: "TEST_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"123456789021"}},
+				{SenderID: "OTHER_SENDER", Channel: gateway.Portal, Password: "secret", BINs: []gateway.BIN{"987654321098"}},
+			},
+			Sender: w.post, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary},
 		},
-		Sender: w.post, Local: w.local, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary}, Log: zap.NewNop(), Now: w.clock, NewID: w.newID,
+		Local: w.local, Log: zap.NewNop(), Now: w.clock, NewID: w.newID,
 	})
 	if err != nil {
 		t.Fatal(err)

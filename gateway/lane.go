@@ -57,23 +57,9 @@ func newLane(l Lane) *lane {
 	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String()}, tally: map[Outcome]uint64{}}
 }
 
-// lanes are all ways out: one of each route, and those of the partners apart.
-func lanesOf(apart []Lane) []*lane {
-	var all []*lane
-	for _, r := range Routes() {
-		all = append(all, newLane(Lane{Route: r}))
-	}
-	for _, l := range apart {
-		if !slices.ContainsFunc(all, func(have *lane) bool { return have.Lane == l }) {
-			all = append(all, newLane(l))
-		}
-	}
-	return all
-}
-
 // laneOf is the receiver of the lane that a delivery goes by.
 func (b *Bridge) laneOf(route Route, receiver string) string {
-	if slices.ContainsFunc(b.lanes, func(l *lane) bool { return l.Lane == Lane{route, receiver} }) {
+	if slices.ContainsFunc(b.lanes(), func(l *lane) bool { return l.Lane == Lane{route, receiver} }) {
 		return receiver
 	}
 	return ""
@@ -81,7 +67,7 @@ func (b *Bridge) laneOf(route Route, receiver string) string {
 
 // lane is the one that a delivery goes by; nil: nobody serves it here.
 func (b *Bridge) lane(d *Delivery) *lane {
-	for _, l := range b.lanes {
+	for _, l := range b.lanes() {
 		if l.Lane == (Lane{d.Route, d.Lane}) {
 			return l
 		}
@@ -133,7 +119,10 @@ func (b *Bridge) drive(ctx context.Context, l *lane) {
 	defer way.Wait()
 	l.open(ctx, &way)
 	defer l.shut()
-	b.loop(ctx, "deliver "+l.String(), l.wake, func() (time.Duration, error) {
+	b.loop(ctx, "deliver "+l.String(), l.wake, func(b *Bridge) (time.Duration, error) {
+		if slices.Contains(b.o.Polled, l.Route) {
+			return deliverPause, nil // it is fetched
+		}
 		for {
 			n, soon := l.free(b.steady())
 			if soon {
@@ -212,14 +201,15 @@ func (b *Bridge) learn(ctx context.Context, l *lane, failed error) {
 
 // mend puts the lines of deliveries right from time to time.
 func (b *Bridge) mend(ctx context.Context) (time.Duration, error) {
-	all := make([]Lane, len(b.lanes))
-	for i, l := range b.lanes {
+	ways := b.lanes()
+	all := make([]Lane, len(ways))
+	for i, l := range ways {
 		all[i] = l.Lane
 	}
 	n, err := b.o.Store.MendLines(ctx, all)
 	if n > 0 {
 		b.log.Warn("deliveries that waited for nothing go on", zap.Int64("deliveries", n))
-		for _, l := range b.lanes {
+		for _, l := range ways {
 			rouse(l.wake)
 		}
 	}
@@ -254,7 +244,7 @@ type LaneState struct {
 func (b *Bridge) Lanes() []LaneState {
 	at := b.steady()
 	var all []LaneState
-	for _, l := range b.lanes {
+	for _, l := range b.lanes() {
 		s := LaneState{Lane: l.Lane, Tries: map[Outcome]uint64{}}
 		s.Circuit, s.Since, _, s.Openings = l.breaker.state(at)
 		l.mu.Lock()

@@ -70,7 +70,7 @@ func (b *Bridge) WhileLeading(ctx context.Context, name string, do func(context.
 
 // beat keeps telling the other processes that this one lives.
 func (b *Bridge) beat(ctx context.Context) {
-	b.loop(ctx, "beat", nil, func() (time.Duration, error) {
+	b.loop(ctx, "beat", nil, func(b *Bridge) (time.Duration, error) {
 		freed, err := b.o.Store.Beat(ctx)
 		if freed > 0 {
 			b.log.Warn("deliveries of a process that fell silent are sent again", zap.Int64("deliveries", freed))

@@ -18,20 +18,40 @@ import (
 	"kopir/signature/keystore"
 )
 
-// Options is what a Bridge is made of. Store, Verifier, Key, Services, Sender
-// and at least one Partner are required.
+// Options is what a Bridge is made of. Store, Verifier, Key, Services, and of
+// its terms Sender and at least one Partner are required.
 type Options struct {
 	Store    Store
 	Verifier *signature.Verifier
 	Key      keystore.Source // with which the bridge signs its answers and notices
 	Services *mappings.Set   // to begin with, see Bridge.Use
+	// Local is the local body's database; without it no service can be accepted.
+	Local LocalDB
+	// Room says why no new work is taken, such as a disk that is nearly full;
+	// nil, or no error: it is. What was taken goes on.
+	Room func() error
+
+	Terms // to begin with, see Bridge.Under
+
+	// Tracer takes the spans of trace.go; nil: nothing is traced.
+	Tracer trace.Tracer
+
+	Log *zap.Logger      // nil: silent
+	Now func() time.Time // nil: time.Now
+	// Elapsed is a clock that nobody sets, to find out when Now was set; nil:
+	// the monotonic one of the machine, or Now if that is given.
+	Elapsed func() time.Duration
+	NewID   func() string // nil: random UUIDs
+}
+
+// Terms are with whom the bridge deals, and how: what other terms can take the
+// place of while it runs.
+type Terms struct {
 	Partners []Partner
 	// Gateway are the organisations whose systems sign what the gateway itself
 	// says of messages of ours.
 	Gateway []BIN
 	Sender  Sender
-	// Local is the local body's database; without it no service can be accepted.
-	Local LocalDB
 	// Registries by their ids (mappings.RegistryIDs). One that a service asks and
 	// that is not there is told to the specialist with each application.
 	Registries map[string]Registry
@@ -45,9 +65,6 @@ type Options struct {
 	PublicURL string
 	// Apart are the lanes of partners that are reached by an address of their own.
 	Apart []Lane
-	// Room says why no new work is taken, such as a disk that is nearly full;
-	// nil, or no error: it is. What was taken goes on.
-	Room func() error
 	// KeepRefused is how many bytes of refused messages are kept whole for a
 	// sender in a day; zero: all.
 	KeepRefused int64
@@ -57,39 +74,38 @@ type Options struct {
 	// Posts carry letters to applicants: ToEmail, ToSMS. A route without one is
 	// noted in the application's history instead.
 	Posts map[Route]Post
-
-	// Tracer takes the spans of trace.go; nil: nothing is traced.
-	Tracer trace.Tracer
-
-	Log *zap.Logger      // nil: silent
-	Now func() time.Time // nil: time.Now
-	// Elapsed is a clock that nobody sets, to find out when Now was set; nil:
-	// the monotonic one of the machine, or Now if that is given.
-	Elapsed func() time.Duration
-	NewID   func() string // nil: random UUIDs
 }
 
-// Bridge is the rules over one store. It is safe for concurrent use.
+// Bridge is the rules over one store, under certain terms. It is safe for
+// concurrent use.
 type Bridge struct {
 	o        Options
 	partners partners
+	log      *zap.Logger
+	tracer   trace.Tracer
+	newID    func() string
+	*works
+}
+
+// works are what changes while a bridge runs. There is one, whatever the terms.
+type works struct {
 	numbers  numbers
 	paces    paces
 	alarms   alarms
 	verdicts tally
 	keeper   timekeeper
 	recounts chan struct{}
-	lanes    []*lane
 
 	services  atomic.Pointer[mappings.Set]
 	switching sync.RWMutex  // held against Use while an intake is written
 	renewed   chan struct{} // other descriptions are in use
 	drifts    drifts
 	sending   atomic.Int64 // messages on their way to a partner, not settled yet
-	log       *zap.Logger
-	tracer    trace.Tracer
-	newID     func() string
 	watchers  watchers
+
+	latest atomic.Pointer[Bridge] // under the terms that were taken over last
+	ways   atomic.Pointer[[]*lane]
+	opened chan struct{} // there are more ways
 }
 
 var _ Doors = (*Bridge)(nil)
@@ -107,17 +123,15 @@ func New(o Options) (*Bridge, error) {
 	need(o.Verifier == nil || o.Verifier.Revoke != signature.RevokeOff, "a bridge always asks about revocation")
 	need(o.Key != nil, "a key to sign with is needed")
 	need(o.Services != nil, "service descriptions are needed")
-	need(o.Sender != nil, "a sender is needed")
-	need(len(o.Partners) > 0, "no partner is named, so every message would be refused")
 	if o.Services != nil {
 		faults = append(faults, o.serves(o.Services))
 	}
-	known, err := newPartners(o.Partners, o.Gateway)
+	known, err := o.Terms.known()
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	b := &Bridge{o: o, partners: known, log: o.Log, newID: o.NewID, lanes: lanesOf(o.Apart), renewed: make(chan struct{}, 1)}
+	b := &Bridge{o: o, partners: known, log: o.Log, newID: o.NewID, works: &works{renewed: make(chan struct{}, 1), opened: make(chan struct{}, 1)}}
 	b.services.Store(o.Services)
 	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
@@ -144,6 +158,7 @@ func New(o Options) (*Bridge, error) {
 	first, cancel := context.WithTimeout(context.Background(), firstLook)
 	defer cancel()
 	b.keeper.check(first)
+	b.Begin()
 	return b, nil
 }
 

@@ -24,8 +24,10 @@ type Partner struct {
 	SenderID string
 	// Channel is the way of the applications that it brings.
 	Channel Channel
-	// Password is that of its messages, in clear; empty: none is asked for.
-	Password string
+	// Password is that of its messages, in clear; empty: none is asked for. Former
+	// is the one before, which is good as well while the partner changes; empty:
+	// there is none.
+	Password, Former string
 	// BINs are the organisations whose system certificates it signs with,
 	// Certificates the SHA-256 of single certificates.
 	BINs         []BIN
@@ -64,13 +66,22 @@ func (p *Partner) mayUse(serviceIDs ...string) bool {
 	return len(p.Services) == 0 || slices.ContainsFunc(serviceIDs, func(id string) bool { return slices.Contains(p.Services, id) })
 }
 
-// password says whether what stands in a message is right.
-func (p *Partner) password(given string) bool {
-	if p.Password == "" || p.bound() && replaced(given) {
-		return true
+// password says whether what stands in a message is right, and whether it is
+// the former one.
+func (p *Partner) password(given string) (ok, former bool) {
+	switch {
+	case p.Password == "" || p.bound() && replaced(given) || sameSecret(p.Password, given):
+		return true, false
+	case p.Former != "" && sameSecret(p.Former, given):
+		return true, true
 	}
-	want, have := sha256.Sum256([]byte(p.Password)), sha256.Sum256([]byte(given))
-	return subtle.ConstantTimeCompare(want[:], have[:]) == 1
+	return false, false
+}
+
+// sameSecret compares secrets in a time that tells nothing of them.
+func sameSecret(want, given string) bool {
+	a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
 // replaced says whether a password has the form that the gateway writes over
@@ -110,6 +121,8 @@ func newPartners(list []Partner, gateway []BIN) (partners, error) {
 			faults = append(faults, fmt.Errorf("gateway: partner %s is named twice", one.SenderID))
 		case !one.soap() && len(one.Keys) == 0:
 			faults = append(faults, fmt.Errorf("gateway: partner %s has neither password nor certificate nor key: anybody could speak in its name", one.SenderID))
+		case one.Former != "" && one.Password == "":
+			faults = append(faults, fmt.Errorf("gateway: partner %s has a former password and none now", one.SenderID))
 		case one.Channel != Portal && one.Channel != CSC:
 			faults = append(faults, fmt.Errorf("gateway: partner %s brings applications by %q; it must be %s or %s", one.SenderID, one.Channel, Portal, CSC))
 		}

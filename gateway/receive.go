@@ -230,7 +230,11 @@ func (b *Bridge) sender(_ context.Context, m *inbound) error {
 		return nil // found by its certificate
 	}
 	p := b.partners.byID[s.SenderID]
-	if p == nil || !p.password(string(s.Password)) {
+	ok := false
+	if p != nil {
+		ok, m.trail.former = p.password(string(s.Password))
+	}
+	if !ok {
 		// One sentence for both, so that nobody can try out names.
 		return refuse(UnknownSender, "sender", "senderId or password is not known here; ask the operator of this bridge")
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,19 +31,15 @@ func (b *Bridge) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.beat(ctx) })
 	wg.Go(func() {
-		b.loop(ctx, "clock", nil, func() (time.Duration, error) {
+		b.loop(ctx, "clock", nil, func(b *Bridge) (time.Duration, error) {
 			b.keeper.check(ctx) // what it finds, it tells itself
 			return tickPause, nil
 		})
 	})
-	for _, l := range b.lanes {
-		if !slices.Contains(b.o.Polled, l.Route) {
-			wg.Go(func() { b.drive(ctx, l) })
-		}
-	}
+	wg.Go(func() { b.driveAll(ctx) })
 	if b.o.Local != nil {
 		wg.Go(func() {
-			b.loop(ctx, "code lists", nil, func() (time.Duration, error) { return codesPause, b.refreshCodes(ctx) })
+			b.loop(ctx, "code lists", nil, func(b *Bridge) (time.Duration, error) { return codesPause, b.refreshCodes(ctx) })
 		})
 	}
 	wg.Go(func() { b.WhileLeading(ctx, "loops", b.lead) })
@@ -55,22 +50,22 @@ func (b *Bridge) Run(ctx context.Context) {
 func (b *Bridge) lead(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		b.loop(ctx, "due times", nil, func() (time.Duration, error) { return b.alarmAll(ctx) })
+		b.loop(ctx, "due times", nil, func(b *Bridge) (time.Duration, error) { return b.alarmAll(ctx) })
 	})
 	wg.Go(func() {
-		b.loop(ctx, "calendar", b.recounts, func() (time.Duration, error) { return recountPause, b.recountAll(ctx) })
+		b.loop(ctx, "calendar", b.recounts, func(b *Bridge) (time.Duration, error) { return recountPause, b.recountAll(ctx) })
 	})
 	wg.Go(func() {
-		b.loop(ctx, "lines", nil, func() (time.Duration, error) { return b.mend(ctx) })
+		b.loop(ctx, "lines", nil, func(b *Bridge) (time.Duration, error) { return b.mend(ctx) })
 	})
 	wg.Go(func() {
-		b.loop(ctx, "held", nil, func() (time.Duration, error) {
+		b.loop(ctx, "held", nil, func(b *Bridge) (time.Duration, error) {
 			_, err := b.reask(ctx)
 			return tickPause, err
 		})
 	})
 	wg.Go(func() {
-		b.loop(ctx, "nonces", nil, func() (time.Duration, error) { return b.forgetNonces(ctx) })
+		b.loop(ctx, "nonces", nil, func(b *Bridge) (time.Duration, error) { return b.forgetNonces(ctx) })
 	})
 	if b.o.Local != nil {
 		wg.Go(func() { b.watchAll(ctx) })
@@ -79,8 +74,26 @@ func (b *Bridge) lead(ctx context.Context) {
 	wg.Wait()
 }
 
-// loop calls do until ctx ends, pausing as long as it says, or until woken.
-func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do func() (time.Duration, error)) {
+// driveAll carries what is due on all lanes, also on those that are opened later.
+func (b *Bridge) driveAll(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for driven := 0; ; {
+		for _, l := range b.lanes()[driven:] {
+			wg.Go(func() { b.drive(ctx, l) })
+			driven++
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.opened:
+		}
+	}
+}
+
+// loop calls do until ctx ends, pausing as long as it says, or until woken. Each
+// round is under the latest terms.
+func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do func(b *Bridge) (time.Duration, error)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	told, times := "", 0
@@ -91,7 +104,7 @@ func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do
 		case <-wake:
 		case <-timer.C:
 		}
-		pause, err := do()
+		pause, err := do(b.Latest())
 		if ctx.Err() != nil {
 			return
 		}

@@ -181,12 +181,14 @@ func (w *town) options(core zapcore.Core) gateway.Options {
 	w.verifier = &signature.Verifier{Trust: trust, Revocation: w.lists}
 	return gateway.Options{
 		Store: w.store, Verifier: w.verifier, Key: w.keys["bridge"], Services: w.set,
-		Partners: []gateway.Partner{
-			{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
-			{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
+		Terms: gateway.Terms{
+			Partners: []gateway.Partner{
+				{SenderID: "PEP", Channel: gateway.Portal, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(portalBIN)}},
+				{SenderID: "CON", Channel: gateway.CSC, Password: "Qwerty12", BINs: []gateway.BIN{gateway.BIN(cscBIN)}},
+			},
+			Gateway: []gateway.BIN{gateway.BIN(gateBIN)}, Sender: w.post, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary}, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
 		},
-		Gateway: []gateway.BIN{gateway.BIN(gateBIN)}, Sender: w.post, Local: w.local, Registries: map[string]gateway.Registry{mappings.Persons: w.reg, mappings.Notaries: w.notary}, Officials: []gateway.BIN{gateway.BIN(akimatBIN)}, SenderID: "MIO",
-		Log: zap.New(core), Now: w.clock, NewID: w.newID,
+		Local: w.local, Log: zap.New(core), Now: w.clock, NewID: w.newID,
 	}
 }
 

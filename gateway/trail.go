@@ -17,6 +17,7 @@ type trail struct {
 	request     string
 	operation   string
 	sender      string
+	former      bool // it gave its former password
 	service     string
 	messageID   string
 	application string
@@ -35,6 +36,9 @@ func (b *Bridge) logTrail(ctx context.Context, t *trail, took time.Duration, err
 	}
 	if t.application != "" {
 		fields = append(fields, zap.String("application", t.application))
+	}
+	if t.former {
+		fields = append(fields, zap.String("password", "former"))
 	}
 	if t.request != "" {
 		fields = append(fields, zap.String("request", t.request))

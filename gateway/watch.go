@@ -54,7 +54,7 @@ func (all *watchers) rouse() {
 func (b *Bridge) watchAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	started := map[string]bool{}
-	b.loop(ctx, "watch", b.renewed, func() (time.Duration, error) {
+	b.loop(ctx, "watch", b.renewed, func(b *Bridge) (time.Duration, error) {
 		for _, s := range b.set().Watched() {
 			name := s.Name()
 			if started[name] {
@@ -63,7 +63,8 @@ func (b *Bridge) watchAll(ctx context.Context) {
 			started[name] = true
 			w := b.watchers.of(b, name)
 			wg.Go(func() {
-				b.loop(ctx, "watch "+name, w.wake, func() (time.Duration, error) {
+				b.loop(ctx, "watch "+name, w.wake, func(b *Bridge) (time.Duration, error) {
+					w.b = b
 					_, err := w.watch(ctx)
 					return watchPause, err
 				})
@@ -77,8 +78,8 @@ func (b *Bridge) watchAll(ctx context.Context) {
 // watcher compares the statuses in one table with ours. It keeps what it need
 // not do again; what it knows may be lost.
 type watcher struct {
-	b      *Bridge
-	name   string // of the description that has the table
+	b      *Bridge // of this round
+	name   string  // of the description that has the table
 	wake   chan struct{}
 	cursor string // of the open applications: where the round has come to
 	// Statuses that were not taken over, by number: told once, and not tried

@@ -45,7 +45,7 @@ func (l *loaded) stamper() (*signer.Authority, error) {
 // holds a witness that nobody can reach from here.
 func (n *node) seal(ctx context.Context) {
 	n.bridge.WhileLeading(ctx, "checkpoint", func(ctx context.Context) {
-		tick := time.NewTicker(time.Duration(n.l.Journal.Checkpoint))
+		tick := time.NewTicker(time.Duration(n.conf().Journal.Checkpoint))
 		defer tick.Stop()
 		for {
 			if err := n.checkpoint(ctx); err != nil && ctx.Err() == nil {
@@ -142,11 +142,7 @@ func (s sealer) sign(ctx context.Context, content []byte, at time.Time, detached
 // noteConfiguration records on what the bridge runs from now on: the file, the
 // descriptions, the key.
 func (n *node) noteConfiguration(ctx context.Context) error {
-	file, err := os.ReadFile(n.l.file)
-	if err != nil {
-		return err
-	}
-	parts := []journal.Part{{What: "configuration", ID: "kopir.yaml", Note: buildVersion(), Digest: journal.Sum(file)}}
+	parts := []journal.Part{{What: "configuration", ID: "kopir.yaml", Note: buildVersion(), Digest: n.conf().digest}}
 	var sources [][]byte
 	for _, s := range n.services.Load().Services() {
 		sources = append(sources, s.Source())
@@ -155,8 +151,8 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 	for _, k := range n.m.keys.Standing(time.Now()) {
 		parts = append(parts, journal.Part{What: "key", ID: k.Certificate.SerialHex(), Note: string(k.State), Digest: journal.Sum(k.Certificate.Raw)})
 	}
-	for _, s := range n.l.Senders {
-		for _, k := range n.m.partnerKeys[s.ID] {
+	for _, s := range n.conf().Senders {
+		for _, k := range n.opened().partnerKeys[s.ID] {
 			parts = append(parts, journal.Part{What: bundle.PartnerKey, ID: k.ID, Note: s.ID, Digest: journal.Sum(k.Public)})
 		}
 	}

@@ -14,6 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
+	"kopir/gateway/journal"
 	"kopir/gateway/server"
 	"kopir/signature/nuc"
 )
@@ -128,21 +131,6 @@ type partnerConfig struct {
 	Poll         []pollConfig `yaml:"poll"`
 }
 
-// sender is a system that may put messages through the doors. It is known by
-// its password, by the certificates that sign its messages, or by both.
-type sender struct {
-	ID            string   `yaml:"id"`
-	Channel       string   `yaml:"channel"`
-	PasswordFile  string   `yaml:"password_file"`
-	BINs          []string `yaml:"bins"`           // organisations whose system certificates it signs with
-	Certificates  []string `yaml:"certificates"`   // files of single certificates
-	Services      []string `yaml:"services"`       // serviceIds; empty: all
-	StatusService string   `yaml:"status_service"` // its own serviceId, for statuses of applications that it did not send
-	Polled        bool     `yaml:"polled"`         // it fetches its messages by getMessages
-
-	REST restConfig `yaml:"rest"` // it speaks REST
-}
-
 type apiKey struct {
 	Name   string `yaml:"name"`
 	Role   string `yaml:"role"`
@@ -185,17 +173,21 @@ type loaded struct {
 	file   string
 	dir    string
 	places map[string]place
+	digest journal.Hash    // of the file, for the journal
+	stamp  string          // what the file looked like before it was read
+	level  zap.AtomicLevel // of the log
 }
 
 // loadConfig reads the file and returns every fault of its form and of its
 // values; faults of the things it names (files, keys, addresses) are for
 // check.go.
 func loadConfig(file string) (*loaded, []fault) {
+	stamp := stampFiles(file)
 	src, err := os.ReadFile(file)
 	if err != nil {
 		return nil, []fault{{Problem: plainFileError(err), Remedy: "name an existing file with -config"}}
 	}
-	l := &loaded{config: defaultConfig(), file: file, dir: filepath.Dir(file)}
+	l := &loaded{config: defaultConfig(), file: file, dir: filepath.Dir(file), digest: journal.Sum(src), stamp: stamp, level: zap.NewAtomicLevel()}
 	places, faults := decodeStrict(src, &l.config)
 	l.places = places
 	if len(places) == 0 && len(faults) > 0 {
@@ -347,33 +339,6 @@ func (l *loaded) checkRevocation() []fault {
 	}{{"ocsp", l.Revocation.OCSP}, {"crl", l.Revocation.CRL}, {"delta", l.Revocation.Delta}} {
 		for i, u := range list.urls {
 			l.checkURL(&fs, fmt.Sprintf("revocation.%s[%d]", list.name, i), u)
-		}
-	}
-	return fs
-}
-
-func (l *loaded) checkSenders() []fault {
-	var fs []fault
-	if len(l.Senders) == 0 {
-		fs = append(fs, l.at("senders", "is missing, so every message would be refused", "name the systems that may send: id, channel, password_file"))
-	}
-	seen := map[string]bool{}
-	for i, s := range l.Senders {
-		key := fmt.Sprintf("senders[%d]", i)
-		if s.ID == "" {
-			fs = append(fs, l.at(key+".id", "is missing", "write the partner's senderId"))
-		} else if seen[s.ID] {
-			fs = append(fs, l.at(key+".id", fmt.Sprintf("%q stands twice", s.ID), "keep one entry for a sender"))
-		}
-		seen[s.ID] = true
-		if !slices.Contains([]string{"portal", "csc"}, s.Channel) {
-			fs = append(fs, l.at(key+".channel", fmt.Sprintf("unknown channel %q", s.Channel), "known: portal, csc"))
-		}
-		if !s.soap() && len(s.REST.Keys) == 0 {
-			fs = append(fs, l.at(key, "has neither a password nor a certificate nor a key, so anybody could speak in its name", "name password_file, bins or certificates, or rest.keys"))
-		}
-		for j, bin := range s.BINs {
-			l.checkBIN(&fs, fmt.Sprintf("%s.bins[%d]", key, j), bin)
 		}
 	}
 	return fs

@@ -145,8 +145,8 @@ func (l *loaded) localName() (key, name string) {
 
 // openMio opens the local database. A file is made; a server may be away.
 func (n *node) openMio(ctx context.Context) error {
-	key, name := n.l.localName()
-	o, err := n.l.localOptions(n.m)
+	key, name := n.conf().localName()
+	o, err := n.conf().localOptions(n.m)
 	if err == nil && o.Driver == "sqlite" {
 		if err = privateFile(o.Path); err == nil {
 			n.local, err = mio.OpenFile(ctx, o, n.m.set)

@@ -59,9 +59,9 @@ func (l *loaded) storeOpener(m *materials) store.Opener {
 // openStore opens the store and brings its schema up to date. An SQLite file
 // is locked for this process, and the leases in it are those of one that died.
 func (n *node) openStore(ctx context.Context) (err error) {
-	alone := n.l.Store.Driver == "sqlite"
+	alone := n.conf().Store.Driver == "sqlite"
 	if alone {
-		path := n.l.path(n.l.Store.Path)
+		path := n.conf().path(n.conf().Store.Path)
 		if err := privateFile(path); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (n *node) openStore(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if n.store, err = store.OpenAt(ctx, n.l.storeOpener(n.m)); err != nil || !alone {
+	if n.store, err = store.OpenAt(ctx, n.conf().storeOpener(n.m)); err != nil || !alone {
 		return err
 	}
 	cut, err := n.store.ReleaseAll(ctx, failpoint.Now().Add(gateway.QuietAfter))

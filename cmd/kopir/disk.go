@@ -59,13 +59,13 @@ func (l *loaded) diskFolders() []string {
 // be written any more, so that what was taken can be brought to its end.
 type disk struct {
 	folders []string
-	limits  diskConfig
 	usage   func(folder string) (used, total uint64, err error)
 
-	mu   sync.Mutex
-	at   time.Time
-	used float64 // of the fullest, 0 to 1
-	err  error
+	mu     sync.Mutex
+	limits diskConfig
+	at     time.Time
+	used   float64 // of the fullest, 0 to 1
+	err    error
 }
 
 // diskFor is how long a measurement stands.
@@ -95,11 +95,24 @@ func (d *disk) fullest() (float64, error) {
 	return d.used, d.err
 }
 
+// use sets other limits.
+func (d *disk) use(c diskConfig) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.limits = c
+}
+
+func (d *disk) bounds() diskConfig {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.limits
+}
+
 // room says why no new work is taken. A disk that cannot be measured is not
 // taken for full: writing will tell.
 func (d *disk) room() error {
-	if used, _ := d.fullest(); used*100 >= float64(d.limits.Refuse) {
-		return fmt.Errorf("the disk is %.1f%% full, and new work is refused from %d%% on", used*100, d.limits.Refuse)
+	if used, _ := d.fullest(); used*100 >= float64(d.bounds().Refuse) {
+		return fmt.Errorf("the disk is %.1f%% full, and new work is refused from %d%% on", used*100, d.bounds().Refuse)
 	}
 	return nil
 }
@@ -107,11 +120,12 @@ func (d *disk) room() error {
 // condition is the part of /readyz.
 func (d *disk) condition() server.Condition {
 	used, err := d.fullest()
+	limits := d.bounds()
 	c := server.Condition{Say: fmt.Sprintf("%.0f%% used", used*100), Remedy: "free space, or give the disk more: what is in the bridge's own store must not be deleted", Cause: err}
 	switch {
-	case used*100 >= float64(d.limits.Refuse):
+	case used*100 >= float64(limits.Refuse):
 		c.Health = server.Failing
-	case used*100 >= float64(d.limits.Warn):
+	case used*100 >= float64(limits.Warn):
 		c.Health = server.Warning
 	case err != nil:
 		c.Health, c.Say = server.Warning, "it cannot be measured"

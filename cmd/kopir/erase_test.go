@@ -39,7 +39,7 @@ func (p *play) leftIn(t *testing.T, word string) (all []string) {
 
 // keeperOf archives and erases by hand.
 func (p *play) keeperOf(r retentionConfig) keeper {
-	l := *p.node.l
+	l := *p.node.conf()
 	l.Retention = r
 	return keeper{sealer{p.node.store, p.materials, p.node.stamper, zap.NewNop()}, &l}
 }

@@ -19,7 +19,7 @@ import (
 type gauges struct {
 	store *store.Store
 	local *mio.DB
-	m     *materials
+	m     func() *materials
 	log   *zap.Logger
 }
 
@@ -47,15 +47,15 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	now := time.Now()
+	now, m := time.Now(), g.m()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(keyDesc, g.m.keys.Signing(now).Certificate.NotAfter.Sub(now).Seconds())
-	for _, e := range g.m.endings(now) {
+	gauge(keyDesc, m.keys.Signing(now).Certificate.NotAfter.Sub(now).Seconds())
+	for _, e := range m.endings(now) {
 		gauge(endDesc, e.certificate.NotAfter.Sub(now).Seconds(), e.kind, fmt.Sprintf("%x", e.certificate.Fingerprint))
 	}
-	for _, h := range g.m.trust.Hits() {
+	for _, h := range m.trust.Hits() {
 		out <- prometheus.MustNewConstMetric(hitDesc, prometheus.CounterValue, float64(h.Chains), fmt.Sprintf("%x", h.Certificate.Fingerprint))
 	}
 	up := 1.0
@@ -63,7 +63,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		up = 0
 	}
 	gauge(localDesc, up)
-	gauge(issueDesc, float64(g.m.issue.Load()))
+	gauge(issueDesc, float64(m.issue()))
 	if n, err := g.store.HeldCount(ctx); err != nil {
 		g.log.Warn("metrics", zap.Error(err))
 	} else {

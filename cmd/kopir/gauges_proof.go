@@ -11,7 +11,7 @@ import (
 )
 
 // proofGauges are the figures of what was judged, by what, and of what proves
-// it: verdicts, the authorities' answers, the journal.
+// it: verdicts, the authorities' answers, files that were changed, the journal.
 type proofGauges struct{ n *node }
 
 var (
@@ -21,12 +21,13 @@ var (
 	listDesc     = prometheus.NewDesc("kopir_revocation_list_age_seconds", "Time since the list of an authority was last fetched.", []string{"authority"}, nil)
 	refusedDesc  = prometheus.NewDesc("kopir_refused_kept_bytes", "Bytes of refused messages that were kept whole today (UTC).", []string{"sender"}, nil)
 	unkeptDesc   = prometheus.NewDesc("kopir_refused_unkept_messages", "Refused messages of today of which digest, size and verdict alone are kept.", []string{"sender"}, nil)
+	reloadDesc   = prometheus.NewDesc("kopir_reload_failed", "1 while files that were changed are not in force because of a fault, by what they are.", []string{"what"}, nil)
 	unsignedDesc = prometheus.NewDesc("kopir_journal_unsigned_seconds", "How long records of the journal have had no checkpoint over them; nought when all have.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g proofGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, unsignedDesc} {
+	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, reloadDesc, unsignedDesc} {
 		out <- d
 	}
 }
@@ -53,10 +54,17 @@ func (g proofGauges) Collect(out chan<- prometheus.Metric) {
 			age(listDesc, f.Listed, f.Authority)
 		}
 	}
+	for what, fault := range g.n.kept.all() {
+		failed := 0.0
+		if fault.Load() != nil {
+			failed = 1
+		}
+		out <- prometheus.MustNewConstMetric(reloadDesc, prometheus.GaugeValue, failed, what)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if all, err := g.n.store.Refusals(ctx, now); err == nil {
-		for _, s := range g.n.l.Senders {
+		for _, s := range g.n.conf().Senders {
 			if !slices.ContainsFunc(all, func(r store.Refused) bool { return r.Sender == s.ID }) {
 				all = append(all, store.Refused{Sender: s.ID})
 			}

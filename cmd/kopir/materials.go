@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"kopir/mappings"
@@ -25,13 +24,12 @@ type materials struct {
 	keys            *keystore.Ring
 	turns           []keystore.Turn // what keys was made of
 	trust           *nuc.Trust
-	bundle          *nuc.Bundle   // nil without trust_bundle
-	issue           atomic.Uint64 // of the bundle in use, for the metrics
+	bundle          *nuc.Bundle // nil without trust_bundle
 	known           []*nuc.Certificate
 	lists           []*revocation.CRL      // stored ones
 	answers         []*revocation.Response // of OCSP, stored ones
 	set             *mappings.Set
-	described       string // what their folder looked like before it was read
+	seen            stamps // what all files looked like before they were read
 	gatewayPassword string
 	storeDSN        string                  // empty with SQLite
 	gatewayCA       *x509.CertPool          // nil: the machine's
@@ -42,7 +40,8 @@ type materials struct {
 
 	localDSN           string
 	localPassword      string
-	senderPasswords    map[string]string // both by sender id
+	senderPasswords    map[string]string // these by sender id
+	formerPasswords    map[string]string
 	senderCertificates map[string][]*nuc.Certificate
 	letters            letterMaterials
 	partnerCA          map[string]*x509.CertPool // of senders' rest, by sender id; nil: the machine's
@@ -51,13 +50,18 @@ type materials struct {
 
 // open opens the files that the configuration names and judges them. All
 // faults are found, none stops the others.
-func (l *loaded) open(now time.Time) (*materials, []fault) {
-	m := &materials{senderPasswords: map[string]string{}, senderCertificates: map[string][]*nuc.Certificate{}}
+func (l *loaded) open(now time.Time) (*materials, []fault) { return l.openWith(nil, now) }
+
+// openWith takes the descriptions that are given instead of opening theirs.
+func (l *loaded) openWith(set *mappings.Set, now time.Time) (*materials, []fault) {
+	m := &materials{set: set, seen: l.stamps(), senderPasswords: map[string]string{}, formerPasswords: map[string]string{}, senderCertificates: map[string][]*nuc.Certificate{}}
 	var fs []fault
 	fs = append(fs, l.openTrust(m)...)
 	fs = append(fs, l.openKey(m, now)...)
 	fs = append(fs, l.openRevocation(m)...)
-	fs = append(fs, l.openMappings(m)...)
+	if set == nil {
+		fs = append(fs, l.openMappings(m)...)
+	}
 	fs = append(fs, l.openLocal(m)...)
 	fs = append(fs, l.openOutward(m)...)
 	if l.Store.DSNFile != "" {
@@ -74,6 +78,9 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 		key := fmt.Sprintf("senders[%d]", i)
 		if s.PasswordFile != "" {
 			m.senderPasswords[s.ID] = l.secret(key+".password_file", s.PasswordFile, m, &fs)
+		}
+		if s.FormerPasswordFile != "" {
+			m.formerPasswords[s.ID] = l.secret(key+".former_password_file", s.FormerPasswordFile, m, &fs)
 		}
 		for j, id := range s.Services {
 			if m.set == nil {
@@ -92,6 +99,14 @@ func (l *loaded) open(now time.Time) (*materials, []fault) {
 		}
 	}
 	return m, fs
+}
+
+// issue is that of the bundle in use, for the metrics.
+func (m *materials) issue() uint64 {
+	if m.bundle == nil {
+		return 0
+	}
+	return m.bundle.Issue
 }
 
 // close ends the sessions of keys on tokens.
@@ -287,7 +302,6 @@ func (l *loaded) openMappings(m *materials) []fault {
 	if l.Mappings != "" {
 		dir = l.path(l.Mappings)
 	}
-	m.described = l.mappingsStamp()
 	set, faults := mappings.LoadDir(dir)
 	var fs []fault
 	if len(faults) == 0 {

@@ -33,9 +33,9 @@ import (
 // node is a running bridge: everything that `kopir serve` wires together.
 // `kopir run` makes the same one.
 type node struct {
-	l          *loaded
-	m          *materials
-	hup        chan struct{} // asks for keys and trust to be opened again
+	wired      atomic.Pointer[wiring]
+	m          *materials    // its keys and trust are those of all times: what they hold is exchanged
+	hup        chan struct{} // asks for everything to be taken over again
 	log        *zap.Logger
 	lock       *os.File // of the store
 	store      *store.Store
@@ -43,16 +43,29 @@ type node struct {
 	traces     *sdktrace.TracerProvider // nil: nothing is traced
 	local      *mio.DB
 	revocation *revocation.Checker
-	bridge     *gateway.Bridge
-	sender     *client.Sender
+	verifier   *signature.Verifier
+	bridge     *gateway.Bridge              // as it began, see its Latest
 	services   atomic.Pointer[mappings.Set] // as they are now
-	pollers    []*client.Poller
+	repoll     chan struct{}                // there are other pollers
 	server     *server.Server
 	disk       *disk
 	began      time.Time
-	// mappingsFault is why the last change of the descriptions was not taken over.
-	mappingsFault atomic.Pointer[error]
+	reloads
 }
+
+// wiring is what follows from one configuration. It is exchanged whole.
+type wiring struct {
+	l      *loaded
+	m      *materials
+	gate   *client.Async
+	sender *client.Sender
+}
+
+// conf is the configuration in force.
+func (n *node) conf() *loaded { return n.wired.Load().l }
+
+// opened are the materials in force.
+func (n *node) opened() *materials { return n.wired.Load().m }
 
 // newLog writes to w in the configured form and level.
 func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
@@ -60,20 +73,23 @@ func newLog(l *loaded, w io.Writer) (*zap.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.level = zap.NewAtomicLevelAt(level)
 	e := zap.NewProductionEncoderConfig()
 	e.EncodeTime, e.EncodeDuration = zapcore.ISO8601TimeEncoder, zapcore.StringDurationEncoder
 	encoder := zapcore.NewJSONEncoder(e)
 	if l.Log.Format == "console" {
 		encoder = zapcore.NewConsoleEncoder(e)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), l.level)), nil
 }
 
 // newNode opens the databases and wires the bridge between its doors. The
 // caller closes it.
 func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *node, err error) {
 	collectLess()
-	n = &node{l: l, m: m, log: log, hup: make(chan struct{}, 1), disk: newDisk(l), began: time.Now()}
+	n = &node{m: m, log: log, hup: make(chan struct{}, 1), repoll: make(chan struct{}, 1), disk: newDisk(l), began: time.Now()}
+	n.reloads = reloads{tried: l, seen: m.seen, glimpsed: m.seen}
+	n.wired.Store(&wiring{l: l, m: m})
 	defer func() {
 		if err != nil {
 			n.close()
@@ -93,51 +109,16 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, fmt.Errorf("journal.tsa: %w", err)
 	}
 	n.revocation = l.checker(m)
-	verifier := &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
-	outward := l.outward(m)
-	peer := func(address string) client.Peer {
-		return client.Peer{
-			Name: "gateway", Address: address, SenderID: l.Gateway.SenderID, Password: soap.Secret(m.gatewayPassword),
-			Sign: func(envelope []byte) ([]byte, error) {
-				return signature.SignWSSE(envelope, m.keys.Signing(time.Now()), signature.SignOptions{})
-			},
-			Judge: verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward, May: n.store.Awake,
-		}
-	}
-	async, err := client.NewAsync(peer(l.Gateway.Async))
-	if err != nil {
-		return n, err
-	}
-	registries, err := l.registries(m, peer(l.Gateway.Sync), m.set.Calendar.Zone())
-	if err != nil {
-		return n, err
-	}
-	rest, err := l.restPartners(m)
-	if err != nil {
-		return n, err
-	}
-	n.sender, err = client.NewSender(client.SenderOptions{
-		Outlets: l.outlets(async, rest), REST: rest, StatusServices: l.statusServices(), Services: m.set,
-		SignDocument: func(document []byte) ([]byte, error) {
-			return signature.SignEnveloped(document, m.keys.Signing(time.Now()), signature.SignOptions{})
-		},
-	})
-	if err != nil {
-		return n, err
-	}
-	posts, err := l.posts(m)
-	if err != nil {
-		return n, err
-	}
+	n.verifier = &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
 	began := time.Now()
 	n.traces = newTraces(l, log)
+	wired, terms, err := n.termsOf(l, m)
+	if err != nil {
+		return n, err
+	}
+	n.wired.Store(wired)
 	n.bridge, err = gateway.New(gateway.Options{
-		Store: n.store, Verifier: verifier, Key: m.keys, Services: m.set, Partners: l.partners(m), Gateway: bins(l.Gateway.BINs),
-		Sender:     n.sender,
-		Posts:      posts,
-		Local:      n.local,
-		Registries: registries,
-		Officials:  bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Room: n.disk.room, KeepRefused: int64(l.Limits.Refused), Polled: l.polled(), Log: log, Tracer: n.tracer(),
+		Store: n.store, Verifier: n.verifier, Key: m.keys, Services: m.set, Local: n.local, Room: n.disk.room, Terms: terms, Log: log, Tracer: n.tracer(),
 		Now: failpoint.Now, Elapsed: func() time.Duration { return time.Since(began) },
 	})
 	if err != nil {
@@ -150,9 +131,58 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err := n.noteConfiguration(ctx); err != nil {
 		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
-	n.pollers = n.newPollers(async)
-	n.server, err = n.newServer(m)
+	options, err := n.serverOptions(l, m, n.bridge)
+	if err != nil {
+		return n, err
+	}
+	n.server, err = server.New(options)
 	return n, err
+}
+
+// termsOf makes what follows from a configuration, and changes nothing.
+func (n *node) termsOf(l *loaded, m *materials) (*wiring, gateway.Terms, error) {
+	f := &wiring{l: l, m: m}
+	outward := l.outward(m)
+	peer := func(address string) client.Peer {
+		return client.Peer{
+			Name: "gateway", Address: address, SenderID: l.Gateway.SenderID, Password: soap.Secret(m.gatewayPassword),
+			Sign: func(envelope []byte) ([]byte, error) {
+				return signature.SignWSSE(envelope, n.m.keys.Signing(time.Now()), signature.SignOptions{})
+			},
+			Judge: n.verifier, BINs: l.Gateway.BINs, Timeout: time.Duration(l.Gateway.Timeout), HTTP: outward, May: n.store.Awake,
+		}
+	}
+	fail := func(err error) (*wiring, gateway.Terms, error) { return nil, gateway.Terms{}, err }
+	var err error
+	if f.gate, err = client.NewAsync(peer(l.Gateway.Async)); err != nil {
+		return fail(err)
+	}
+	registries, err := l.registries(m, peer(l.Gateway.Sync), m.set.Calendar.Zone())
+	if err != nil {
+		return fail(err)
+	}
+	rest, err := l.restPartners(m)
+	if err != nil {
+		return fail(err)
+	}
+	f.sender, err = client.NewSender(client.SenderOptions{
+		Outlets: l.outlets(f.gate, rest), REST: rest, StatusServices: l.statusServices(), Services: m.set,
+		SignDocument: func(document []byte) ([]byte, error) {
+			return signature.SignEnveloped(document, n.m.keys.Signing(time.Now()), signature.SignOptions{})
+		},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	posts, err := l.posts(m)
+	if err != nil {
+		return fail(err)
+	}
+	return f, gateway.Terms{
+		Partners: l.partners(m), Gateway: bins(l.Gateway.BINs), Sender: f.sender, Posts: posts, Registries: registries,
+		Officials: bins(l.Officials), SenderID: l.Gateway.SenderID, PublicURL: l.PublicURL, Apart: l.apart(), Polled: l.polled(),
+		KeepRefused: int64(l.Limits.Refused),
+	}, nil
 }
 
 // privateFile makes a database file, where there is none, that only this user
@@ -168,30 +198,31 @@ func privateFile(path string) error {
 	return f.Close()
 }
 
-func (n *node) newServer(m *materials) (*server.Server, error) {
+// serverOptions are those of the doors into a bridge.
+func (n *node) serverOptions(l *loaded, m *materials, doors gateway.Doors) (server.Options, error) {
 	keys := server.NewKeys()
-	for _, k := range n.l.APIKeys {
+	for _, k := range l.APIKeys {
 		role, err := server.ParseRole(k.Role)
 		if err != nil {
-			return nil, err
+			return server.Options{}, err
 		}
 		if err := keys.Add(k.SHA256, server.Principal{Name: k.Name, Role: role, Office: k.Office}); err != nil {
-			return nil, err
+			return server.Options{}, err
 		}
 	}
-	return server.New(server.Options{
-		Doors: n.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
+	return server.Options{
+		Doors: doors, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
 		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
-		Keys: keys, Signers: m.signers(), Origin: n.l.origin(), Answers: m.httpSigner, Replays: n.store, Access: n.noteAccess, Bundles: bundles{n.keeper()}, Log: n.log, Clock: failpoint.Now,
+		Keys: keys, Signers: m.signers(), Origin: l.origin(), Answers: n.m.httpSigner, Replays: n.store, Access: n.noteAccess, Bundles: bundles{keeper{n.sealer(), l}}, Log: n.log, Clock: failpoint.Now,
 		Limits: server.Limits{
-			Body: int64(n.l.Limits.Body), Request: time.Duration(n.l.Limits.Request),
-			Concurrent: n.l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
-			Memory: n.l.bodyMemory(), Connections: n.l.Limits.Connections, Notice: time.Duration(n.l.Limits.Notice),
+			Body: int64(l.Limits.Body), Request: time.Duration(l.Limits.Request),
+			Concurrent: l.Limits.Concurrent, Wait: server.DefaultLimits.Wait,
+			Memory: l.bodyMemory(), Connections: l.Limits.Connections, Notice: time.Duration(l.Limits.Notice),
 		},
-		PublicURL: n.l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: n.l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, n.local, m, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, proofGauges{n}, n.disk},
+		PublicURL: l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: l.TrustedProxies,
+		Collectors: []prometheus.Collector{&gauges{n.store, n.local, n.opened, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, proofGauges{n}, n.disk},
 		Readiness:  n.readiness(),
-	})
+	}, nil
 }
 
 // run serves until ctx ends: then the doors take nothing new and finish what
@@ -209,36 +240,14 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 	others.Go(func() { n.seal(loops) })
 	others.Go(func() { n.askAboutOurselves(loops) })
 	others.Go(func() { n.retain(loops) })
-	for _, p := range n.pollers {
-		others.Go(func() { n.bridge.WhileLeading(loops, "poll "+p.ServiceID, func(ctx context.Context) { p.Run(ctx) }) })
-	}
-	err := n.server.Serve(ctx, listener, int(n.l.Limits.Header), time.Duration(n.l.Limits.ReadTimeout), time.Duration(n.l.Limits.Drain))
+	others.Go(func() { n.poll(loops) })
+	limits := n.conf().Limits
+	err := n.server.Serve(ctx, listener, int(limits.Header), time.Duration(limits.ReadTimeout), time.Duration(limits.Drain))
 	stop()
 	<-settled
 	others.Wait()
 	n.sealEnd(ctx)
 	return err
-}
-
-// newPollers fetch what the gateway does not push.
-func (n *node) newPollers(gate *client.Async) []*client.Poller {
-	var all []*client.Poller
-	for _, p := range n.l.Gateway.Poll {
-		one := &client.Poller{
-			From: gate, ServiceID: p.ServiceID, Every: time.Duration(p.Every), Amount: int32(p.Amount), Handle: client.HandOver(n.bridge),
-			Failed: func(err error) {
-				n.log.Warn("messages not fetched", zap.String("service", p.ServiceID), zap.Error(err))
-			},
-		}
-		if one.Every == 0 {
-			one.Every = defaultPollEvery
-		}
-		if one.Amount == 0 {
-			one.Amount = defaultPollAmount
-		}
-		all = append(all, one)
-	}
-	return all
 }
 
 // checker asks the configured addresses about what the authorities of the
@@ -296,7 +305,7 @@ func bins(list []string) []gateway.BIN {
 func (l *loaded) partners(m *materials) []gateway.Partner {
 	var out []gateway.Partner
 	for _, s := range l.Senders {
-		p := gateway.Partner{SenderID: s.ID, Channel: gateway.Channel(s.Channel), Password: m.senderPasswords[s.ID], BINs: bins(s.BINs), Services: s.Services}
+		p := gateway.Partner{SenderID: s.ID, Channel: gateway.Channel(s.Channel), Password: m.senderPasswords[s.ID], Former: m.formerPasswords[s.ID], BINs: bins(s.BINs), Services: s.Services}
 		for _, c := range m.senderCertificates[s.ID] {
 			p.Certificates = append(p.Certificates, c.Fingerprint)
 		}
@@ -315,42 +324,6 @@ func (l *loaded) polled() []gateway.Route {
 		if s.Polled {
 			out = append(out, gateway.RouteOf(gateway.Channel(s.Channel)))
 		}
-	}
-	return out
-}
-
-// officeList shows the directory of offices as the REST door tells it, with the
-// systems that people reach by an address.
-func officeList(set *mappings.Set) (out []server.Office) {
-	for _, o := range set.Offices.All() {
-		hours, _ := set.Offices.Hours(o.Hours)
-		out = append(out, server.Office{ID: o.ID, Kind: o.Kind, Parent: o.Parent, Name: shown(o.Name), Address: shown(o.Address),
-			Email: o.Email, Phones: o.Phones, Hours: shown(hours.Text), Note: o.Note})
-	}
-	for _, a := range set.Sites() {
-		out = append(out, server.Office{ID: a.ID, Kind: a.Kind, Name: shown(a.Name), Site: a.Site})
-	}
-	return out
-}
-
-func shown(t mappings.Text) gateway.Text { return gateway.Text{RU: t.Ru, KK: t.Kk, EN: t.En} }
-
-// serviceList shows the services in force as the REST door tells them.
-func serviceList(set *mappings.Set, at time.Time) []server.Service {
-	var out []server.Service
-	for _, s := range set.Offers(at) {
-		v := server.Service{ID: s.ID, Edition: s.Edition, ServiceID: s.Gateway.ServiceID, Title: shown(s.Title),
-			Channels: []string{}, Statuses: []server.Status{}, Refusals: []server.Refusal{}}
-		for _, c := range s.Channels {
-			v.Channels = append(v.Channels, c.ID)
-		}
-		for _, x := range s.Statuses {
-			v.Statuses = append(v.Statuses, server.Status{State: gateway.State(x.State), Local: x.Local, Text: shown(x.Text)})
-		}
-		for _, x := range s.Refusals {
-			v.Refusals = append(v.Refusals, server.Refusal{Code: x.ID, Text: shown(x.Text)})
-		}
-		out = append(out, v)
 	}
 	return out
 }

@@ -25,6 +25,7 @@ func (n *node) readiness() []server.Readiness {
 		{Name: "key", Check: n.keyCondition},
 		{Name: "revocation", Check: n.revocationCondition},
 		{Name: "clock", Check: n.clockCondition},
+		{Name: "configuration", Check: n.configurationCondition},
 		{Name: "mappings", Check: n.mappingsCondition},
 		{Name: "local", Check: n.localCondition},
 		{Name: "outbox", Check: n.outboxCondition},
@@ -105,11 +106,20 @@ func (n *node) clockCondition(context.Context) server.Condition {
 	return server.Condition{}
 }
 
+func (n *node) configurationCondition(context.Context) server.Condition {
+	for _, fault := range []*error{n.kept.configuration.Load(), n.kept.keys.Load()} {
+		if fault != nil {
+			return server.Condition{Health: server.Warning, Say: "a changed configuration, or what it names, is not taken over: that from before stays", Remedy: "the log names the faults; so does `kopir check`", Cause: *fault}
+		}
+	}
+	return server.Condition{}
+}
+
 func (n *node) mappingsCondition(context.Context) server.Condition {
 	if set := n.services.Load(); len(set.Offers(time.Now())) == 0 {
 		return server.Condition{Health: server.Failing, Say: "no service is in force", Remedy: "see `kopir mapping list`"}
 	}
-	if fault := n.mappingsFault.Load(); fault != nil {
+	if fault := n.kept.mappings.Load(); fault != nil {
 		return server.Condition{Health: server.Warning, Say: "changed descriptions are not taken over: those from before stay", Remedy: "the log names the faults; so does `kopir mapping check`", Cause: *fault}
 	}
 	return server.Condition{}
@@ -166,7 +176,7 @@ const checkpointsLate = 3
 
 func (n *node) journalCondition(ctx context.Context) server.Condition {
 	age, err := n.checkpointAge(ctx)
-	switch late := checkpointsLate * time.Duration(n.l.Journal.Checkpoint); {
+	switch late := checkpointsLate * time.Duration(n.conf().Journal.Checkpoint); {
 	case err != nil:
 		return server.Condition{Health: server.Warning, Say: "it cannot be read", Remedy: "see store", Cause: err}
 	case age > late:

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,17 +16,35 @@ import (
 	"kopir/signature/nuc"
 )
 
-// watchEvery is how often the files of keys and trust are looked at.
+// watchEvery is how often the files that a bridge runs on are looked at.
 const watchEvery = 10 * time.Second
 
-// watch takes over keys, trust and service descriptions whenever one of their
-// files changes or hup says so, and mentions once a day what ends soon. It ends with ctx.
+// reloads are what a bridge knows of the files that it runs on.
+type reloads struct {
+	reloading sync.Mutex // one at a time; it guards the next three
+	tried     *loaded    // the configuration that was read last, in force or not
+	seen      stamps     // of what was taken over or refused last
+	glimpsed  stamps     // of the last look
+	kept      kept
+}
+
+// kept says why files that were changed are not in force; nil: they are.
+type kept struct {
+	configuration, keys, mappings atomic.Pointer[error]
+}
+
+func (k *kept) all() map[string]*atomic.Pointer[error] {
+	return map[string]*atomic.Pointer[error]{"configuration": &k.configuration, "keys": &k.keys, "mappings": &k.mappings}
+}
+
+// watch takes over configuration, keys, trust and service descriptions whenever
+// one of their files changes or hup says so, and mentions once a day what ends
+// soon. It ends with ctx.
 func (n *node) watch(ctx context.Context, every time.Duration) {
 	tick, day := time.NewTicker(every), time.NewTicker(24*time.Hour)
 	defer tick.Stop()
 	defer day.Stop()
 	n.mention(time.Now())
-	seen, described := n.l.stamp(), n.m.described
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,91 +52,109 @@ func (n *node) watch(ctx context.Context, every time.Duration) {
 		case <-day.C:
 			n.mention(time.Now())
 		case <-n.hup:
-			seen, described = n.l.stamp(), n.l.mappingsStamp()
-			n.reload()
-			n.reloadMappings(ctx)
+			n.reload(ctx)
 		case <-tick.C:
-			if now := n.l.stamp(); now != seen {
-				seen = now
-				n.reload()
-			}
-			if now := n.l.mappingsStamp(); now != described {
-				described = now
-				n.reloadMappings(ctx)
-			}
+			n.look(ctx)
 		}
 	}
 }
 
-// stamp is what the files of keys and trust look like from outside.
-func (l *loaded) stamp() string {
-	paths := slices.Concat(l.Key.source().files(), l.Key.Next.source().files(), []string{l.TrustBundle.File}, l.Key.Previous, l.Trust, l.Known)
-	return l.stampOf(paths)
-}
-
-// stampOf is what files, and those in folders, look like from outside.
-func (l *loaded) stampOf(paths []string) string {
-	var b strings.Builder
-	for _, p := range paths {
-		if p == "" {
-			continue
-		}
-		files := []string{l.path(p)}
-		if info, err := os.Stat(files[0]); err == nil && info.IsDir() {
-			inside, _ := filepath.Glob(filepath.Join(files[0], "*")) // fails for patterns alone
-			files = append(files, inside...)
-		}
-		for _, f := range files {
-			if info, err := os.Stat(f); err == nil {
-				fmt.Fprintf(&b, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
-			}
-		}
-	}
-	return b.String()
-}
-
-// reload opens keys and trust again. If anything is wrong with them, all stays
-// as it is, and the log says why.
-func (n *node) reload() {
-	now := time.Now()
-	m := &materials{}
-	faults := n.l.openTrust(m)
-	faults = append(faults, n.l.openKey(m, now)...)
-	if len(faults) == 0 {
-		if err := n.l.keepBundle(m); err != nil {
-			faults = append(faults, n.l.at("trust_bundle.kept", plainFileError(err), "name a file that this user may write"))
-		}
-	}
-	for _, f := range faults {
-		n.log.Error("keys and trust are not reloaded: those from before stay", zap.String("fault", f.format(n.l.file)))
-	}
-	if len(faults) > 0 {
+// look takes over what has changed, when it is the same as at the last look: who
+// is still writing is waited for.
+func (n *node) look(ctx context.Context) {
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
+	was, now := n.seen, n.stamps()
+	settled := now == n.glimpsed
+	if n.glimpsed = now; now == was || !settled {
 		return
 	}
+	n.seen = now
+	n.take(ctx, now.file != was.file || now.named != was.named, now.keys != was.keys, now.mappings != was.mappings)
+}
+
+// reload takes everything over, changed or not.
+func (n *node) reload(ctx context.Context) {
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
+	n.seen = n.stamps()
+	n.take(ctx, true, true, true)
+}
+
+func (n *node) take(ctx context.Context, config, keys, mappings bool) {
+	if config && n.reloadConfig(ctx) {
+		keys = false // taken with it
+	}
+	if keys {
+		n.reloadKeys(ctx)
+	}
+	if mappings {
+		n.reloadMappings(ctx)
+	}
+}
+
+// keep tells why files that were changed are not taken over.
+func (n *node) keep(why *atomic.Pointer[error], what string, l *loaded, faults ...fault) {
+	for _, f := range faults {
+		n.log.Error(what+" not reloaded: what was before stays", zap.String("fault", f.format(l.file)))
+	}
+	err := errors.New(faults[0].format(l.file))
+	why.Store(&err)
+}
+
+// reloadKeys opens keys and trust again. If anything is wrong with them, all
+// stays as it is, and the log says why.
+func (n *node) reloadKeys(ctx context.Context) {
+	now, f := time.Now(), *n.wired.Load()
+	m := *f.m
+	m.turns, m.bundle, m.known, m.notes = nil, nil, nil, nil
+	faults := f.l.openTrust(&m)
+	faults = append(faults, f.l.openKey(&m, now)...)
+	if len(faults) == 0 {
+		faults = f.l.keptFault(&m)
+	}
+	if len(faults) > 0 {
+		n.keep(&n.kept.keys, "keys and trust are", f.l, faults...)
+		return
+	}
+	n.useKeys(&m, now)
+	f.m = &m
+	n.wired.Store(&f)
+	n.revocation.Use(f.l.sources(&m))
+	n.record(ctx)
+	n.mention(now)
+}
+
+// useKeys puts opened keys and trust in the place of those from before.
+// Everything holds on to the latter, so they are those of m afterwards.
+func (n *node) useKeys(m *materials, now time.Time) {
 	// The old certificates and the new ones are known before either key or trust changes hands: what was signed a
 	// moment ago must be recognised all along.
 	for _, s := range append(n.m.keys.Standing(now), m.keys.Standing(now)...) {
 		m.trust.AddKnown(s.Certificate)
 	}
 	n.m.trust.Replace(m.trust)
-	n.m.issue.Store(m.issue.Load())
 	n.m.keys.Replace(m.turns...)
 	for _, s := range m.keys.Standing(now) {
 		n.m.keys.Remember(s.Certificate)
 	}
-	n.revocation.Use(n.l.sources(n.m))
+	m.trust, m.keys = n.m.trust, n.m.keys
+	n.kept.keys.Store(nil)
 	signing := n.m.keys.Signing(now)
-	if err := n.noteConfiguration(context.Background()); err != nil {
-		n.log.Error("journal", zap.Error(err))
-	}
 	n.log.Info("keys and trust reloaded", zap.String("signing", signing.Certificate.SerialHex()), zap.Int("key_days_left", signing.DaysLeft(now)),
 		zap.Int("roots", len(n.m.trust.Roots())), zap.Int("authorities", len(n.m.trust.Authorities())))
-	n.mention(now)
+}
+
+// record writes into the journal what the bridge runs on from now on.
+func (n *node) record(ctx context.Context) {
+	if err := n.noteConfiguration(context.WithoutCancel(ctx)); err != nil {
+		n.log.Error("journal", zap.Error(err))
+	}
 }
 
 // mention tells the log what ends soon and which candidates would have counted.
 func (n *node) mention(now time.Time) {
-	for _, e := range n.m.endings(now) {
+	for _, e := range n.opened().endings(now) {
 		say := n.log.Warn
 		switch {
 		case e.within == 0:
@@ -189,7 +226,6 @@ func (l *loaded) openBundle(m *materials) []fault {
 		return []fault{l.at("trust_bundle.file", err.Error(), remedy)}
 	}
 	m.bundle = b
-	m.issue.Store(b.Issue)
 	return nil
 }
 
@@ -202,6 +238,14 @@ func (l *loaded) keptBundle() string {
 		return l.path(l.Store.Path) + ".trust"
 	}
 	return ""
+}
+
+// keptFault keeps the bundle, or says why it cannot be kept.
+func (l *loaded) keptFault(m *materials) []fault {
+	if err := l.keepBundle(m); err != nil {
+		return []fault{l.at("trust_bundle.kept", plainFileError(err), "name a file that this user may write")}
+	}
+	return nil
 }
 
 // keepBundle keeps the bundle that is in use now, so that no older one is

@@ -2,63 +2,55 @@ package main
 
 import (
 	"context"
-	"errors"
-	"path/filepath"
 
 	"go.uber.org/zap"
 
 	"kopir/gateway"
+	"kopir/gateway/client"
 	"kopir/mappings"
 )
-
-// mappingsStamp is what the folder of descriptions looks like from outside;
-// empty when there is none.
-func (l *loaded) mappingsStamp() string {
-	if l.Mappings == "" {
-		return ""
-	}
-	return l.stampOf([]string{l.Mappings, filepath.Join(l.Mappings, "shared")})
-}
 
 // reloadMappings reads the folder of descriptions again. If anything is wrong
 // with it, or running applications need an edition that is gone, all stays as
 // it is, and the log says why.
 func (n *node) reloadMappings(ctx context.Context) {
-	if n.l.Mappings == "" {
+	l := n.conf()
+	if l.Mappings == "" {
 		return // those of the binary alone
 	}
 	m := &materials{}
-	faults := n.l.openMappings(m)
-	for _, f := range faults {
-		n.log.Error("service descriptions are not reloaded: those from before stay", zap.String("fault", f.format(n.l.file)))
+	faults := l.openMappings(m)
+	if len(faults) == 0 {
+		faults = n.useMappings(ctx, l, m.set, n.wired.Load().sender)
 	}
 	if len(faults) > 0 {
-		err := errors.New(faults[0].format(n.l.file))
-		n.mappingsFault.Store(&err)
+		n.keep(&n.kept.mappings, "service descriptions are", l, faults...)
 		return
 	}
+	n.record(ctx)
+}
+
+// useMappings puts descriptions in the place of those from before, or says what
+// keeps it from that.
+func (n *node) useMappings(ctx context.Context, l *loaded, set *mappings.Set, sender *client.Sender) []fault {
 	before := n.services.Load()
-	if err := n.use(ctx, m.set); err != nil {
-		n.log.Error("service descriptions are not reloaded: those from before stay", zap.Error(err))
+	if err := n.use(ctx, set, sender); err != nil {
 		if err := n.local.Use(ctx, before); err != nil {
 			n.log.Error("the local database does not fit the descriptions from before any more", zap.Error(err))
 		}
-		n.sender.Use(before)
-		n.mappingsFault.Store(&err)
-		return
+		sender.Use(before)
+		return []fault{l.at("mappings", err.Error(), "")}
 	}
-	n.mappingsFault.Store(nil)
-	n.services.Store(m.set)
-	if err := n.noteConfiguration(ctx); err != nil {
-		n.log.Error("journal", zap.Error(err))
-	}
+	n.kept.mappings.Store(nil)
+	n.services.Store(set)
 	n.bridge.Recount() // the days off are among them
-	n.log.Info("service descriptions reloaded", zap.Int("descriptions", len(m.set.Services())), zap.Strings("new", editionsOnly(m.set, before)), zap.Strings("gone", editionsOnly(before, m.set)))
+	n.log.Info("service descriptions reloaded", zap.Int("descriptions", len(set.Services())), zap.Strings("new", editionsOnly(set, before)), zap.Strings("gone", editionsOnly(before, set)))
+	return nil
 }
 
 // use hands descriptions on in the order in which an application meets them
 // backwards: nobody gets one that those behind do not know.
-func (n *node) use(ctx context.Context, set *mappings.Set) error {
+func (n *node) use(ctx context.Context, set *mappings.Set, sender *client.Sender) error {
 	running, err := n.store.Running(ctx)
 	if err != nil {
 		return err
@@ -69,7 +61,7 @@ func (n *node) use(ctx context.Context, set *mappings.Set) error {
 	if err := n.local.Use(ctx, set); err != nil {
 		return err
 	}
-	n.sender.Use(set)
+	sender.Use(set)
 	return n.bridge.Use(ctx, set)
 }
 

@@ -69,19 +69,16 @@ type keeper struct {
 	l *loaded
 }
 
-func (n *node) keeper() keeper { return keeper{n.sealer(), n.l} }
+func (n *node) keeper() keeper { return keeper{n.sealer(), n.conf()} }
 
 // retain goes through what is over, in one of the processes on the store.
 func (n *node) retain(ctx context.Context) {
-	if n.l.Retention.ArchiveAfter == 0 && n.l.Retention.EraseAfter == 0 {
-		return
-	}
-	k := n.keeper()
 	n.bridge.WhileLeading(ctx, "retention", func(ctx context.Context) {
 		tick := time.NewTicker(retentionEvery)
 		defer tick.Stop()
 		for {
-			if n.bridge.ClockFault() == nil { // a wrong clock must not erase anything
+			k := n.keeper()
+			if r := k.l.Retention; r.ArchiveAfter+r.EraseAfter > 0 && n.bridge.ClockFault() == nil { // a wrong clock must not erase anything
 				if err := k.round(ctx, time.Now()); err != nil && ctx.Err() == nil {
 					n.log.Error("retention", zap.Error(err))
 				}

@@ -17,8 +17,15 @@ const smallBody = 256 << 10
 
 // room is what all large bodies that are being worked on may take together.
 type room struct {
-	mu   sync.Mutex
-	left int64
+	mu         sync.Mutex
+	size, left int64
+}
+
+// resize makes it larger or smaller; what is taken stays taken.
+func (r *room) resize(size int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.size, r.left = size, r.left+size-r.size
 }
 
 func (r *room) take(n int64) bool {

@@ -68,7 +68,7 @@ type Options struct {
 	Collectors []prometheus.Collector
 }
 
-// Server answers HTTP. Make one with New.
+// Server answers HTTP under certain options. Make one with New.
 type Server struct {
 	doors     gateway.Doors
 	services  func() []Service
@@ -88,20 +88,63 @@ type Server struct {
 	publicURL string
 	proxies   []netip.Prefix
 	readiness []Readiness
-	standing  standing
 	zone      *time.Location
-	guests    guests
+	engine    *gin.Engine
+	*house
+}
 
+// house is what there is one of, whatever the options.
+type house struct {
 	metrics   *metrics
 	slots     chan struct{} // of the doors for people and local systems
 	soapSlots chan struct{} // of the SOAP doors: neither takes the other's
 	room      room
 	draining  atomic.Bool
-	engine    *gin.Engine
+	standing  standing
+	guests    guests
+	latest    atomic.Pointer[Server] // under the options that were taken over last
 }
 
 // New wires the doors.
 func New(o Options) (*Server, error) {
+	gin.SetMode(gin.ReleaseMode)
+	s, err := newServer(o)
+	if err != nil {
+		return nil, err
+	}
+	s.house = &house{metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent)}
+	for _, c := range o.Collectors {
+		if err := s.metrics.registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	s.mount()
+	s.Begin()
+	return s, nil
+}
+
+// Under gives the same server under other options. Nothing changes for requests
+// that are at work; new ones come to it when it begins. Collectors, and of the
+// limits Concurrent, Connections and Notice, stay those of New; so does the end
+// that Serve gives to an answer.
+func (s *Server) Under(o Options) (*Server, error) {
+	next, err := newServer(o)
+	if err != nil {
+		return nil, err
+	}
+	next.house = s.house
+	next.mount()
+	return next, nil
+}
+
+// Begin lets every request that comes from now on be answered under these options.
+func (s *Server) Begin() {
+	s.room.resize(max(s.limits.Memory, s.limits.Body)) // the largest alone must fit
+	s.latest.Store(s)
+}
+
+// newServer judges the options.
+func newServer(o Options) (*Server, error) {
 	if o.Doors == nil || o.Services == nil || o.Texts == nil || o.Keys == nil || o.Replays == nil || o.Bundles == nil || o.Log == nil || o.Clock == nil {
 		return nil, errors.New("server: an option is missing")
 	}
@@ -122,7 +165,6 @@ func New(o Options) (*Server, error) {
 		doors: o.Doors, services: o.Services, offices: o.Offices, texts: o.Texts, keys: o.Keys, signers: o.Signers, origin: o.Origin, answers: o.Answers, replays: o.Replays, access: o.Access, bundles: o.Bundles,
 		log: o.Log, clock: o.Clock, limits: o.Limits,
 		publicURL: o.PublicURL, proxies: proxies, readiness: o.Readiness,
-		metrics: newMetrics(), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent),
 	}
 	if s.limits.Memory == 0 {
 		s.limits.Memory = 16 * s.limits.Body
@@ -130,23 +172,19 @@ func New(o Options) (*Server, error) {
 	if s.limits.Connections == 0 {
 		s.limits.Connections = 1024
 	}
-	s.room.left = max(s.limits.Memory, s.limits.Body) // the largest alone must fit
 	if s.zone = o.Zone; s.zone == nil {
 		s.zone = time.UTC
 	}
-	for _, c := range o.Collectors {
-		if err := s.metrics.registry.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	gin.SetMode(gin.ReleaseMode)
-	e := gin.New()
+	s.engine = gin.New()
+	return s, s.engine.SetTrustedProxies(o.Proxies)
+}
+
+// mount puts every route into the engine.
+func (s *Server) mount() {
+	e := s.engine
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
 	e.ContextWithFallback = true
-	if err := e.SetTrustedProxies(o.Proxies); err != nil {
-		return nil, err
-	}
 	e.Use(s.logRequests, callersTrace, s.carryLoad, func(c *gin.Context) {
 		if c.Request.ContentLength == 0 {
 			settled(c.Request)
@@ -161,12 +199,13 @@ func New(o Options) (*Server, error) {
 	s.mountREST(rest)
 	e.NoRoute(func(c *gin.Context) { s.writeProblem(c, &fail{code: codeNoRoute}) })
 	e.NoMethod(func(c *gin.Context) { s.writeProblem(c, &fail{code: codeMethod}) })
-	s.engine = e
-	return s, nil
 }
 
-// Handler is the whole server as one handler.
-func (s *Server) Handler() http.Handler { return s.engine }
+// Handler is the whole server as one handler. A request stays with the options
+// that it met.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.latest.Load().engine.ServeHTTP(w, r) })
+}
 
 // Serve answers on a listener until ctx ends; then it says "not ready" and
 // turns new work away with Retry-After, for as long as Limits.Notice and while
@@ -175,7 +214,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, header int, read, dr
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	h := &http.Server{
-		Handler:           s.engine,
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: min(read, 10*time.Second),
 		ReadTimeout:       read,
 		WriteTimeout:      read + s.limits.Request + s.limits.Wait,

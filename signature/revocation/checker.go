@@ -117,6 +117,14 @@ func (c *Checker) AddOCSP(r *Response) {
 	c.answers = append(c.answers, r)
 }
 
+// UseStored replaces the stored lists and answers: when their files have changed.
+func (c *Checker) UseStored(lists []*CRL, answers []*Response) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stored, c.answers = lists, answers
+	clear(c.verified)
+}
+
 // Check is Ask as the check of a verdict.
 func (c *Checker) Check(ctx context.Context, leaf, issuer *nuc.Certificate, at time.Time) verdict.Check {
 	return c.Ask(ctx, leaf, issuer, at).Check()

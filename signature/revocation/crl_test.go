@@ -61,6 +61,15 @@ func TestStoredList(t *testing.T) {
 			t.Errorf("%s: %+v", x.name, a)
 		}
 	}
+	// Other files take the place of those that were read before.
+	w.checker.UseStored(nil, nil)
+	if a := w.askAt(revoked, made.Add(day)); a.Status != revocation.Unknown {
+		t.Errorf("the list was taken away: %+v", a)
+	}
+	w.checker.UseStored([]*revocation.CRL{l}, nil)
+	if a := w.askAt(revoked, made.Add(day)); a.Status != revocation.Revoked {
+		t.Errorf("the list is there again: %+v", a)
+	}
 	// A list made after the certificate's end is silent about it whatever happened.
 	late := revocation.NewChecker(revocation.Options{Now: w.clock})
 	after := good.NotAfter.Add(day)
