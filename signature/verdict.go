@@ -176,9 +176,12 @@ type signatureJSON struct {
 	Checks    []checkJSON     `json:"checks"`
 }
 
-// MarshalJSON prints what `kopir verify` prints. A check that the caller asked
-// to leave out has the outcome SKIPPED.
-func (s SignatureVerdict) MarshalJSON() ([]byte, error) {
+// MarshalJSON prints what `kopir verify` prints.
+func (s SignatureVerdict) MarshalJSON() ([]byte, error) { return plainJSON(s.printed()) }
+
+// printed is the verdict as it is printed. A check that the caller asked to leave
+// out has the outcome SKIPPED.
+func (s *SignatureVerdict) printed() signatureJSON {
 	out := signatureJSON{
 		Outcome: s.Outcome, Reason: s.Reason, Algorithm: s.Algorithm,
 		Signed: s.Signed, Checks: make([]checkJSON, 0, len(s.Checks)),
@@ -200,19 +203,19 @@ func (s SignatureVerdict) MarshalJSON() ([]byte, error) {
 		}
 		out.Checks = append(out.Checks, j)
 	}
-	return plainJSON(out)
+	return out
 }
 
 // MarshalJSON prints the object of `kopir verify`.
 func (v Verdict) MarshalJSON() ([]byte, error) {
-	signatures := v.Signatures
-	if signatures == nil {
-		signatures = []SignatureVerdict{}
+	signatures := make([]signatureJSON, len(v.Signatures))
+	for i := range signatures {
+		signatures[i] = v.Signatures[i].printed()
 	}
 	return plainJSON(struct {
-		Outcome    verdict.Outcome    `json:"outcome"`
-		Reason     verdict.Reason     `json:"reason"`
-		Signatures []SignatureVerdict `json:"signatures"`
+		Outcome    verdict.Outcome `json:"outcome"`
+		Reason     verdict.Reason  `json:"reason"`
+		Signatures []signatureJSON `json:"signatures"`
 	}{v.Outcome, v.Reason, signatures})
 }
 

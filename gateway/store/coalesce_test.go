@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"kopir/gateway"
 )
@@ -54,8 +55,54 @@ func coalesced(t *testing.T, s *Store) {
 			t.Errorf("events %d: %v", i, err)
 		}
 	}
+	settledTogether(t, s, n)
 	if a := audit(t, s); len(a.Faults) > 0 {
 		t.Errorf("the journal disagrees with the tables: %v", a.Faults)
+	}
+}
+
+// settledTogether settles deliveries in one transaction, each with its own
+// outcome, and one that another has taken over.
+func settledTogether(t *testing.T, s *Store, n int) {
+	t.Helper()
+	ds, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0.Add(time.Minute), time.Minute, n)
+	if err != nil || len(ds) != n {
+		t.Fatalf("%d claimed, %v", len(ds), err)
+	}
+	var all []write
+	for i, d := range ds {
+		d.Tries, d.State, d.DoneAt, d.Sent, d.Answer, d.PeerMessageID = 1, gateway.Done, t0, []byte{0, byte(i)}, []byte(`{","}`), fmt.Sprint("peer-", i)
+		switch i % 6 {
+		case 1:
+			d.State, d.Cause, d.Code, d.FailedAt = gateway.Dead, gateway.CauseRefused, "X", t0
+		case 2:
+			d.State, d.NextAt = gateway.Queued, t0.Add(time.Hour)
+		}
+		ds[i] = d
+		w := write{c: gateway.Change{Deliveries: []gateway.Delivery{d}}}
+		if i == 5 {
+			w.c.Deliveries[0].Lease++
+			w.want = gateway.ErrLease
+		}
+		all = append(all, w)
+	}
+	together(t, s, all[:n-4])
+	together(t, s, all[n-4:])
+	for i, want := range ds {
+		p, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{ID: want.ID}, "", 2)
+		if err != nil || len(p.Deliveries) != 1 {
+			t.Fatal(err)
+		}
+		got := p.Deliveries[0]
+		if i == 5 {
+			if got.State != gateway.Queued || got.Lease == 0 || len(got.Sent) > 0 {
+				t.Errorf("what another has taken over: %s, lease %d", got.State, got.Lease)
+			}
+			continue
+		}
+		if got.State != want.State || got.Lease != 0 || !bytes.Equal(got.Sent, want.Sent) || !bytes.Equal(got.Answer, want.Answer) || got.PeerMessageID != want.PeerMessageID || !got.NextAt.Equal(want.NextAt) {
+			t.Errorf("delivery %d: %+v", i, got)
+		}
 	}
 }
 

@@ -134,10 +134,13 @@ func (w *writer) enrol(ctx context.Context) error {
 		}
 	}
 	// What is acknowledged must be flushed, whatever the server's default is; and
-	// signed messages are long and compress slowly by the server's own method.
+	// signed messages are long and compress slowly by the server's own method. A plan
+	// is kept for as long as the connection: one that was made while a table was
+	// small must not read the whole of it when it has grown.
 	for _, q := range []string{
 		`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
 		`SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)`,
+		`SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)`, // which would compile what that makes look dear
 	} {
 		if _, err := w.conn.ExecContext(ctx, q); err != nil {
 			return err
