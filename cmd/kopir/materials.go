@@ -50,16 +50,22 @@ type materials struct {
 
 // open opens the files that the configuration names and judges them. All
 // faults are found, none stops the others.
-func (l *loaded) open(now time.Time) (*materials, []fault) { return l.openWith(nil, now) }
+func (l *loaded) open(now time.Time) (*materials, []fault) {
+	m := &materials{}
+	return m, l.openRest(m, now)
+}
 
-// openWith takes the descriptions that are given instead of opening theirs.
-func (l *loaded) openWith(set *mappings.Set, now time.Time) (*materials, []fault) {
-	m := &materials{set: set, seen: l.stamps(), senderPasswords: map[string]string{}, formerPasswords: map[string]string{}, senderCertificates: map[string][]*nuc.Certificate{}}
+// openRest opens what is not there: keys with trust, and descriptions, may be.
+func (l *loaded) openRest(m *materials, now time.Time) []fault {
+	m.seen = l.stamps()
+	m.senderPasswords, m.formerPasswords, m.senderCertificates = map[string]string{}, map[string]string{}, map[string][]*nuc.Certificate{}
 	var fs []fault
-	fs = append(fs, l.openTrust(m)...)
-	fs = append(fs, l.openKey(m, now)...)
+	if m.keys == nil {
+		fs = append(fs, l.openTrust(m)...)
+		fs = append(fs, l.openKey(m, now)...)
+	}
 	fs = append(fs, l.openRevocation(m)...)
-	if set == nil {
+	if m.set == nil {
 		fs = append(fs, l.openMappings(m)...)
 	}
 	fs = append(fs, l.openLocal(m)...)
@@ -98,7 +104,7 @@ func (l *loaded) openWith(set *mappings.Set, now time.Time) (*materials, []fault
 			m.senderCertificates[s.ID] = append(m.senderCertificates[s.ID], certs...)
 		}
 	}
-	return m, fs
+	return fs
 }
 
 // issue is that of the bundle in use, for the metrics.

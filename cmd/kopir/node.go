@@ -44,7 +44,7 @@ type node struct {
 	local      *mio.DB
 	revocation *revocation.Checker
 	verifier   *signature.Verifier
-	bridge     *gateway.Bridge              // as it began, see its Latest
+	bridge     *gateway.Bridge              // as it began; under the terms in force it is that of wired
 	services   atomic.Pointer[mappings.Set] // as they are now
 	repoll     chan struct{}                // there are other pollers
 	server     *server.Server
@@ -59,6 +59,8 @@ type wiring struct {
 	m      *materials
 	gate   *client.Async
 	sender *client.Sender
+	bridge *gateway.Bridge
+	doors  *server.Server
 }
 
 // conf is the configuration in force.
@@ -112,18 +114,19 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	n.verifier = &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
 	began := time.Now()
 	n.traces = newTraces(l, log)
-	wired, terms, err := n.termsOf(l, m)
+	f, terms, err := n.termsOf(l, m)
 	if err != nil {
 		return n, err
 	}
-	n.wired.Store(wired)
-	n.bridge, err = gateway.New(gateway.Options{
+	f.bridge, err = gateway.New(gateway.Options{
 		Store: n.store, Verifier: n.verifier, Key: m.keys, Services: m.set, Local: n.local, Room: n.disk.room, Terms: terms, Log: log, Tracer: n.tracer(),
 		Now: failpoint.Now, Elapsed: func() time.Duration { return time.Since(began) },
 	})
 	if err != nil {
 		return n, err
 	}
+	n.bridge = f.bridge
+	n.wired.Store(f)
 	if err := n.bridge.Use(ctx, m.set); err != nil {
 		return n, fmt.Errorf("mappings: %w", err)
 	}
@@ -131,11 +134,12 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err := n.noteConfiguration(ctx); err != nil {
 		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
-	options, err := n.serverOptions(l, m, n.bridge)
+	options, err := n.serverOptions(f)
 	if err != nil {
 		return n, err
 	}
 	n.server, err = server.New(options)
+	f.doors = n.server
 	return n, err
 }
 
@@ -199,7 +203,8 @@ func privateFile(path string) error {
 }
 
 // serverOptions are those of the doors into a bridge.
-func (n *node) serverOptions(l *loaded, m *materials, doors gateway.Doors) (server.Options, error) {
+func (n *node) serverOptions(f *wiring) (server.Options, error) {
+	l, m := f.l, f.m
 	keys := server.NewKeys()
 	for _, k := range l.APIKeys {
 		role, err := server.ParseRole(k.Role)
@@ -211,7 +216,7 @@ func (n *node) serverOptions(l *loaded, m *materials, doors gateway.Doors) (serv
 		}
 	}
 	return server.Options{
-		Doors: doors, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
+		Doors: f.bridge, Services: func() []server.Service { return serviceList(n.services.Load(), time.Now()) },
 		Offices: func() []server.Office { return officeList(n.services.Load()) }, Texts: func() *mappings.Texts { return n.services.Load().Texts },
 		Keys: keys, Signers: m.signers(), Origin: l.origin(), Answers: n.m.httpSigner, Replays: n.store, Access: n.noteAccess, Bundles: bundles{keeper{n.sealer(), l}}, Log: n.log, Clock: failpoint.Now,
 		Limits: server.Limits{

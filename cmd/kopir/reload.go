@@ -82,10 +82,7 @@ func (n *node) reload(ctx context.Context) {
 }
 
 func (n *node) take(ctx context.Context, config, keys, mappings bool) {
-	if config && n.reloadConfig(ctx) {
-		keys = false // taken with it
-	}
-	if keys {
+	if taken := config && n.reloadConfig(ctx, keys); keys && !taken {
 		n.reloadKeys(ctx)
 	}
 	if mappings {

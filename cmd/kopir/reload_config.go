@@ -8,15 +8,13 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"kopir/gateway"
-	"kopir/gateway/server"
 )
 
-// reloadConfig reads the configuration again, with everything that it names, and
-// puts it in force: what is at work ends under the one before. If anything is
-// wrong with it, all stays as it is, and the log says why.
-func (n *node) reloadConfig(ctx context.Context) bool {
+// reloadConfig reads the configuration again, with what it names, and puts it in
+// force: what is at work ends under the one before. If anything is wrong with
+// it, all stays as it is, and the log says why. Keys and trust are opened again
+// if they, or their files, have changed, descriptions if others are named.
+func (n *node) reloadConfig(ctx context.Context, keys bool) bool {
 	old, now := n.wired.Load(), time.Now()
 	l, faults := loadConfig(old.l.file)
 	if l == nil {
@@ -24,38 +22,48 @@ func (n *node) reloadConfig(ctx context.Context) bool {
 		return false
 	}
 	later := l.keepAtStart(&old.l.config)
-	seen, same := l.stamps(), l.Mappings == old.l.Mappings && slices.Equal(l.Services, old.l.Services)
+	seen, m := l.stamps(), &materials{}
+	if !keys && n.kept.keys.Load() == nil && l.sameKeys(&old.l.config) {
+		m.trust, m.keys, m.turns, m.bundle, m.known = old.m.trust, old.m.keys, old.m.turns, old.m.bundle, old.m.known
+		seen.keys = n.seen.keys
+	}
+	if l.Mappings == old.l.Mappings && slices.Equal(l.Services, old.l.Services) {
+		m.set = n.services.Load()
+		seen.mappings = n.seen.mappings
+	}
 	n.tried = l
-	f, bridge, doors, faults := n.prepare(ctx, old, l, faults, same, now)
+	var f *wiring
+	if len(faults) == 0 {
+		f, faults = n.prepare(ctx, l, m, now)
+	}
 	if len(faults) > 0 {
 		n.seen.named = seen.named + seen.keys + seen.mappings
 		n.keep(&n.kept.configuration, "the configuration is", l, faults...)
 		return false
 	}
 	// From here on nothing can fail.
-	later = append(later, f.m.keepAtStart(old.m)...)
-	n.useKeys(f.m, now)
-	n.revocation.Use(l.sources(f.m))
-	n.revocation.UseStored(f.m.lists, f.m.answers)
+	later = append(later, m.keepAtStart(old.m)...)
+	if m.keys != n.m.keys {
+		n.useKeys(m, now)
+	}
+	n.revocation.Use(l.sources(m))
+	n.revocation.UseStored(m.lists, m.answers)
 	n.disk.use(l.Disk)
 	l.level = old.l.level
 	if level, err := zapcore.ParseLevel(l.Log.Level); err == nil { // judged by checkValues
 		l.level.SetLevel(level)
 	}
 	n.wired.Store(f)
-	bridge.Begin()
-	doors.Begin()
+	f.bridge.Begin()
+	f.doors.Begin()
 	select {
 	case n.repoll <- struct{}{}:
 	default:
 	}
-	if same {
-		seen.mappings = n.seen.mappings // they were not read
-	}
 	n.seen = seen
 	n.kept.configuration.Store(nil)
 	n.record(ctx)
-	for _, note := range f.m.notes {
+	for _, note := range m.notes {
 		n.log.Warn("note", zap.String("note", note))
 	}
 	n.log.Info("configuration reloaded", zap.Stringer("sha256", l.digest), zap.Strings("changed", differing(&old.l.config, &l.config)))
@@ -66,44 +74,41 @@ func (n *node) reloadConfig(ctx context.Context) bool {
 	return true
 }
 
-// prepare makes everything that follows from a configuration, or gives its
-// faults; same: its descriptions are those in use.
-func (n *node) prepare(ctx context.Context, old *wiring, l *loaded, faults []fault, same bool, now time.Time) (*wiring, *gateway.Bridge, *server.Server, []fault) {
-	fail := func(faults []fault) (*wiring, *gateway.Bridge, *server.Server, []fault) { return nil, nil, nil, faults }
-	if len(faults) == 0 {
-		faults = l.checkValues() // once more, with what takes effect at a start alone
-	}
+// prepare makes everything that follows from a configuration, with what of it is
+// open already, or gives its faults. Descriptions, which a database must fit,
+// come last: they are in use when nothing else is wrong.
+func (n *node) prepare(ctx context.Context, l *loaded, m *materials, now time.Time) (*wiring, []fault) {
+	faults := l.checkValues() // once more, with what takes effect at a start alone
 	if len(faults) > 0 {
-		return fail(faults)
+		return nil, faults
 	}
-	set := n.services.Load()
-	if !same {
-		set = nil
+	if faults = l.openRest(m, now); len(faults) > 0 {
+		return nil, faults
 	}
-	m, faults := l.openWith(set, now)
-	if len(faults) > 0 {
-		return fail(faults)
-	}
+	fail := func(err error) (*wiring, []fault) { return nil, []fault{{Problem: err.Error()}} }
 	f, terms, err := n.termsOf(l, m)
 	if err != nil {
-		return fail([]fault{{Problem: err.Error()}})
+		return fail(err)
 	}
-	bridge, err := n.bridge.Under(terms)
+	if f.bridge, err = n.bridge.Under(terms); err != nil {
+		return fail(err)
+	}
+	options, err := n.serverOptions(f)
 	if err != nil {
-		return fail([]fault{{Problem: err.Error()}})
+		return fail(err)
 	}
-	options, err := n.serverOptions(l, m, bridge)
-	if err != nil {
-		return fail([]fault{{Problem: err.Error()}})
+	if f.doors, err = n.server.Under(options); err != nil {
+		return fail(err)
 	}
-	doors, err := n.server.Under(options)
-	if err != nil {
-		return fail([]fault{{Problem: err.Error()}})
+	if faults = l.keptFault(m); len(faults) == 0 && m.set != n.services.Load() {
+		faults = n.useMappings(ctx, l, m.set)
 	}
-	if faults = l.keptFault(m); len(faults) == 0 && !same {
-		faults = n.useMappings(ctx, l, m.set, old.sender)
-	}
-	return f, bridge, doors, faults
+	return f, faults
+}
+
+// sameKeys says whether the same keys and trust are named.
+func (c *config) sameKeys(o *config) bool {
+	return reflect.DeepEqual([]any{c.Key, c.Trust, c.TrustBundle, c.Known}, []any{o.Key, o.Trust, o.TrustBundle, o.Known})
 }
 
 // standing is a key that takes effect at a start alone.

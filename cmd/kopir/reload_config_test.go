@@ -309,7 +309,7 @@ func TestReloadRefuses(t *testing.T) {
 	key := string(readAll(t, filepath.Join(l.dir, "keys/bridge.p12")))
 	l.write("keys/bridge.p12", key)
 	l.look()
-	if l.told(refusal) != 4 || l.told(`"msg":"keys and trust reloaded"`) != 2 || !l.sent("NEW", "one") {
+	if l.told(refusal) != 4 || l.told(`"msg":"keys and trust reloaded"`) != 1 || !l.sent("NEW", "one") {
 		t.Errorf("%d refusals, keys reloaded %d times", l.told(refusal), l.told(`"msg":"keys and trust reloaded"`))
 	}
 }
@@ -334,6 +334,57 @@ func TestReloadPartner(t *testing.T) {
 	l.look()
 	if status := list(); status != 200 {
 		t.Errorf("again: %d", status)
+	}
+}
+
+// TestReloadServices: which services are offered follows the configuration,
+// and so does the folder of descriptions; where a running application needs one
+// that would go, nothing changes, be it a sender.
+func TestReloadServices(t *testing.T) {
+	l := newLivePlay(t)
+	offered := func() int {
+		t.Helper()
+		_, body := l.get("/api/v1/services", l.key)
+		var list struct {
+			Services []server.Service `json:"services"`
+		}
+		if err := json.Unmarshal([]byte(body), &list); err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Services)
+	}
+	all := offered()
+	l.edit("\nkey: {", "\nservices: [almaty-unemployed-certificate]\nkey: {")
+	l.look()
+	if n := offered(); all < 2 || n != 1 {
+		t.Errorf("%d services of %d are offered", n, all)
+	}
+	if !l.sent(l.maker.portal.Sender, l.maker.portal.Password) {
+		t.Error("the service that stays takes nothing")
+	}
+	good := string(readAll(t, filepath.Join(l.dir, "kopir.yaml")))
+	l.write("keys/new.password", "one\n")
+	text := strings.Replace(good, officials, l.added("NEW", ", password_file: keys/new.password"), 1)
+	l.write("kopir.yaml", strings.Replace(text, "services: [almaty-unemployed-certificate]", "services: [karaganda-targeted-social-assistance]", 1))
+	l.look()
+	if !strings.Contains(l.log(), "1 applications of almaty-unemployed-certificate were filed under the edition") {
+		t.Error("it is not told that an application needs the service")
+	}
+	if offered() != 1 || l.sent("NEW", "one") {
+		t.Error("half of a configuration is in force")
+	}
+	l.write("kopir.yaml", strings.Replace(text, "mappings: mappings", "mappings: others", 1))
+	l.look()
+	if l.told("the configuration is not reloaded") != 2 {
+		t.Error("a folder that is not there was taken")
+	}
+	if l.told(`"msg":"keys and trust reloaded"`) != 0 {
+		t.Error("keys that have not changed were opened again")
+	}
+	l.write("kopir.yaml", text)
+	l.look()
+	if !l.sent("NEW", "one") || l.told(`"msg":"service descriptions reloaded"`) != 1 {
+		t.Error("the mended configuration is not in force")
 	}
 }
 

@@ -21,7 +21,7 @@ func (n *node) reloadMappings(ctx context.Context) {
 	m := &materials{}
 	faults := l.openMappings(m)
 	if len(faults) == 0 {
-		faults = n.useMappings(ctx, l, m.set, n.wired.Load().sender)
+		faults = n.useMappings(ctx, l, m.set)
 	}
 	if len(faults) > 0 {
 		n.keep(&n.kept.mappings, "service descriptions are", l, faults...)
@@ -32,8 +32,8 @@ func (n *node) reloadMappings(ctx context.Context) {
 
 // useMappings puts descriptions in the place of those from before, or says what
 // keeps it from that.
-func (n *node) useMappings(ctx context.Context, l *loaded, set *mappings.Set, sender *client.Sender) []fault {
-	before := n.services.Load()
+func (n *node) useMappings(ctx context.Context, l *loaded, set *mappings.Set) []fault {
+	before, sender := n.services.Load(), n.wired.Load().sender
 	if err := n.use(ctx, set, sender); err != nil {
 		if err := n.local.Use(ctx, before); err != nil {
 			n.log.Error("the local database does not fit the descriptions from before any more", zap.Error(err))
