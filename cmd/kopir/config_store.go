@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"go.uber.org/zap"
 
@@ -69,8 +70,12 @@ func (n *node) openStore(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if n.store, err = store.OpenAt(ctx, n.conf().storeOpener(n.m)); err != nil || !alone {
+	if n.store, err = store.OpenAt(ctx, n.conf().storeOpener(n.m)); err != nil {
 		return err
+	}
+	n.store.ReadMoved(func(file string) (io.ReadCloser, error) { return n.conf().openMoved(file) })
+	if !alone {
+		return nil
 	}
 	cut, err := n.store.ReleaseAll(ctx, failpoint.Now().Add(gateway.QuietAfter))
 	if cut > 0 {

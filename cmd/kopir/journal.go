@@ -249,6 +249,7 @@ func openConfigured(ctx context.Context, config string) (*store.Store, *material
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
+	st.ReadMoved(l.openMoved)
 	return st, m, l, nil
 }
 

@@ -46,7 +46,8 @@ func runJournalArchive(ctx context.Context, args []string, s stdio) int {
 	config := f.String("config", "", "`FILE` with the configuration of the bridge")
 	f.Usage = func() {
 		usageOf(f, "-config FILE", "Does now what the bridge does every hour by retention: of its configuration: writes applications that have been over for\n"+
-			"archive_after into sealed files of folder, one each, and takes their content out of the store; erases what is older than erase_after.")
+			"archive_after into sealed files of folder, one each, and takes their content out of the store; erases what is older than erase_after;\n"+
+			"puts records of the journal that are older than journal_after into files of folder.")
 	}
 	if code, ok := parseFlags(f, args, s); !ok {
 		return code
@@ -56,8 +57,8 @@ func runJournalArchive(ctx context.Context, args []string, s stdio) int {
 		return exitUsage
 	}
 	return s.keep(ctx, "archive", *config, func(k keeper) error {
-		if k.l.Retention.ArchiveAfter == 0 && k.l.Retention.EraseAfter == 0 {
-			return errors.New("the configuration names neither retention.archive_after nor retention.erase_after")
+		if !k.l.Retention.any() {
+			return errors.New("the configuration names none of retention.archive_after, erase_after and journal_after")
 		}
 		return k.round(ctx, time.Now())
 	})

@@ -25,6 +25,8 @@ type retentionConfig struct {
 	ArchiveAfter age    `yaml:"archive_after"` // into sealed files of the folder
 	Folder       string `yaml:"folder"`
 	EraseAfter   age    `yaml:"erase_after"` // for good, the archived too
+	// JournalAfter is when records of the journal go into files of the folder.
+	JournalAfter age `yaml:"journal_after"`
 	// Replies is how long whoever repeats a message that is archived or erased
 	// still gets the same answer.
 	Replies age `yaml:"replies"`
@@ -54,13 +56,18 @@ const (
 func (l *loaded) checkRetention() []fault {
 	var fs []fault
 	r := l.Retention
-	if (r.ArchiveAfter > 0) != (r.Folder != "") {
-		fs = append(fs, l.at("retention", "archive_after and folder belong together", "name both, or neither"))
+	if (r.ArchiveAfter > 0 || r.JournalAfter > 0) != (r.Folder != "") {
+		fs = append(fs, l.at("retention", "folder and what goes there (archive_after, journal_after) belong together", "name both, or neither"))
 	}
 	if r.EraseAfter > 0 && r.ArchiveAfter >= r.EraseAfter {
 		fs = append(fs, l.at("retention.archive_after", "is not shorter than erase_after, so nothing would ever be archived", "leave one of them out, or archive earlier"))
 	}
 	return fs
+}
+
+// any says whether there is anything to do by age.
+func (r retentionConfig) any() bool {
+	return r.ArchiveAfter > 0 || r.EraseAfter > 0 || r.JournalAfter > 0
 }
 
 // keeper archives and erases by the configured ages.
@@ -78,7 +85,7 @@ func (n *node) retain(ctx context.Context) {
 		defer tick.Stop()
 		for {
 			k := n.keeper()
-			if r := k.l.Retention; r.ArchiveAfter+r.EraseAfter > 0 && n.bridge.ClockFault() == nil { // a wrong clock must not erase anything
+			if k.l.Retention.any() && n.bridge.ClockFault() == nil { // a wrong clock must not erase anything
 				if err := k.round(ctx, time.Now()); err != nil && ctx.Err() == nil {
 					n.log.Error("retention", zap.Error(err))
 				}
@@ -125,7 +132,7 @@ func (k keeper) round(ctx context.Context, now time.Time) error {
 	if n > 0 {
 		k.log.Info("replies are not kept any more", zap.Int64("messages", n))
 	}
-	return errors.Join(append(faults, err)...)
+	return errors.Join(append(faults, err, k.moveLinks(ctx, now))...)
 }
 
 // erase destroys the key of an application and everything of a person in the store.

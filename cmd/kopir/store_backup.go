@@ -108,6 +108,7 @@ func (l *loaded) verifyCopy(ctx context.Context, m *materials, path string, prep
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	st.ReadMoved(l.openMoved)
 	if err := st.Whole(ctx); err != nil {
 		return nil, err
 	}

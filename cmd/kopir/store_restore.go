@@ -92,6 +92,7 @@ func (l *loaded) restoreDatabase(ctx context.Context, m *materials, prepare func
 		return nil, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	st.ReadMoved(l.openMoved)
 	switch n, err := st.Others(ctx); {
 	case err != nil:
 		return nil, err

@@ -128,14 +128,9 @@ func Verify(r io.Reader, start *Chain, judge Judge, each func(body []byte) error
 			sum.Write(raw)
 			continue
 		}
-		var l line
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&l); err != nil {
-			return rep, fault("its line does not read: %v", err)
-		}
-		if again, err := encode(l); err != nil || !bytes.Equal(again, raw) || (l.End == nil) == (l.Checkpoint == nil) || l.Record != nil {
-			return rep, fault("its line is not written as this program writes")
+		l, bad := otherLine(raw)
+		if bad != "" {
+			return rep, fault("%s", bad)
 		}
 		if l.End != nil {
 			return rep, closeArchive(in, l.End, &rep, Hash(sum.Sum(nil)))
@@ -146,6 +141,75 @@ func Verify(r io.Reader, start *Chain, judge Judge, each func(body []byte) error
 		rep.Checkpoints++
 		sum.Write(raw)
 	}
+}
+
+// Entry is one record of an archive, with the checkpoint over it if there is one.
+type Entry struct {
+	Seq        int64
+	Hash       Hash
+	Body       []byte
+	Checkpoint []byte
+}
+
+// Scan reads an archive whose chain its caller follows: it asks only that the
+// file is whole. The error is a *Fault, or one of reading, or each's own.
+func Scan(r io.Reader, each func(Entry) error) error {
+	in := bufio.NewReaderSize(r, 1<<16)
+	sum := sha256.New()
+	var rep Report
+	var last *Entry // its checkpoint may follow
+	give := func() (err error) {
+		if last != nil {
+			err = each(*last)
+		}
+		last = nil
+		return err
+	}
+	for {
+		raw, err := readLine(in)
+		if errors.Is(err, io.EOF) {
+			return &Fault{rep.Chain.Seq + 1, "the archive is cut off before it"}
+		}
+		if err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		if seq, body, kept, ok := recordLine(raw); ok {
+			if err := give(); err != nil {
+				return err
+			}
+			rep.Chain.Seq, rep.Chain.Head = seq, kept
+			last = &Entry{Seq: seq, Hash: kept, Body: body}
+			sum.Write(raw)
+			continue
+		}
+		l, bad := otherLine(raw)
+		switch {
+		case bad != "":
+			return &Fault{rep.Chain.Seq + 1, bad}
+		case l.End != nil:
+			if err := give(); err != nil {
+				return err
+			}
+			return closeArchive(in, l.End, &rep, Hash(sum.Sum(nil)))
+		case last == nil:
+			return &Fault{rep.Chain.Seq, "a checkpoint stands behind no record"}
+		}
+		last.Checkpoint = l.Checkpoint
+		sum.Write(raw)
+	}
+}
+
+// otherLine reads a line that is no record.
+func otherLine(raw []byte) (l line, bad string) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return l, "its line does not read: " + err.Error()
+	}
+	if again, err := encode(l); err != nil || !bytes.Equal(again, raw) || (l.End == nil) == (l.Checkpoint == nil) || l.Record != nil {
+		return l, "its line is not written as this program writes"
+	}
+	return l, ""
 }
 
 // recordLine takes the line of a record apart, without reading what is in it.

@@ -45,6 +45,7 @@ const (
 	Configuration Kind = "configuration" // the bridge began to run on this
 	Erasure       Kind = "erasure"       // the key of an application was destroyed
 	Archive       Kind = "archive"       // its content went into a sealed file
+	Moved         Kind = "moved"         // records of the chain went into a file
 )
 
 // Hash is a SHA-256 value, in hexadecimal when written.

@@ -75,6 +75,7 @@ var suite = []struct {
 	{"what is erased leaves nothing", erased},
 	{"each failed try is kept", triesKept},
 	{"refused messages within a budget", refusedWithin},
+	{"records of the journal in files", movedRecords},
 }
 
 func openTemp(t *testing.T) *Store { return openAt(t, filepath.Join(t.TempDir(), "a b?c#.db")) }
@@ -96,7 +97,7 @@ func openEmptyPostgres(t *testing.T, dsn string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "nonces", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers", "tries", "proofs", "results", "papers", "pickups", "refusals"} {
+	for _, table := range []string{"messages", "applications", "results", "events", "dues", "evidence", "holds", "outbox", "sequences", "marks", "replays", "nonces", "drifts", "leaders", "journal", "journal_head", "journal_keys", "checkpoints", "questionnaire_offers", "questionnaire_answers", "tries", "proofs", "results", "papers", "pickups", "refusals", "journal_segments"} {
 		if _, err := s.write.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}

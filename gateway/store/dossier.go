@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -59,7 +60,11 @@ func (s *Store) Dossier(ctx context.Context, owner string) (d *Dossier, err erro
 
 func (s *Store) dossier(ctx context.Context, owner string) (*Dossier, error) {
 	d := new(Dossier)
-	if err := s.Journal(ctx, 0, owner, func(l Link) error {
+	begins, err := s.beginsHere(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Journal(ctx, begins, owner, func(l Link) error {
 		d.Links = append(d.Links, l)
 		return nil
 	}); err != nil {
@@ -68,7 +73,7 @@ func (s *Store) dossier(ctx context.Context, owner string) (*Dossier, error) {
 	if len(d.Links) == 0 || owner == "" {
 		return nil, fmt.Errorf("store: records: %w", gateway.ErrNotFound)
 	}
-	err := s.row(ctx, `SELECT secret FROM journal_keys WHERE owner = ? AND erased_at = 0`, owner).Scan(&d.Key)
+	err = s.row(ctx, `SELECT secret FROM journal_keys WHERE owner = ? AND erased_at = 0`, owner).Scan(&d.Key)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("store: journal key: %w", err)
 	}
@@ -78,16 +83,35 @@ func (s *Store) dossier(ctx context.Context, owner string) (*Dossier, error) {
 		}
 	}
 	var last int64
-	if err := s.row(ctx, `SELECT MAX(seq) FROM journal WHERE owner = ?`, owner).Scan(&last); err != nil {
+	if err := s.row(ctx, `SELECT COALESCE(MAX(seq), 0) FROM journal WHERE owner = ?`, owner).Scan(&last); err != nil {
 		return nil, fmt.Errorf("store: journal: %w", err)
 	}
-	if last != d.Links[len(d.Links)-1].Seq {
+	if last > d.Links[len(d.Links)-1].Seq {
 		return nil, errMoved
 	}
 	if err := s.proofsOf(ctx, d); err != nil {
 		return nil, err
 	}
 	return d, s.configurationOf(ctx, d)
+}
+
+// beginsHere is after which record an owner's begin, if the first of them is in
+// the store: then the files need not be looked through.
+func (s *Store) beginsHere(ctx context.Context, owner string) (after int64, err error) {
+	page, err := s.links(ctx, `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.owner = ? ORDER BY j.seq LIMIT 1`, owner)
+	if err != nil || len(page) == 0 {
+		return 0, err
+	}
+	r, err := journal.Read(page[0].Body)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range r.Parts {
+		if r.Kind == journal.Change && p.What == journalMessage { // that brought it
+			return page[0].Seq - 1, nil
+		}
+	}
+	return 0, nil
 }
 
 // proofsOf finds what the verdicts relied on.
@@ -134,25 +158,45 @@ func (s *Store) configurationOf(ctx context.Context, d *Dossier) error {
 			}
 		}
 	}
-	for before := d.Links[0].Seq; service != ""; {
+	if service == "" {
+		return nil
+	}
+	names := func(l *Link) (bool, error) {
+		r, err := journal.Read(l.Body)
+		if err != nil {
+			return false, err
+		}
+		for _, p := range r.Parts {
+			if r.Kind == journal.Configuration && p.What == "service" && p.ID == service && (edition == "" || p.Note == edition) {
+				d.Configuration = l
+				d.Mapping, err = s.Shared(ctx, p.Digest.String())
+				return true, err
+			}
+		}
+		return false, nil
+	}
+	for before := d.Links[0].Seq; ; {
 		page, err := s.links(ctx, `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.owner = '' AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`, before, 50)
-		if err != nil || len(page) == 0 {
+		if err != nil {
 			return err
 		}
 		for _, l := range page {
 			before = l.Seq
-			r, err := journal.Read(l.Body)
-			if err != nil {
+			if found, err := names(&l); found || err != nil {
 				return err
 			}
-			for _, p := range r.Parts {
-				if r.Kind == journal.Configuration && p.What == "service" && p.ID == service && (edition == "" || p.Note == edition) {
-					d.Configuration = &l
-					d.Mapping, err = s.Shared(ctx, p.Digest.String())
-					return err
-				}
-			}
+		}
+		if len(page) == 0 {
+			break
 		}
 	}
-	return nil
+	// It began under a configuration whose record lies in a file.
+	_, err := s.inFiles(ctx, 0, "", func(l Link) error {
+		if l.Seq >= d.Links[0].Seq || !bytes.Contains(l.Body[:min(len(l.Body), 80)], []byte(`"kind":"`+string(journal.Configuration)+`"`)) {
+			return nil
+		}
+		_, err := names(&l)
+		return err
+	})
+	return err
 }

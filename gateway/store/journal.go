@@ -213,10 +213,25 @@ func (s *Store) HashOf(ctx context.Context, seq int64) (h journal.Hash, err erro
 		return h, nil
 	}
 	var kept []byte
-	if err := s.row(ctx, `SELECT hash FROM journal WHERE seq = ?`, seq).Scan(&kept); err != nil {
-		return h, found(err, "record")
+	switch err = s.row(ctx, `SELECT hash FROM journal WHERE seq = ?`, seq).Scan(&kept); {
+	case err == nil:
+		copy(h[:], kept)
+		return h, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return h, fmt.Errorf("store: record: %w", err)
 	}
-	copy(h[:], kept)
+	err = s.Journal(ctx, seq-1, "", func(l Link) error {
+		if l.Seq == seq {
+			h = l.Hash
+		}
+		return errEnough
+	})
+	if err == nil || h == (journal.Hash{}) && errors.Is(err, errEnough) {
+		return h, fmt.Errorf("store: record %d: %w", seq, gateway.ErrNotFound)
+	}
+	if !errors.Is(err, errEnough) {
+		return h, err
+	}
 	return h, nil
 }
 
@@ -256,27 +271,45 @@ type Link struct {
 const linkPage = 1000
 
 // Journal gives the records after one, in their order, of one owner or, when
-// that is empty, of all.
+// that is empty, of all: those in files first, then those in the store.
 func (s *Store) Journal(ctx context.Context, after int64, owner string, each func(Link) error) error {
+	for {
+		var err error
+		if after, err = s.inFiles(ctx, after, owner, each); err != nil {
+			return err
+		}
+		done, err := s.inStore(ctx, &after, owner, each)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// inStore gives the records that are in the store; not done: some of those after
+// went into a file meanwhile.
+func (s *Store) inStore(ctx context.Context, after *int64, owner string, each func(Link) error) (done bool, err error) {
 	q := `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.seq > ? ORDER BY j.seq LIMIT ?`
-	args := func() []any { return []any{after, linkPage} }
+	args := func() []any { return []any{*after, linkPage} }
 	if owner != "" {
 		q = `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.seq > ? AND j.owner = ? ORDER BY j.seq LIMIT ?`
-		args = func() []any { return []any{after, owner, linkPage} }
+		args = func() []any { return []any{*after, owner, linkPage} }
 	}
 	for {
 		page, err := s.links(ctx, q, args()...)
 		if err != nil {
-			return err
+			return false, err
+		}
+		if all, err := s.Segments(ctx); err != nil || len(all) > 0 && all[len(all)-1].Last > *after {
+			return false, err
 		}
 		for _, l := range page {
 			if err := each(l); err != nil {
-				return err
+				return false, err
 			}
-			after = l.Seq
+			*after = l.Seq
 		}
 		if len(page) < linkPage {
-			return nil
+			return true, nil
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"runtime"
@@ -37,9 +38,10 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB
 	writer *writer
-	waits  patience                  // of the writer; zero: no limits
-	skew   atomic.Int64              // microseconds that this machine's clock is ahead
-	beaten atomic.Pointer[time.Time] // when the last Beat began
+	moved  func(file string) (io.ReadCloser, error) // opens files with records of the journal
+	waits  patience                                 // of the writer; zero: no limits
+	skew   atomic.Int64                             // microseconds that this machine's clock is ahead
+	beaten atomic.Pointer[time.Time]                // when the last Beat began
 }
 
 var _ gateway.Store = (*Store)(nil)
