@@ -71,7 +71,9 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 		s.complain("crashtest: -nodes: one, or with -db postgres more")
 	case !slices.Contains([]crash.Trouble{crash.Everything, crash.KillsOnly, crash.Nothing}, o.Trouble):
 		s.complain("crashtest: -trouble: %q is none of all, kills, none", o.Trouble)
-	case o.Away < 0 || o.Away > 0 && o.Database != crash.Postgres:
+	case o.Away != 0 && o.Away < 5*time.Second:
+		s.complain("crashtest: -away: five seconds at least, or nothing gathers")
+	case o.Away > 0 && o.Database != crash.Postgres:
 		s.complain("crashtest: -away needs -db postgres: a file is never away")
 	case o.Rate <= 0 || o.For <= 0 || o.Kills < 0 || o.Messages < 0:
 		s.complain("crashtest: -rate and -for must be more than nothing, -kills and -messages not less")

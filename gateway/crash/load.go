@@ -174,7 +174,7 @@ func (l *load) pick(not *node) *node {
 }
 
 // workers is how many messages are on their way at once.
-const workers = 12
+const workers = 48
 
 // run sends until busy ends, then goes on with what has no answer until life ends.
 func (l *load) run(life, busy context.Context) {

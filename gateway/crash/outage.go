@@ -40,15 +40,19 @@ func (o Outage) String() string {
 // warm is how long there is load before a database goes away.
 const warm = 10 * time.Second
 
+// onTheWire is how long the answer to what was written before may take.
+const onTheWire = 2 * time.Second
+
 // outages takes the store away, lets the bridge catch up, then the local database.
 func (t *trial) outages(ctx context.Context) {
 	for i, what := range []string{"store", "local"} {
 		pause(ctx, warm)
 		began := time.Now()
-		before := t.load.acknowledged()
 		t.away(i, true)
 		t.diary.note("the %s database is away for %s", what, t.o.Away)
-		pause(ctx, t.o.Away)
+		pause(ctx, onTheWire)
+		before := t.load.acknowledged()
+		pause(ctx, t.o.Away-onTheWire)
 		o := Outage{What: what, Away: time.Since(began).Round(time.Second), Taken: t.load.acknowledged() - before, Rate: t.o.Rate}
 		rows := t.tables.rows(ctx)
 		o.Waiting, _ = t.behind(ctx)
