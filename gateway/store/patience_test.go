@@ -48,6 +48,18 @@ func put(t *testing.T, s *Store, key string) error {
 	return s.Commit(t.Context(), gateway.Change{Message: message(key, "PORTAL", key, "")})
 }
 
+// putAtLast writes one as its sender would: again, when it is told to come again.
+// A busy machine may be slower than a short limit.
+func putAtLast(t *testing.T, s *Store, key string) error {
+	t.Helper()
+	for end := time.Now().Add(generous); ; {
+		err := put(t, s, key)
+		if err == nil || errors.Is(err, gateway.ErrDuplicate) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // TestLockOfAnother: a lock that another session holds ends the wait of a write,
 // not that of its neighbours; when it is gone the same write goes.
 func TestLockOfAnother(t *testing.T) {
@@ -176,7 +188,7 @@ func TestFrozenServer(t *testing.T) {
 
 	t.Run("in the middle", func(t *testing.T) {
 		s := openImpatient(t, dsn, short)
-		if err := put(t, s, "warm"); err != nil {
+		if err := putAtLast(t, s, "warm"); err != nil {
 			t.Fatal(err)
 		}
 		freeze, wake := freezer(t, backend(t, s))
@@ -187,14 +199,14 @@ func TestFrozenServer(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, gateway.ErrUnsettled) {
 			t.Errorf("%v", err)
 		}
-		if err := put(t, s, "after"); err != nil { // by another process of the server
+		if err := putAtLast(t, s, "after"); err != nil { // by another process of the server
 			t.Errorf("after it: %v", err)
 		}
 		wake()
 		if written(t, direct, "middle") {
 			t.Error("written, and told that not")
 		}
-		if err := put(t, s, "middle"); err != nil {
+		if err := putAtLast(t, s, "middle"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -203,7 +215,7 @@ func TestFrozenServer(t *testing.T) {
 		w, through := newWire(t, dsn)
 		s := openImpatient(t, through, short)
 		for i := range 3 {
-			if err := put(t, s, fmt.Sprint("warmer", i)); err != nil {
+			if err := putAtLast(t, s, fmt.Sprint("warmer", i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -225,7 +237,7 @@ func TestFrozenServer(t *testing.T) {
 				t.Fatal("the frozen server did not commit")
 			}
 		}
-		if err := put(t, s, "commit"); !errors.Is(err, gateway.ErrDuplicate) {
+		if err := putAtLast(t, s, "commit"); !errors.Is(err, gateway.ErrDuplicate) {
 			t.Errorf("again: %v", err)
 		}
 		// The mark of that commit came to stand after the question about it. One
@@ -234,7 +246,7 @@ func TestFrozenServer(t *testing.T) {
 		if err := put(t, s, "lost"); err == nil || errors.Is(err, gateway.ErrUnsettled) || written(t, direct, "lost") {
 			t.Errorf("a lost commit: %v", err)
 		}
-		if err := put(t, s, "lost"); err != nil || !written(t, direct, "lost") {
+		if err := putAtLast(t, s, "lost"); err != nil && !errors.Is(err, gateway.ErrDuplicate) || !written(t, direct, "lost") {
 			t.Errorf("again: %v", err)
 		}
 	})
@@ -283,7 +295,7 @@ func TestFrozenServer(t *testing.T) {
 		if err := <-told; err == nil || written(t, direct, "stopped") {
 			t.Errorf("%v", err)
 		}
-		if err := put(t, s, "stopped"); err != nil {
+		if err := putAtLast(t, s, "stopped"); err != nil {
 			t.Error(err)
 		}
 	})
