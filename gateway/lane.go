@@ -110,7 +110,11 @@ func (l *lane) open(ctx context.Context, way *sync.WaitGroup) {
 	l.ctx, l.way = ctx, way
 }
 
-func (l *lane) shut() { l.open(nil, nil) }
+func (l *lane) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.way = nil
+}
 
 // drive carries what is due on a lane until ctx ends and all that is on its way
 // has settled. One that takes long keeps its place and nobody else's.
