@@ -58,15 +58,8 @@ func restored(t *testing.T, config string, more ...string) {
 }
 
 func archiveAfterRestore(t *testing.T, configure func(*play) string, backup func(*play, string) func()) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	config := configure(p)
 	if err := os.WriteFile(config, append(readAll(t, config), "\nretention: {archive_after: 1y, folder: archive}\n"...), 0o600); err != nil {
 		t.Fatal(err)

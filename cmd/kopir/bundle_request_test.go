@@ -26,15 +26,8 @@ import (
 // by the signature of their request, offline: with a certificate and with a
 // bare key, the document as the body and inside JSON.
 func TestBundleOfSignedRequests(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	f := newPhone(t, p)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -82,15 +82,8 @@ func (m *syncMaker) message(change func(*soap.SyncSendMessageRequest)) []byte {
 // wrong in one way each: a typed fault with its code, no echo of secrets, and
 // no application afterwards.
 func TestSyncDoorRefusesBadInput(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	m := newSyncMaker(t, p)
 	good := m.message(nil)
@@ -230,5 +223,20 @@ func BenchmarkSyncChannel(b *testing.B) {
 			b.ReportMetric(float64(took[min(b.N-1, b.N*99/100)].Microseconds())/1000, "p99-ms")
 			b.ReportMetric(float64(len(messages[0])), "bytes/message")
 		})
+	}
+}
+
+// testPlay is a simulator with a bridge that is configured for it and does not
+// serve yet; end must be called.
+func testPlay(t *testing.T) (p *play, end func()) {
+	t.Helper()
+	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, func() {
+		if err := p.end(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -15,15 +15,8 @@ func TestInvitationWorksAsPrinted(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("witness tool curl is not installed")
 	}
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	var screen bytes.Buffer
 	p.stage = newStage(stdio{out: &screen, env: func(string) string { return "" }}, mappings.English, p.materials.set.Texts)

@@ -35,15 +35,8 @@ func TestAlertRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	m := newSyncMaker(t, p)
 	if status, body := post(t, p.bridge+"/shep/sync", m.message(nil)); status != 200 {

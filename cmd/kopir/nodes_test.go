@@ -108,15 +108,8 @@ func startNode(t testing.TB, config string, l net.Listener) (n *node, stop func(
 // answers a repetition with the stored bytes; when the one that leads goes, the
 // other does its work; every application has one number, one row, one notice.
 func TestTwoNodes(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	config := onPostgres(t, p)
 	beside, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,15 +19,8 @@ import (
 // TestOutbox lets the service centre refuse for good, and a person settle what
 // is left through the command line.
 func TestOutbox(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	if err := p.sim.SetTrouble(sim.PartAsync, sim.Trouble{Fault: "SCE001"}); err != nil {
 		t.Fatal(err)
 	}

@@ -72,11 +72,8 @@ func relay(t *testing.T, p *play, m *syncMaker, sign bool) *httptest.Server {
 // TestPeersCallTheDoor: SOAP clients of three languages know nothing but the
 // address of the contract, call SendMessage, and read answer and fault.
 func TestPeersCallTheDoor(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.end()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	m := newSyncMaker(t, p)
 	document := filepath.Join(t.TempDir(), "application.xml")
@@ -120,11 +117,8 @@ func TestPeersCallTheDoor(t *testing.T) {
 // xmlsec1 and two others confirm, and the repeated answer is the same bytes.
 // Faults are not signed: anybody could make us sign.
 func TestPeersVerifyOurAnswers(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.end()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	m := newSyncMaker(t, p)
 	ca := filepath.Join(p.dir, "trust", "authority.pem")

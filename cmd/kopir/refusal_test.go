@@ -15,15 +15,8 @@ import (
 // Beyond its budget digest, size, verdict and answer are kept, it is told, and
 // what it sends rightly is taken as ever.
 func TestRefusalsWithinABudget(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	p.rewrite(t, "kopir.yaml", "live.yaml", "store: {path: data/kopir.db}", "store: {path: data/live.db}",
 		"limits: {drain_notice: 0s}", "limits: {drain_notice: 0s, body: 16KB, refused_per_day: 16KB}")
 	config := filepath.Join(p.dir, "live.yaml")

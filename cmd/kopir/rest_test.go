@@ -87,15 +87,8 @@ const intake = "/applications?service=almaty-unemployed-certificate"
 
 // TestRESTOverTheRealStore walks every way of the REST door on a running bridge.
 func TestRESTOverTheRealStore(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	p.start(t.Context())
 	specialist, admin := &restDesk{t, p, p.key}, &restDesk{t, p, p.admin}
 	xml := []string{"Content-Type", "application/xml"}

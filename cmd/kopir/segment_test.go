@@ -29,15 +29,8 @@ func TestJournalInFiles(t *testing.T) {
 }
 
 func journalInFiles(t *testing.T, configure func(*play) string) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	config := configure(p)
 	if err := os.WriteFile(config, append(readAll(t, config), "\nretention: {journal_after: 1y, folder: archive}\n"...), 0o600); err != nil {
 		t.Fatal(err)

@@ -273,15 +273,8 @@ func (c *calamity) settled(s *store.Store) {
 // after the bridge was killed knows every message of before the copy, answers
 // it with the same bytes, and sends nothing a second time that went out since.
 func TestBackupAndRestore(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	at := func(name string) string { return filepath.Join(p.dir, name) }
 	p.rewrite(t, "kopir.yaml", "live.yaml", "store: {path: data/kopir.db}", "store: {path: data/live.db}")
 	c, shut := newCalamity(t, p, at("live.yaml"))

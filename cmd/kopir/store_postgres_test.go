@@ -87,15 +87,8 @@ func seen(t *testing.T, dsn, at string) {
 // database, and by pg_basebackup as another server.
 func TestBackupAndRestorePostgres(t *testing.T) {
 	dump, restore, base, control := pgProgram(t, "pg_dump"), pgProgram(t, "pg_restore"), pgProgram(t, "pg_basebackup"), pgProgram(t, "pg_ctl")
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	onPostgres(t, p)
 	p.rewrite(t, "shared.yaml", "live.yaml")
 	dsn := strings.TrimSpace(string(readAll(t, filepath.Join(p.dir, "store.dsn"))))

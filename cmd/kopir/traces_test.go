@@ -75,15 +75,8 @@ func (p *parents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // receipt to the last notice, by two bridges after each other; what goes out names
 // the span, a caller's own trace is linked to, and nothing of a person is told.
 func TestTrace(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	out := &parents{next: p.tap.next, seen: map[string]string{}}
 	p.tap.next = out
 	stub := &traceStub{}

@@ -95,15 +95,8 @@ func (b *balancer) deliver(raw string) (status int, answer string, err error) {
 // one; then back again, and the schema after them. No message is refused, none
 // is lost, none becomes two applications.
 func TestRollingUpgrade(t *testing.T) {
-	p, err := newPlay(t.Context(), t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.end(); err != nil {
-			t.Error(err)
-		}
-	}()
+	p, end := testPlay(t)
+	defer end()
 	config := onPostgres(t, p)
 	ours := store.Migrations
 	defer func() { store.Migrations = ours }()
