@@ -77,6 +77,9 @@ const settlePause = 250 * time.Millisecond
 // giveBack ends a lease at once, so that others, or a restart, go on without
 // waiting for its end. What others have taken over already stays theirs.
 func (b *Bridge) giveBack(ctx context.Context, d Delivery) {
+	if quiet := b.steady().Add(QuietAfter); d.Unsure && d.NextAt.Before(quiet) {
+		d.NextAt = quiet // it may be on its way
+	}
 	if err := b.o.Store.Commit(context.WithoutCancel(ctx), Change{Deliveries: []Delivery{d}}); err != nil && !errors.Is(err, ErrLease) {
 		b.log.Warn("delivery not given back; its lease will end", zap.String("id", d.ID), keptTraceID(d.Trace), zap.Error(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -77,7 +78,9 @@ func (n *node) openStore(ctx context.Context) (err error) {
 	if !alone {
 		return nil
 	}
-	cut, err := n.store.ReleaseAll(ctx, failpoint.Now().Add(gateway.QuietAfter))
+	// A partner may take up what the dead process sent as late as that process
+	// would have waited for its answer.
+	cut, err := n.store.ReleaseAll(ctx, failpoint.Now().Add(time.Duration(n.conf().Gateway.Timeout)+gateway.QuietAfter))
 	if cut > 0 {
 		n.log.Warn("deliveries that were cut off are sent again", zap.Int64("deliveries", cut))
 	}

@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	}
 	t.seen = newWitness()
 	t.sim, err = sim.New(sim.Config{
-		BaseURL: "http://" + listener.Addr().String(), Witness: t.seen, Remember: 500,
+		BaseURL: "http://" + listener.Addr().String(), Witness: t.seen, Remember: 500, Messages: 1 << 40, // what was sent is told of long afterwards
 		Retry: func(int) (time.Duration, bool) { return 300 * time.Millisecond, true }, // the gateway never gives up
 	})
 	if err != nil {
@@ -167,7 +167,7 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 		return nil, err
 	}
 	rep = t.report(all, Reconcile(all))
-	return rep, os.WriteFile(filepath.Join(o.Dir, "report.txt"), []byte(rep.String()), 0o600)
+	return rep, os.WriteFile(filepath.Join(o.Dir, "report.txt"), []byte(rep.whole()), 0o600)
 }
 
 // live lets the bridge work and suffer until enough has happened, then lets

@@ -61,11 +61,16 @@ func (r *Report) Good() bool { return len(r.Findings) == 0 }
 // what they were told.
 func (r *Report) Messages() int { return r.Sent + r.Repeated + r.Notices + r.Rows }
 
-// mostFindings are shown; the rest is in the evidence.
+// mostFindings are shown; the rest is in report.txt.
 const mostFindings = 40
 
-// String is the table for people.
-func (r *Report) String() string {
+// String is the table for people, with the first findings.
+func (r *Report) String() string { return r.table(mostFindings) }
+
+// whole has all of them.
+func (r *Report) whole() string { return r.table(len(r.Findings)) }
+
+func (r *Report) table(most int) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
@@ -112,7 +117,7 @@ func (r *Report) String() string {
 	}
 	w.Flush()
 	for i, f := range r.Findings {
-		if i == mostFindings {
+		if i == most {
 			fmt.Fprintf(&b, "… and %d more\n", len(r.Findings)-i)
 			break
 		}

@@ -16,6 +16,7 @@ type exchange struct {
 	parcels       map[string]*parcel       // by the gateway's messageId
 	conversations map[string]*conversation // by correlationId
 	order         []*parcel
+	most          int // of messages, see Config.Messages
 }
 
 // conversation is what a REQUEST opened.
@@ -49,8 +50,8 @@ type parcel struct {
 
 // newExchange numbers messages from the clock, so that a restarted simulator
 // does not give the ids of its former life to other messages.
-func newExchange(at time.Time) exchange {
-	return exchange{next: at.UnixMilli(), parcels: map[string]*parcel{}, conversations: map[string]*conversation{}}
+func newExchange(at time.Time, most int) exchange {
+	return exchange{most: most, next: at.UnixMilli(), parcels: map[string]*parcel{}, conversations: map[string]*conversation{}}
 }
 
 // number gives the next short decimal id. The caller holds mu.
@@ -96,11 +97,11 @@ func (e *exchange) keep(one *parcel) {
 	e.order = append(e.order, one)
 	talk := e.conversations[one.correlation]
 	talk.parcels = append(talk.parcels, one)
-	if len(e.order) < 2*keepParcels {
+	if len(e.order) < 2*e.most {
 		return
 	}
-	old := e.order[:keepParcels]
-	e.order = append([]*parcel(nil), e.order[keepParcels:]...)
+	old := e.order[:e.most]
+	e.order = append([]*parcel(nil), e.order[e.most:]...)
 	for _, p := range old {
 		if p.state == soap.OnDelivery {
 			e.order = append(e.order, p) // whatever its age, it is still to be delivered

@@ -48,6 +48,9 @@ type Config struct {
 	// Remember is how many applications each desk remembers at least; zero:
 	// keepCases.
 	Remember int
+	// Messages is how many of them the gateway remembers at least; zero:
+	// keepParcels.
+	Messages int
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -187,7 +190,7 @@ func New(c Config) (*Sim, error) {
 			return nil, err
 		}
 	}
-	s.gateway = newExchange(s.now())
+	s.gateway = newExchange(s.now(), cmp.Or(c.Messages, keepParcels))
 	s.SetBridge(c.Bridge)
 	s.handler = s.routes()
 	return s, nil

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"kopir/gateway"
+	"kopir/mappings"
 	"kopir/signature/verdict"
 )
 
@@ -513,15 +514,24 @@ func lateSettler(t *testing.T, s *Store) {
 	commit(t, s, gateway.Change{Deliveries: quick})
 }
 
-// released: what a dead process had claimed goes soon, and what that process
-// would still settle changes nothing.
+// released: what a dead process had claimed goes soon, a row and a question at
+// once, and what that process would still settle changes nothing.
 func released(t *testing.T, s *Store) {
 	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("a1", "A", gateway.ToPortal, t0), delivery("b1", "B", gateway.ToPortal, t0)}})
 	_, cut := claim(t, s, gateway.ToPortal, t0)
 	cut[1].State = gateway.Done
 	commit(t, s, gateway.Change{Deliveries: cut[1:]})
-	if n, err := s.ReleaseAll(t.Context(), t0.Add(10*time.Second)); n != 1 || err != nil {
+	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("c1", "C", gateway.ToLocal, t0), delivery("d1", "D", gateway.Route(mappings.Persons), t0)}})
+	for _, r := range []gateway.Route{gateway.ToLocal, gateway.Route(mappings.Persons)} {
+		claim(t, s, r, t0)
+	}
+	if n, err := s.ReleaseAll(t.Context(), t0.Add(10*time.Second)); n != 3 || err != nil {
 		t.Fatalf("released %d, %v", n, err)
+	}
+	for _, r := range []gateway.Route{gateway.ToLocal, gateway.Route(mappings.Persons)} {
+		if ids, _ := claim(t, s, r, t0); len(ids) != 1 {
+			t.Errorf("%s: %v", r, ids)
+		}
 	}
 	if ids, _ := claim(t, s, gateway.ToPortal, t0.Add(9*time.Second)); len(ids) != 0 {
 		t.Errorf("asked about while it may still be on its way: %v", ids)

@@ -90,11 +90,14 @@ func (s *Store) NextDelivery(ctx context.Context, lane gateway.Lane) (time.Time,
 }
 
 // Hasten makes due what failed because the peer was away, in the order in
-// which it was made. What the peer itself put off stays put off.
+// which it was made. What the peer itself put off stays put off, and what failed
+// just now may still be on its way.
 func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET next_at = created_at WHERE route = ? AND lane = ? AND state = 'queued' AND blocked = 0 AND next_at > ? AND lease <= 0
-			AND cause IN ('unreachable', 'timeout', 'unavailable')`, string(lane.Route), lane.Receiver, micros(at))
+		quiet := gateway.QuietAfter.Microseconds()
+		n, err = t.exec(`UPDATE outbox SET next_at = CASE WHEN failed_at + ? > ? THEN failed_at + ? ELSE created_at END
+			WHERE route = ? AND lane = ? AND state = 'queued' AND blocked = 0 AND next_at > ? AND next_at > failed_at + ? AND lease <= 0
+			AND cause IN ('unreachable', 'timeout', 'unavailable')`, quiet, micros(at), quiet, string(lane.Route), lane.Receiver, micros(at), quiet)
 		return err
 	})
 	if err != nil {

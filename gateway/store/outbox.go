@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"kopir/gateway"
@@ -72,12 +73,11 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 
 // ReleaseAll ends every lease. It is for a bridge that starts alone on its
 // database: what is leased there was on its way when the last process died, and
-// need not wait for the end of the lease. What was on its way to a peer waits
-// until notBefore: the peer may take it up later than it answers a question.
+// need not wait for the end of the lease. What was on its way to a partner waits
+// until notBefore: the partner may take it up later than it answers a question.
 func (s *Store) ReleaseAll(ctx context.Context, notBefore time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET lease = -1, next_at = CASE WHEN route = ? OR next_at > ? THEN next_at ELSE CAST(? AS BIGINT) END WHERE state = 'queued' AND lease > 0`,
-			string(gateway.ToLocal), micros(notBefore), micros(notBefore))
+		n, err = t.release(micros(notBefore), "TRUE")
 		return err
 	})
 	if err != nil {
@@ -85,6 +85,20 @@ func (s *Store) ReleaseAll(ctx context.Context, notBefore time.Time) (n int64, e
 	}
 	failpoint.Here(failpoint.LeasesFreed)
 	return n, nil
+}
+
+// release ends the leases of deliveries that meet a condition. What may be on
+// its way to a partner waits until notBefore; a row is looked for before it is
+// written, and a registry can be asked twice.
+func (t *tx) release(notBefore int64, which string, args ...any) (int64, error) {
+	var atOnce []string
+	for _, r := range gateway.Routes() {
+		if r == gateway.ToLocal || r.Asks() {
+			atOnce = append(atOnce, "'"+string(r)+"'")
+		}
+	}
+	return t.exec(`UPDATE outbox SET lease = -1, next_at = CASE WHEN next_at > ? OR route IN (`+strings.Join(atOnce, ", ")+`) THEN next_at ELSE CAST(? AS BIGINT) END
+		WHERE state = 'queued' AND lease > 0 AND `+which, append([]any{notBefore, notBefore}, args...)...)
 }
 
 // Deliveries lists oldest first.

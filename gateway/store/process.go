@@ -39,8 +39,7 @@ func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
 		if err != nil {
 			return fmt.Errorf("store: beat: %w", err)
 		}
-		freed, err = t.exec(`UPDATE outbox SET lease = -1 WHERE state = 'queued' AND lease > 0
-			AND NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = outbox.process AND p.seen_at > ?)`, now-silentAfter.Microseconds())
+		freed, err = t.release(now+gateway.QuietAfter.Microseconds(), `NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = outbox.process AND p.seen_at > ?)`, now-silentAfter.Microseconds())
 		if err != nil {
 			return fmt.Errorf("store: beat: %w", err)
 		}
