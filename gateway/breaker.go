@@ -21,6 +21,9 @@ const (
 	openAfter  = 5 // failures of a peer in a row
 	firstPause = time.Second
 	lastPause  = time.Minute
+	// localPause is the same for the local database: it is the body's own, and
+	// its rows should be there soon after it is.
+	localPause = 5 * time.Second
 )
 
 // breaker keeps a lane from spending tries on a peer that is down. Failures
@@ -29,9 +32,10 @@ const (
 // by that, since a closed one costs a peer that is down openAfter tries.
 type breaker struct {
 	mu       sync.Mutex
-	name     string // for the jitter
-	failed   int    // in a row
-	opened   int    // times in a row without an answer between
+	name     string        // for the jitter
+	longest  time.Duration // of its pauses
+	failed   int           // in a row
+	opened   int           // times in a row without an answer between
 	since    time.Time
 	until    time.Time
 	trying   bool // a delivery is finding out
@@ -85,9 +89,9 @@ func (k *breaker) silent(at time.Time, asked time.Duration) bool {
 		k.since = at
 		k.openings++
 	}
-	pause := lastPause
+	pause := k.longest
 	if k.opened < 7 { // 2^6 s is more than a minute
-		pause = firstPause << (k.opened - 1)
+		pause = min(pause, firstPause<<(k.opened-1))
 	}
 	k.until = at.Add(max(jittered(pause, k.name, k.opened), min(asked, maxRetry)))
 	return first

@@ -8,8 +8,14 @@ import (
 // The circuit opens after failures of the peer in a row, lets one try at the
 // end of each pause, and closes with the first answer.
 func TestBreaker(t *testing.T) {
+	for r, longest := range map[Route]time.Duration{ToPortal: lastPause, ToLocal: localPause} {
+		t.Run(string(r), func(t *testing.T) { circuit(t, r, longest) })
+	}
+}
+
+func circuit(t *testing.T, r Route, longest time.Duration) {
 	at := time.Date(2026, 11, 25, 4, 0, 0, 0, time.UTC)
-	k := breaker{name: "portal"}
+	k := &newLane(Lane{Route: r}).breaker
 	allow := func(want int) {
 		t.Helper()
 		if got := k.allow(at, 16); got != want {
@@ -46,7 +52,7 @@ func TestBreaker(t *testing.T) {
 	for i := range 12 {
 		_, since, until, _ := k.state(at)
 		pause := until.Sub(at)
-		want := min(firstPause<<i, lastPause)
+		want := min(firstPause<<i, longest)
 		if pause < want-want/10 || pause > want+want/10 || !since.Equal(began) {
 			t.Fatalf("pause %d is %s since %s, want about %s", i, pause, since, want)
 		}

@@ -54,7 +54,11 @@ type lane struct {
 }
 
 func newLane(l Lane) *lane {
-	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String()}, tally: map[Outcome]uint64{}}
+	longest := lastPause
+	if l.Route == ToLocal {
+		longest = localPause
+	}
+	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String(), longest: longest}, tally: map[Outcome]uint64{}}
 }
 
 // laneOf is the receiver of the lane that a delivery goes by.
