@@ -16,12 +16,12 @@ const (
 	codesPause   = 10 * time.Minute
 	recountPause = time.Hour // another node may have another calendar, or have died while it counted
 	mendPause    = 10 * time.Minute
-	faultPause   = 5 * time.Second // after an error of our own
+	faultPause   = time.Second // after an error of our own: the store may be back
 )
 
 // faultsTold is how often the same error of a loop comes before it is told
 // again: about every ten minutes.
-const faultsTold = 120
+const faultsTold = 600
 
 // Run keeps everything going that no caller waits for: deliveries, each peer's
 // on their own (lane.go); and, in one of the
