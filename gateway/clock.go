@@ -141,6 +141,9 @@ func (k *timekeeper) check(ctx context.Context) error {
 		k.believe(ctx, wall, run, shared)
 		return nil
 	}
+	if k.believed.Load() == nil { // to reckon leases from, whatever the clock does next
+		k.believed.Store(&instant{wall, run, false})
+	}
 	k.began = true
 	if k.off == 0 {
 		k.jumps++

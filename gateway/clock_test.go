@@ -146,3 +146,32 @@ func TestStartedAheadOfTheStore(t *testing.T) {
 		}
 	}
 }
+
+// TestStartedBehind: a bridge that starts behind the time that was believed last
+// reckons leases by what passes, too: its clock may be set again while messages
+// are on their way.
+func TestStartedBehind(t *testing.T) {
+	w := newTown(t)
+	if err := w.store.SetMark(t.Context(), "clock", w.clock().Add(30*time.Hour).UTC().Format(time.RFC3339)); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options(zapcore.NewNopCore())
+	o.Elapsed = func() time.Duration { return 0 }
+	b, err := gateway.New(o)
+	if err != nil || b.ClockFault() == nil {
+		t.Fatal(err, b.ClockFault())
+	}
+	right := w.clock()
+	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), right), "portal")
+	w.pass(3 * time.Hour)
+	b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw})
+	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if err != nil || len(page.Deliveries) == 0 {
+		t.Fatal(page, err)
+	}
+	for _, d := range page.Deliveries {
+		if d.NextAt.After(right) {
+			t.Errorf("the delivery to %s goes at %s, and it is %s", d.Route, d.NextAt, right)
+		}
+	}
+}
