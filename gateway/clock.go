@@ -43,7 +43,7 @@ type timekeeper struct {
 	store   Store
 	log     *zap.Logger
 
-	believed atomic.Pointer[instant] // the last time that was
+	believed atomic.Pointer[instant] // the last time that was, from the first look on
 
 	mu    sync.Mutex
 	began bool
@@ -68,9 +68,6 @@ type instant struct {
 // not rest until then.
 func (b *Bridge) steady() time.Time {
 	last := b.keeper.believed.Load()
-	if last == nil {
-		return b.keeper.wall().UTC()
-	}
 	return last.wall.Add(b.keeper.elapsed() - last.elapsed).UTC()
 }
 
@@ -80,7 +77,7 @@ func (b *Bridge) steady() time.Time {
 // time, the clock may just have been set right.
 func (b *Bridge) now() time.Time {
 	wall := b.keeper.wall()
-	if last := b.keeper.believed.Load(); last != nil && last.shared {
+	if b.keeper.believed.Load().shared {
 		if steady := b.steady(); wall.Sub(steady).Abs() > clockSlack {
 			return steady
 		}
@@ -126,12 +123,9 @@ func (k *timekeeper) check(ctx context.Context) error {
 		}
 	}
 	witness, err := k.store.Clock(ctx)
-	if err == nil && !witness.IsZero() {
-		off = wall.Sub(witness)
-	}
 	shared := err == nil && !witness.IsZero()
-	if shared && off.Abs() > clockSlack {
-		k.believed.Store(&instant{witness, run, true})
+	if shared {
+		off = wall.Sub(witness)
 	}
 	if off.Abs() <= clockSlack {
 		if k.off != 0 {
@@ -141,7 +135,9 @@ func (k *timekeeper) check(ctx context.Context) error {
 		k.believe(ctx, wall, run, shared)
 		return nil
 	}
-	if k.believed.Load() == nil { // to reckon leases from, whatever the clock does next
+	if shared {
+		k.believed.Store(&instant{witness, run, true})
+	} else if k.believed.Load() == nil { // to reckon leases from, whatever the clock does next
 		k.believed.Store(&instant{wall, run, false})
 	}
 	k.began = true
@@ -159,7 +155,7 @@ func (k *timekeeper) check(ctx context.Context) error {
 		k.since = run // set once more
 	}
 	k.off = off
-	if witness.IsZero() && off.Abs() <= clockDay && run-k.since >= clockSettle {
+	if !shared && off.Abs() <= clockDay && run-k.since >= clockSettle {
 		k.log.Warn("the clock has run evenly since it was set, and is believed again", zap.Duration("by", off), zap.Time("at", wall))
 		k.believe(ctx, wall, run, false)
 		return nil

@@ -56,7 +56,7 @@ func (b *Bridge) reserve(c *Change) (all []place) {
 	}
 	for i := range c.Deliveries {
 		d := &c.Deliveries[i]
-		first, l := !seen[d.Route], b.lane(d)
+		first, l := !seen[d.Route], b.lane(Lane{d.Route, d.Lane})
 		seen[d.Route] = true
 		if !first || d.State != Queued || l == nil || slices.Contains(b.o.Polled, d.Route) {
 			continue

@@ -44,11 +44,12 @@ type lane struct {
 	wake    chan struct{}
 	breaker breaker
 	mu      sync.Mutex
-	busy    int             // claimed deliveries on their way
-	fresh   int             // those that were never claimed
-	ctx     context.Context // while it is driven
-	way     *sync.WaitGroup // all on their way; nil: it is not driven
-	at      time.Time       // of the last claim
+	busy    int              // claimed deliveries on their way
+	fresh   int              // those that were never claimed
+	carried map[string]int64 // the leases of both, by id, while they are tried
+	ctx     context.Context  // while it is driven
+	way     *sync.WaitGroup  // all on their way; nil: it is not driven
+	at      time.Time        // of the last claim
 	tally   map[Outcome]uint64
 	seconds seconds
 }
@@ -58,25 +59,49 @@ func newLane(l Lane) *lane {
 	if l.Route == ToLocal {
 		longest = localPause
 	}
-	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String(), longest: longest}, tally: map[Outcome]uint64{}}
+	return &lane{Lane: l, wake: make(chan struct{}, 1), breaker: breaker{name: l.String(), longest: longest}, carried: map[string]int64{}, tally: map[Outcome]uint64{}}
 }
 
 // laneOf is the receiver of the lane that a delivery goes by.
 func (b *Bridge) laneOf(route Route, receiver string) string {
-	if slices.ContainsFunc(b.lanes(), func(l *lane) bool { return l.Lane == Lane{route, receiver} }) {
+	if b.lane(Lane{route, receiver}) != nil {
 		return receiver
 	}
 	return ""
 }
 
-// lane is the one that a delivery goes by; nil: nobody serves it here.
-func (b *Bridge) lane(d *Delivery) *lane {
+// lane is the one at work of a name; nil: nobody serves it here.
+func (b *Bridge) lane(name Lane) *lane {
 	for _, l := range b.lanes() {
-		if l.Lane == (Lane{d.Route, d.Lane}) {
+		if l.Lane == name {
 			return l
 		}
 	}
 	return nil
+}
+
+// take begins a try of a delivery. Where one is under way already, because the
+// clock was set and its lease seemed to end, it goes on by the new lease, and
+// no other begins.
+func (l *lane) take(d *Delivery) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, already := l.carried[d.ID]
+	l.carried[d.ID] = d.Lease
+	return !already
+}
+
+// lease is that by which a try may be settled.
+func (l *lane) lease(id string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.carried[id]
+}
+
+func (l *lane) put(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.carried, id)
 }
 
 // free is how many deliveries may be claimed now; in a while, because some are

@@ -95,6 +95,59 @@ func (p *slowPost) count(prefix string) (n int) {
 	return n
 }
 
+// heldPost answers when the test lets it.
+type heldPost struct {
+	mu   sync.Mutex
+	sent int
+	let  chan struct{}
+}
+
+func (p *heldPost) Send(context.Context, gateway.Delivery) (gateway.Receipt, error) {
+	p.mu.Lock()
+	p.sent++
+	p.mu.Unlock()
+	<-p.let
+	return gateway.Receipt{}, nil
+}
+
+func (p *heldPost) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
+
+// TestLeaseEndsEarly: where the clock is set while a message is on its way, its
+// lease seems to have ended. It is not sent beside itself, and what comes of the
+// try is written under the new lease.
+func TestLeaseEndsEarly(t *testing.T) {
+	w := newTown(t)
+	p := &heldPost{let: make(chan struct{})}
+	w.rewire(func(o *gateway.Options) { o.Sender = p })
+	w.line("EARLY", gateway.ToPortal, "", 1)
+	first := make(chan error, 1)
+	go func() {
+		_, err := w.bridge.Deliver(context.Background(), gateway.ToPortal)
+		first <- err
+	}()
+	eventually(t, "it is on its way", func() bool { return p.count() == 1 })
+	if n, err := w.bridge.Deliver(t.Context(), gateway.ToPortal); n != 0 || err != nil {
+		t.Fatal("it was claimed while its lease runs", n, err)
+	}
+	w.pass(10 * time.Minute)
+	n, err := w.bridge.Deliver(t.Context(), gateway.ToPortal)
+	if n != 1 || err != nil {
+		t.Fatalf("%d claimed, as if the lease had not seemed to end: %v", n, err)
+	}
+	close(p.let)
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].State != gateway.Done || page.Deliveries[0].Tries != 1 || p.count() != 1 {
+		t.Errorf("%d sent: %+v %v", p.count(), page.Deliveries, err)
+	}
+}
+
 // A peer that does not answer holds up no other: neither another route, nor
 // another partner of its own route, nor, while it answers others, the other
 // messages to itself.

@@ -17,6 +17,10 @@ import (
 // carry makes one try and writes down what came of it. A try that was cut off
 // because we are stopping is not counted.
 func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
+	if !l.take(&d) {
+		return
+	}
+	defer l.put(d.ID)
 	if err := b.o.Store.Awake(); err != nil {
 		b.log.Warn("delivery left to others", zap.String("id", d.ID), keptTraceID(d.Trace), zap.Error(err))
 		b.giveBack(ctx, d)
@@ -41,6 +45,7 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		defer b.sending.Add(-1)
 		err = b.send(try, &d)
 	}
+	d.Lease = l.lease(d.ID)
 	if err != nil && ctx.Err() != nil {
 		b.giveBack(ctx, d)
 		return
@@ -250,7 +255,7 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 func (b *Bridge) stir(c Change) {
 	for i := range c.Deliveries {
 		d := &c.Deliveries[i]
-		if l := b.lane(d); l != nil && (d.Seq != 0 || d.Lease == 0) {
+		if l := b.lane(Lane{d.Route, d.Lane}); l != nil && (d.Seq != 0 || d.Lease == 0) {
 			rouse(l.wake)
 		}
 	}
