@@ -270,16 +270,17 @@ func reachable(l net.Listener) string {
 // tap counts what the simulator is asked, so that the story can say which
 // questions really went over HTTP.
 type tap struct {
-	next http.Handler
 	mu   sync.Mutex
+	next http.Handler
 	seen map[string]int // by "METHOD /path"
 }
 
 func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	t.seen[r.Method+" "+r.URL.Path]++
+	next := t.next
 	t.mu.Unlock()
-	t.next.ServeHTTP(w, r)
+	next.ServeHTTP(w, r)
 }
 
 func (t *tap) count(what string) int {

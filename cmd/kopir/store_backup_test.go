@@ -159,8 +159,8 @@ type calamity struct {
 func newCalamity(t *testing.T, p *play, config string) (c *calamity, shut chan struct{}) {
 	opened := make(chan struct{})
 	close(opened)
-	c = &calamity{t: t, p: p, g: &gate{next: p.tap.next, open: opened, sent: map[string]int{}, ask: map[string]int{}}, m: newSyncMaker(t, p), config: config}
-	p.tap.next = c.g
+	c = &calamity{t: t, p: p, g: &gate{open: opened, sent: map[string]int{}, ask: map[string]int{}}, m: newSyncMaker(t, p), config: config}
+	p.tap.through(func(next http.Handler) http.Handler { c.g.next = next; return c.g })
 	c.start()
 	c.first = c.apply(6)
 	waitFor(t, "the first are told", func() bool { sent, _, _ := c.g.counts(); return sent >= 6 })

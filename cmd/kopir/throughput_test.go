@@ -122,7 +122,7 @@ func newRig(b *testing.B, keys sim.Keys) *rig {
 	r := &rig{play: p, syncMaker: newSyncMaker(b, p), b: b, n: n, address: p.bridge + "/shep/sync", stop: func() { stop(); p.end() }}
 	r.warm()
 	p.tap.mu.Lock()
-	p.tap.next = newParrot(p.tap.next)
+	p.tap.through(func(next http.Handler) http.Handler { return newParrot(next) })
 	p.tap.mu.Unlock()
 	r.warm()
 	return r

@@ -71,14 +71,21 @@ func (p *parents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.next.ServeHTTP(w, r)
 }
 
+// through leads what the simulator gets from now on by another handler first.
+func (t *tap) through(by func(next http.Handler) http.Handler) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.next = by(t.next)
+}
+
 // TestTrace: a collector is told of one application in one trace, from its
 // receipt to the last notice, by two bridges after each other; what goes out names
 // the span, a caller's own trace is linked to, and nothing of a person is told.
 func TestTrace(t *testing.T) {
 	p, end := testPlay(t)
 	defer end()
-	out := &parents{next: p.tap.next, seen: map[string]string{}}
-	p.tap.next = out
+	out := &parents{seen: map[string]string{}}
+	p.tap.through(func(next http.Handler) http.Handler { out.next = next; return out })
 	stub := &traceStub{}
 	server := httptest.NewServer(stub)
 	defer server.Close()
