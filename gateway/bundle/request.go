@@ -15,10 +15,6 @@ import (
 	"kopir/signature/verdict"
 )
 
-// requestPolicy is what the door asks of a request that brings a document. The
-// record is a moment younger than the door's own look at the clock.
-var requestPolicy = httpsig.Policy{Covered: []string{"@method", "@target-uri", "content-digest", "content-type"}, MaxAge: 7 * time.Minute, Ahead: 2 * time.Minute, Nonce: true}
-
 // request judges again the signature of the HTTP request (RFC 9421) by which a
 // partner brought a document: its value over the kept base, the digest that it
 // covers of the body, and the holder of its key.
@@ -41,7 +37,11 @@ func (x *examination) request(v *signature.Verifier, t, message *journal.Thing, 
 	} else if !brings(body, brought) {
 		return refused(verdict.HashFailure, errors.New("the document is not the one in the body"))
 	}
-	if err := s.Check(requestPolicy, decided); err != nil {
+	asked := httpsig.OfRequest(true)
+	// The record is a moment younger than the door's own look at the clock.
+	asked.MaxAge += 2 * time.Minute
+	asked.Ahead += time.Minute
+	if err := s.Check(asked, decided); err != nil {
 		return refused(verdict.SigConstraintsFailure, err)
 	}
 	if err := s.Verify(key); err != nil {

@@ -152,6 +152,23 @@ type Policy struct {
 	Nonce   bool          // must be there
 }
 
+// How old the signature of a request may be, and how far ahead of our clock.
+const (
+	RequestAge   = 5 * time.Minute
+	RequestAhead = time.Minute
+)
+
+// OfRequest is what a server asks of a partner's request: whatever decides about
+// what is done is signed, and it serves once.
+func OfRequest(body bool, headers ...string) Policy {
+	p := Policy{Covered: []string{"@method", "@target-uri"}, MaxAge: RequestAge, Ahead: RequestAhead, Nonce: true}
+	if body {
+		p.Covered = append(p.Covered, "content-digest", "content-type")
+	}
+	p.Covered = append(p.Covered, headers...)
+	return p
+}
+
 // covers says whether a component is signed, @target-uri also in its parts.
 func (s *Signature) covers(name string) bool {
 	has := func(one string) bool { return slices.Contains(s.Covered, one) }

@@ -17,12 +17,6 @@ import (
 // Partners sign their requests by RFC 9421 instead of holding an API key.
 // They see the applications that they brought, and no other.
 
-// How old a request's signature may be, and how far ahead of our clock.
-const (
-	signatureAge   = 5 * time.Minute
-	signatureAhead = time.Minute
-)
-
 // PartnerKey verifies a partner's requests.
 type PartnerKey struct {
 	httpsig.Key
@@ -42,25 +36,20 @@ const (
 // acceptSignature tells what a signature must cover (RFC 9421, 5.1).
 const acceptSignature = `sig=("@method" "@target-uri" "content-digest" "content-type");created;keyid;nonce`
 
-// mustCover is what the signature of a request has to cover: whatever decides
-// about what is done.
-func mustCover(r *http.Request) []string {
-	all := []string{"@method", "@target-uri"}
-	if r.ContentLength != 0 {
-		all = append(all, "content-digest", "content-type")
-	}
+// deciding are the headers of a request that decide about what is done.
+func deciding(r *http.Request) (names []string) {
 	for _, h := range []string{"Idempotency-Key", "If-Match"} {
 		if r.Header.Get(h) != "" {
-			all = append(all, strings.ToLower(h))
+			names = append(names, strings.ToLower(h))
 		}
 	}
-	return all
+	return names
 }
 
 // notBelieved refuses a signed request: where it is at fault, and what to do.
 func notBelieved(field, rule, what, detail string, cause error) *fail {
 	return &fail{code: codeRequestSignature, detail: detail, cause: cause, header: map[string]string{"WWW-Authenticate": `Bearer realm="kopir"`, "Accept-Signature": acceptSignature},
-		faults: []inputFault{{name: field, rule: rule, values: []any{"what", what, "minutes", int(signatureAge.Minutes())}}}}
+		faults: []inputFault{{name: field, rule: rule, values: []any{"what", what, "minutes", int(httpsig.RequestAge.Minutes())}}}}
 }
 
 // believed asks of a signature error what it means to the caller.
@@ -85,7 +74,7 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 	}
 	signed, err := httpsig.Read(m)
 	if err == nil {
-		err = signed.Check(httpsig.Policy{Covered: mustCover(r), MaxAge: signatureAge, Ahead: signatureAhead, Nonce: true}, s.clock())
+		err = signed.Check(httpsig.OfRequest(r.ContentLength != 0, deciding(r)...), s.clock())
 	}
 	if err != nil {
 		return Principal{}, believed(err)
@@ -108,7 +97,7 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 	}
 	by, err := s.doors.Admit(r.Context(), gateway.Call{
 		KeyID: signed.KeyID, Algorithm: key.Algorithm, Nonce: signed.Nonce, Proof: signed.Proof(), Public: key.Public,
-		Until: signed.Created.Add(signatureAge + 2*time.Minute), // nodes' clocks differ by a minute at most
+		Until: signed.Created.Add(httpsig.RequestAge + 2*time.Minute), // nodes' clocks differ by a minute at most
 	})
 	if err != nil {
 		return Principal{}, s.notAdmitted(err)

@@ -144,8 +144,8 @@ func TestSignedRequestsRefused(t *testing.T) {
 		{"no created", "signature_incomplete", "Signature-Input", header("Signature-Input", `kopir=("@method" "@target-uri" "content-digest" "content-type");keyid="portal-key";nonce="1"`)},
 		{"no keyid", "signature_incomplete", "Signature-Input", header("Signature-Input", `kopir=("@method" "@target-uri" "content-digest" "content-type");created=1795424400;nonce="1"`)},
 		{"no nonce", "signature_incomplete", "Signature-Input", s.again(coveredWithBody, now, "", s.partner)},
-		{"too old", "signature_expired", "Signature-Input", s.again(coveredWithBody, now.Add(-signatureAge-time.Second), "1", s.partner)},
-		{"from the future", "signature_ahead", "Signature-Input", s.again(coveredWithBody, now.Add(signatureAhead+time.Second), "1", s.partner)},
+		{"too old", "signature_expired", "Signature-Input", s.again(coveredWithBody, now.Add(-httpsig.RequestAge-time.Second), "1", s.partner)},
+		{"from the future", "signature_ahead", "Signature-Input", s.again(coveredWithBody, now.Add(httpsig.RequestAhead+time.Second), "1", s.partner)},
 		{"unknown key", "signature_unknown_key", "Signature-Input", s.again(coveredWithBody, now, "1", stranger)},
 		{"another's key under a known id", "signature_mismatch", "Signature", s.again(coveredWithBody, now, "1", liar)},
 		{"another algorithm", "signature_other_algorithm", "Signature-Input", s.again(coveredWithBody, now, "1", other)},
@@ -235,7 +235,7 @@ func TestPartnerSeesItsOwn(t *testing.T) {
 	if w := s.call("GET /applications/:number", r); w.Code != 401 || s.problem(w).Faults[0].Rule != ruleReplayed {
 		t.Errorf("again: %d %s", w.Code, w.Body)
 	}
-	if c := s.admitted[0]; c.KeyID != "portal-key" || !strings.Contains(string(c.Proof), `"@target-uri": `+origin+"/api/v1/applications/T-1\n") || !c.Until.After(s.clock().Add(signatureAge)) {
+	if c := s.admitted[0]; c.KeyID != "portal-key" || !strings.Contains(string(c.Proof), `"@target-uri": `+origin+"/api/v1/applications/T-1\n") || !c.Until.After(s.clock().Add(httpsig.RequestAge)) {
 		t.Errorf("%+v\n%s", c, c.Proof)
 	}
 	if w := s.call("GET /applications/:number", s.signed("GET", "/applications/T-2", "")); w.Code != 404 || s.problem(w).Code != "not_found" {
