@@ -15,7 +15,7 @@ import (
 )
 
 // gauges are what a process that runs for long must not use more and more of,
-// with what it may be more of at the end than after the first tenth, whatever
+// with what it may be more of at the end than early in a trial, whatever
 // share that is: what is in use differs from moment to moment.
 var gauges = []struct {
 	name, metric string

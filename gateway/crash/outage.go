@@ -88,20 +88,3 @@ func (t *trial) behind(ctx context.Context) (int, error) {
 	queued, err := t.tables.queued(ctx)
 	return t.load.backlog() + queued, err
 }
-
-// judge says what is wrong with outages.
-func (r *Report) judge() {
-	for _, o := range r.Gone {
-		if o.What == "store" && o.Taken > 0 {
-			r.Findings = append(r.Findings, Finding{Other, "the store", fmt.Sprintf("%d messages were acknowledged while it was away", o.Taken)})
-		}
-		if o.Times() < CatchUp {
-			r.Findings = append(r.Findings, Finding{Other, "the " + o.What + " database", o.String()})
-		}
-	}
-	for _, g := range r.Growth {
-		if r.Loaded >= longEnough && g.TooMuch() {
-			r.Findings = append(r.Findings, Finding{Other, g.Node, g.String()})
-		}
-	}
-}

@@ -54,6 +54,23 @@ func (t *trial) report(e *Evidence, v Verdict) *Report {
 	return r
 }
 
+// judge says what is wrong beside the messages.
+func (r *Report) judge() {
+	for _, o := range r.Gone {
+		if o.What == "store" && o.Taken > 0 {
+			r.Findings = append(r.Findings, Finding{Other, "the store", fmt.Sprintf("%d messages were acknowledged while it was away", o.Taken)})
+		}
+		if o.Times() < CatchUp {
+			r.Findings = append(r.Findings, Finding{Other, "the " + o.What + " database", o.String()})
+		}
+	}
+	for _, g := range r.Growth {
+		if r.Loaded >= longEnough && g.TooMuch() {
+			r.Findings = append(r.Findings, Finding{Other, g.Node, g.String()})
+		}
+	}
+}
+
 // Good says whether the bridge did nothing wrong.
 func (r *Report) Good() bool { return len(r.Findings) == 0 }
 
