@@ -121,9 +121,7 @@ func newRig(b *testing.B, keys sim.Keys) *rig {
 	n, stop := startNode(b, onPostgres(b, p), p.listener)
 	r := &rig{play: p, syncMaker: newSyncMaker(b, p), b: b, n: n, address: p.bridge + "/shep/sync", stop: func() { stop(); p.end() }}
 	r.warm()
-	p.tap.mu.Lock()
 	p.tap.through(func(next http.Handler) http.Handler { return newParrot(next) })
-	p.tap.mu.Unlock()
 	r.warm()
 	return r
 }
