@@ -17,7 +17,6 @@ import (
 	"kopir/gateway/client"
 	"kopir/gateway/httpsig"
 	"kopir/gateway/server"
-	"kopir/signature/keystore"
 	"kopir/signature/nuc"
 	"kopir/signature/verdict"
 )
@@ -125,7 +124,7 @@ type partnerKey struct {
 }
 
 // openREST opens the roots of the partners' addresses, and their keys.
-func (l *loaded) openREST(m *materials, now time.Time) []fault {
+func (l *loaded) openREST(m *materials) []fault {
 	var fs []fault
 	m.partnerCA, m.partnerKeys = map[string]*x509.CertPool{}, map[string][]partnerKey{}
 	whose := map[string]string{}
@@ -138,7 +137,7 @@ func (l *loaded) openREST(m *materials, now time.Time) []fault {
 				continue // told by checkREST
 			}
 			at := fmt.Sprintf("senders[%d].rest.keys[%d]", i, j)
-			key, faults := l.openPartnerKey(at, k, m, now)
+			key, faults := l.openPartnerKey(at, k, m)
 			fs = append(fs, faults...)
 			if len(faults) > 0 {
 				continue
@@ -154,7 +153,7 @@ func (l *loaded) openREST(m *materials, now time.Time) []fault {
 }
 
 // openPartnerKey opens a certificate of a configured authority, or a public key.
-func (l *loaded) openPartnerKey(at string, k restKeyConfig, m *materials, now time.Time) (key partnerKey, fs []fault) {
+func (l *loaded) openPartnerKey(at string, k restKeyConfig, m *materials) (key partnerKey, fs []fault) {
 	const remedy = "name the partner's certificate, or its public key as a PEM block PUBLIC KEY"
 	bad := func(problem, remedy string) (partnerKey, []fault) {
 		return partnerKey{}, []fault{l.at(at+".file", k.File+": "+problem, remedy)}
@@ -179,7 +178,7 @@ func (l *loaded) openPartnerKey(at string, k restKeyConfig, m *materials, now ti
 		if k.Alg != "" && k.Alg != key.Algorithm {
 			fs = append(fs, l.at(at+".alg", "the certificate's key is one for "+key.Algorithm, "leave it out"))
 		}
-		fs = append(fs, l.partnerCertificate(at+".file", certs[0], m, now)...)
+		fs = append(fs, l.partnerCertificate(at+".file", certs[0], m)...)
 	}
 	if k.ID != "" {
 		key.ID = k.ID
@@ -187,9 +186,10 @@ func (l *loaded) openPartnerKey(at string, k restKeyConfig, m *materials, now ti
 	return key, fs
 }
 
-// partnerCertificate is what the bridge would hold against a certificate anyway.
-func (l *loaded) partnerCertificate(at string, c *nuc.Certificate, m *materials, now time.Time) []fault {
-	fs := l.keyDates(at, &keystore.Key{Certificate: c}, now)
+// partnerCertificate is what the bridge would hold against a certificate on any
+// day. Its dates are judged at every call: one that has ended must not keep the
+// bridge from starting, and its successor is named before its time.
+func (l *loaded) partnerCertificate(at string, c *nuc.Certificate, m *materials) (fs []fault) {
 	if u := c.CheckUsage(); u.Outcome != verdict.Passed {
 		fs = append(fs, l.at(at, "the certificate is not for signing: "+u.Detail, "ask the partner for the certificate of its signing key"))
 	}

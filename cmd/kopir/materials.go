@@ -73,7 +73,7 @@ func (l *loaded) openRest(m *materials, now time.Time) []fault {
 	if l.Store.DSNFile != "" {
 		m.storeDSN = l.secret("store.dsn_file", l.Store.DSNFile, m, &fs)
 	}
-	fs = append(fs, l.openREST(m, now)...)
+	fs = append(fs, l.openREST(m)...)
 	fs = append(fs, l.openRegistries(m)...)
 	fs = append(fs, l.openLetters(m)...)
 	l.notePublicURL(m)

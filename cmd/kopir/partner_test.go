@@ -234,8 +234,13 @@ func TestPartnerKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, by := range map[string]*sigtest.Authority{"keys/good.pem": s.authority, "keys/foreign.pem": foreign} {
-		c, err := by.Issue(sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(2), CommonName: "PARTNER"})
+	const year = 365 * 24 * time.Hour
+	for file, of := range map[string]struct {
+		by   *sigtest.Authority
+		from time.Duration
+	}{"keys/good.pem": {s.authority, -time.Hour}, "keys/ended.pem": {s.authority, -2 * year}, "keys/next.pem": {s.authority, time.Hour}, "keys/foreign.pem": {foreign, -time.Hour}} {
+		from := time.Now().Add(of.from)
+		c, err := of.by.Issue(sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(2), CommonName: "PARTNER", NotBefore: from, NotAfter: from.Add(year)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,6 +258,8 @@ func TestPartnerKeys(t *testing.T) {
         - {file: keys/foreign.pem}
         - {file: keys/garbage.pem}
         - {file: keys/absent.pem}
+        - {file: keys/ended.pem}
+        - {file: keys/next.pem}
 `)
 	l, faults := loadConfig(filepath.Join(s.dir, "kopir.yaml"))
 	m, more := l.open(time.Now())
@@ -271,7 +278,10 @@ func TestPartnerKeys(t *testing.T) {
 			t.Errorf("no %q among\n%s", want, strings.Join(got, "\n"))
 		}
 	}
-	if len(got) != 5 || len(m.partnerKeys["PEP"]) < 2 || m.partnerKeys["PEP"][1].ID != "phone" {
+	if len(got) != 5 || len(m.partnerKeys["PEP"]) != 5 || m.partnerKeys["PEP"][1].ID != "phone" {
 		t.Errorf("%d keys, %s", len(m.partnerKeys["PEP"]), strings.Join(got, "\n"))
+	}
+	if !slices.ContainsFunc(m.endings(time.Now()), func(e ending) bool { return e.kind == "partner key" && e.days < 0 && e.within > 0 }) {
+		t.Error("nobody is told that a certificate has ended")
 	}
 }
