@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"kopir/gateway/store"
@@ -28,12 +31,13 @@ func pgProgram(t *testing.T, name string) string {
 // pgRun runs one. Its output goes to a file: a server that it starts keeps it open.
 func pgRun(t *testing.T, name string, args ...string) {
 	t.Helper()
-	said, err := os.CreateTemp(t.TempDir(), "said")
+	said, err := os.CreateTemp("", "said")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer os.Remove(said.Name())
 	defer said.Close()
-	c := exec.CommandContext(t.Context(), name, args...)
+	c := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...) // also at the cleanup
 	c.Stdout, c.Stderr, c.Dir = said, said, os.TempDir()
 	if err := c.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, readAll(t, said.Name()))
@@ -83,8 +87,85 @@ func seen(t *testing.T, dsn, at string) {
 	}
 }
 
+// wholly starts a bridge on a store that was brought back to its last commit: it
+// knows every message, and nobody is told anything anew.
+func (c *calamity) wholly(dsn string, restored *store.Store) {
+	t := c.t
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.p.dir, "store.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asleep(t, dsn)
+	must(t, exitPassed, "store", "restore", "-config", c.config)
+	before, _, _ := c.g.counts()
+	c.start()
+	for _, x := range slices.Concat(c.first, c.while, c.later) {
+		if status, answer := post(t, c.bridge.base+"/shep/sync", []byte(x.raw)); status != 200 || answer != x.answer {
+			t.Fatalf("%d: another answer:\n%s\nand not\n%s", status, answer, x.answer)
+		}
+	}
+	c.settled(restored)
+	if after, twice, _ := c.g.counts(); after != before || twice != 0 {
+		t.Errorf("%d messages were sent anew, %d twice", after-before, twice)
+	}
+	if said := must(t, exitPassed, "journal", "verify", "-config", c.config); !strings.Contains(said, "intact") {
+		t.Error(said)
+	}
+}
+
+// recovering says whether a server is still bringing a copy forward: it can be
+// read then, and not written.
+func recovering(t *testing.T, dsn string) (yes bool) {
+	t.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), "SELECT pg_is_in_recovery()").Scan(&yes); err != nil {
+		t.Fatal(err)
+	}
+	return yes
+}
+
+// archiving keeps the server's WAL in a folder; what it gives waits until all
+// that was written is there, and ends it.
+func archiving(t *testing.T, dsn, folder string) (whole func()) {
+	t.Helper()
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	archive := pgProgram(t, "pg_receivewal")
+	slot := func(do string) { pgRun(t, archive, "-d", dsn, "-S", "kopir_archive", do) } // the server keeps what was not fetched
+	slot("--create-slot")
+	receive := exec.CommandContext(ctx, archive, "-d", dsn, "-S", "kopir_archive", "-D", folder, "--no-sync")
+	receive.Stderr = os.Stderr
+	if err := receive.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end := sync.OnceFunc(func() { stop(); receive.Wait(); slot("--drop-slot") })
+	t.Cleanup(end)
+	waitFor(t, "WAL arrives", func() bool { got, _ := filepath.Glob(filepath.Join(folder, "0*")); return len(got) > 0 })
+	return func() {
+		t.Helper()
+		db, err := sql.Open("pgx", dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var last string
+		if err := db.QueryRowContext(ctx, "SELECT pg_walfile_name(pg_switch_wal())").Scan(&last); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the last WAL is archived", func() bool { _, err := os.Stat(filepath.Join(folder, last)); return err == nil })
+		end()
+	}
+}
+
 // TestBackupAndRestorePostgres: as TestBackupAndRestore, by pg_dump into another
-// database, and by pg_basebackup as another server.
+// database, and by pg_basebackup as another server; with the WAL since, nothing
+// is lost.
 func TestBackupAndRestorePostgres(t *testing.T) {
 	dump, restore, base, control := pgProgram(t, "pg_dump"), pgProgram(t, "pg_restore"), pgProgram(t, "pg_basebackup"), pgProgram(t, "pg_ctl")
 	p, end := testPlay(t)
@@ -92,7 +173,7 @@ func TestBackupAndRestorePostgres(t *testing.T) {
 	onPostgres(t, p)
 	p.rewrite(t, "shared.yaml", "live.yaml")
 	dsn := strings.TrimSpace(string(readAll(t, filepath.Join(p.dir, "store.dsn"))))
-	open := func(dsn string) *store.Store {
+	open := func(t *testing.T, dsn string) *store.Store {
 		st, err := store.OpenPostgres(t.Context(), dsn)
 		if err != nil {
 			t.Fatal(err)
@@ -107,13 +188,15 @@ func TestBackupAndRestorePostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	data := filepath.Join(folder, "data")
+	data, wal := filepath.Join(folder, "data"), filepath.Join(folder, "wal")
+	archived := archiving(t, dsn, wal)
 	c.copied(func() {
 		pgRun(t, dump, "-Fc", "-f", file, dsn)
 		pgRun(t, base, "-d", dsn, "-D", data, "-X", "stream", "-c", "fast", "--no-sync")
 	})
-	lost := open(dsn)
+	lost := open(t, dsn)
 	c.goOn(shut, lost)
+	archived()
 	if said := must(t, exitFailed, "store", "restore", "-config", c.config); !strings.Contains(said, "stop them") {
 		t.Error(said)
 	}
@@ -124,33 +207,42 @@ func TestBackupAndRestorePostgres(t *testing.T) {
 		pgRun(t, restore, "--exit-on-error", "--no-owner", "-d", again, file)
 		c.t = t
 		c.prepare(again)
-		restored, err := store.OpenPostgres(t.Context(), again)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer restored.Close()
+		c.again(lost, open(t, again))
+		c.bridge.kill()
+	})
+	as := func(args ...string) { pgRun(t, args[0], args[1:]...) }
+	if os.Getuid() == 0 { // the server refuses to run as root
+		as = func(args ...string) { pgRun(t, "runuser", append([]string{"-u", "postgres", "--"}, args...)...) }
+	}
+	old := filepath.Join(folder, "old")
+	pgRun(t, "cp", "-a", data, old)
+	if os.Getuid() == 0 {
+		pgRun(t, "chown", "-R", "postgres", folder)
+	}
+	serve := func(t *testing.T, data, options string) (string, *store.Store) {
+		t.Helper()
+		as(control, "-D", data, "-w", "-l", filepath.Join(folder, "log"), "-o", fmt.Sprintf("-c listen_addresses='' -k %s -c fsync=off %s", folder, options), "start")
+		t.Cleanup(func() { as(control, "-D", data, "-m", "immediate", "stop") })
+		again := fmt.Sprintf("host=%s user=kopir %s", folder, dsn[strings.Index(dsn, "dbname="):])
+		waitFor(t, "the server has recovered", func() bool { return !recovering(t, again) })
+		return again, open(t, again)
+	}
+	t.Run("pg_basebackup", func(t *testing.T) {
+		c.bridge.kill()
+		c.t = t
+		again, restored := serve(t, data, "")
+		c.prepare(again)
 		c.again(lost, restored)
 		c.bridge.kill()
 	})
-	t.Run("pg_basebackup", func(t *testing.T) {
+	t.Run("archived WAL", func(t *testing.T) {
 		c.bridge.kill()
-		as := func(args ...string) { pgRun(t, args[0], args[1:]...) }
-		if os.Getuid() == 0 { // the server refuses to run as root
-			pgRun(t, "chown", "-R", "postgres", folder)
-			as = func(args ...string) { pgRun(t, "runuser", append([]string{"-u", "postgres", "--"}, args...)...) }
-		}
-		as(control, "-D", data, "-w", "-l", filepath.Join(folder, "log"), "-o", fmt.Sprintf("-c listen_addresses='' -k %s -c fsync=off", folder), "start")
-		defer as(control, "-D", data, "-m", "immediate", "stop")
-		at := strings.Index(dsn, "dbname=")
-		again := fmt.Sprintf("host=%s user=kopir %s", folder, dsn[at:])
 		c.t = t
-		c.prepare(again)
-		restored, err := store.OpenPostgres(t.Context(), again)
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(old, "recovery.signal"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		defer restored.Close()
-		c.again(lost, restored)
+		again, restored := serve(t, old, fmt.Sprintf("-c restore_command='cp %s/%%f %%p'", wal))
+		c.wholly(again, restored)
 		c.bridge.kill()
 	})
 }
