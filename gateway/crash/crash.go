@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -73,8 +74,8 @@ const (
 	Postgres = "postgres"
 )
 
-// drainFor is how long everything may take to settle after the last trouble:
-// a delivery that failed five times rests for ten minutes.
+// drainFor is how long nothing may settle after the last trouble, while something
+// waits: a delivery that failed five times rests for ten minutes.
 const drainFor = 15 * time.Minute
 
 // trial is one run.
@@ -235,13 +236,16 @@ func (t *trial) live(ctx context.Context) error {
 
 // drain waits until nobody waits for anything.
 func (t *trial) drain(ctx context.Context) error {
-	told := time.Now()
+	told, least := time.Now(), math.MaxInt
 	for end := told.Add(drainFor); ; pause(ctx, 200*time.Millisecond) {
 		open := t.load.open()
 		acting := t.staff.open()
 		queued, err := t.tables.queued(ctx)
 		if err == nil && open+acting+queued == 0 {
 			return nil
+		}
+		if all := open + acting + queued; err == nil && all < least {
+			least, end = all, time.Now().Add(drainFor)
 		}
 		if time.Since(told) > 20*time.Second {
 			told = time.Now()

@@ -225,13 +225,17 @@ func (f *fleet) thaw(n *node) {
 	n.frozen = false
 }
 
-// accepted notes that a node has accepted a message.
-func (f *fleet) accepted(n *node) {
+// accepted notes that a node has accepted a message that was sent to it at a
+// time: what was on its way before it died says nothing of the one that follows.
+func (f *fleet) accepted(n *node, sent time.Time) {
 	n.mu.Lock()
 	down := n.downAt
-	n.downAt = time.Time{}
+	again := !down.IsZero() && sent.After(down)
+	if again {
+		n.downAt = time.Time{}
+	}
 	n.mu.Unlock()
-	if !down.IsZero() {
+	if again {
 		f.mu.Lock()
 		f.recovered = append(f.recovered, time.Since(down))
 		f.mu.Unlock()

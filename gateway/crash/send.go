@@ -78,7 +78,7 @@ func (l *load) try(ctx context.Context, m *message, n *node) bool {
 	defer l.mu.Unlock()
 	switch {
 	case resp.StatusCode == http.StatusOK && bytes.Contains(answer, []byte("SendMessageResponse")):
-		l.t.fleet.accepted(n)
+		l.t.fleet.accepted(n, began)
 		sum := sha256.Sum256(answer)
 		if m.Acknowledged {
 			m.Repeats++
