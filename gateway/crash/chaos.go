@@ -173,6 +173,7 @@ func (c *chaos) pause(ctx context.Context) string {
 		if c.t.fleet.freeze(n) {
 			pause(ctx, d)
 			c.t.fleet.thaw(n)
+			freed(n)
 		}
 	})
 	if !ok {
@@ -195,6 +196,7 @@ func (c *chaos) pauseAtPoint(ctx context.Context) string {
 			pause(ctx, pauseFor)
 			n.firedPoint()
 			c.t.fleet.thaw(n)
+			freed(n)
 		}
 	})
 	if !ok {
@@ -226,6 +228,7 @@ func (c *chaos) away(ctx context.Context) string {
 		for _, p := range gone {
 			p.away.Store(false)
 		}
+		freed(c.t.fleet.nodes...)
 	})
 	if !ok {
 		return ""
@@ -271,6 +274,7 @@ func (c *chaos) fill(ctx context.Context) string {
 		if err := c.t.disk.free(); err != nil {
 			c.t.diary.note("the disk was not freed: %s", err)
 		}
+		freed(c.t.fleet.nodes...)
 	})
 	if !ok {
 		return ""
@@ -287,6 +291,7 @@ func (c *chaos) clock(ctx context.Context) string {
 		if writeFile(n.control, []byte("clock:"+by+"\n")) == nil {
 			pause(ctx, d)
 			remove(n.control)
+			freed(n)
 		}
 	})
 	if !ok {

@@ -243,6 +243,19 @@ func (f *fleet) accepted(n *node, sent time.Time) {
 	}
 }
 
+// freed counts the recovery of nodes that were killed from here on: until now
+// they could not accept for another reason, such as a full disk or a clock that
+// they must not believe.
+func freed(nodes ...*node) {
+	for _, n := range nodes {
+		n.mu.Lock()
+		if !n.downAt.IsZero() {
+			n.downAt = time.Now()
+		}
+		n.mu.Unlock()
+	}
+}
+
 // isDown says whether a node still has to show that it accepts.
 func (n *node) isDown() bool {
 	n.mu.Lock()
