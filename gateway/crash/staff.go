@@ -49,9 +49,10 @@ func planOf(seed uint64, number string) plan {
 type act struct {
 	number  string
 	plan    plan
-	signed  []byte // the result
-	keyed   bool   // requests bear an Idempotency-Key
-	refused bool   // the last request, for good
+	signed  []byte    // the result
+	keyed   bool      // requests bear an Idempotency-Key
+	refused bool      // the last request, for good
+	told    time.Time // of a clerk's status that the bridge does not have yet
 }
 
 // staff decides applications by REST and in the local database. It hears of an
@@ -189,14 +190,22 @@ func (s *staff) clerkRefuses(ctx context.Context, a *act) bool {
 	return s.clerkTakes(ctx, a) && s.clerk(ctx, a, localTaken, localRefused, "refused")
 }
 
+// lookAgain is how often it is looked whether the bridge has a clerk's status:
+// every look is a reading that goes into the journal.
+const lookAgain = time.Second
+
 // clerk sets a status in the local table, once, and waits until the bridge has it.
 func (s *staff) clerk(ctx context.Context, a *act, from, to, want string) bool {
+	if time.Since(a.told) < lookAgain {
+		return false
+	}
 	if state, ok := s.state(ctx, a.number); !ok || reached(a.plan, state, want) {
 		return ok
 	}
 	if _, err := s.t.tables.clerk(ctx, a.number, from, to); err != nil {
 		s.t.diary.write("clerk on %s: %s", a.number, err)
 	}
+	a.told = time.Now()
 	return false
 }
 
