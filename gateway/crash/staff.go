@@ -192,7 +192,7 @@ func (s *staff) clerkRefuses(ctx context.Context, a *act) bool {
 
 // lookAgain is how often it is looked whether the bridge has a clerk's status:
 // every look is a reading that goes into the journal.
-const lookAgain = time.Second
+const lookAgain = 5 * time.Second
 
 // clerk sets a status in the local table, once, and waits until the bridge has it.
 func (s *staff) clerk(ctx context.Context, a *act, from, to, want string) bool {
