@@ -78,6 +78,20 @@ func TestStartedAhead(t *testing.T) {
 	}
 }
 
+// restsNothing: there are deliveries, and each goes at a time or before.
+func (w *town) restsNothing(at time.Time) {
+	w.t.Helper()
+	page, err := w.store.Deliveries(w.t.Context(), gateway.DeliveryFilter{}, "", 10)
+	if err != nil || len(page.Deliveries) == 0 {
+		w.t.Fatal(page, err)
+	}
+	for _, d := range page.Deliveries {
+		if d.NextAt.After(at) {
+			w.t.Errorf("the delivery to %s rests until %s, and it is %s", d.Route, d.NextAt, at)
+		}
+	}
+}
+
 // TestWrongClockDelaysNothing: what is put on its way while the clock runs
 // ahead goes at once when it is right again, and not hours later.
 func TestWrongClockDelaysNothing(t *testing.T) {
@@ -99,15 +113,7 @@ func TestWrongClockDelaysNothing(t *testing.T) {
 		t.Fatalf("%s %s", r.Code, r.Bytes)
 	}
 	w.pass(-3 * time.Hour)
-	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
-	if err != nil || len(page.Deliveries) == 0 {
-		t.Fatal(err)
-	}
-	for _, d := range page.Deliveries {
-		if d.NextAt.After(right) {
-			t.Errorf("the delivery to %s rests until %s, and it is %s", d.Route, d.NextAt, right)
-		}
-	}
+	w.restsNothing(right)
 }
 
 // TestStartedAheadOfTheStore: a process that starts while its clock runs ahead
@@ -136,15 +142,7 @@ func TestStartedAheadOfTheStore(t *testing.T) {
 	if app := w.only(); !app.ReceivedAt.Equal(right) {
 		t.Errorf("it came at %s, and it was %s", app.ReceivedAt, right)
 	}
-	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
-	if err != nil || len(page.Deliveries) == 0 {
-		t.Fatal(page, err)
-	}
-	for _, d := range page.Deliveries {
-		if d.NextAt.After(right) {
-			t.Errorf("the delivery to %s rests until %s, and it is %s", d.Route, d.NextAt, right)
-		}
-	}
+	w.restsNothing(right)
 }
 
 // TestStartedBehind: a bridge that starts behind the time that was believed last
@@ -165,13 +163,5 @@ func TestStartedBehind(t *testing.T) {
 	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), right), "portal")
 	w.pass(3 * time.Hour)
 	b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw})
-	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
-	if err != nil || len(page.Deliveries) == 0 {
-		t.Fatal(page, err)
-	}
-	for _, d := range page.Deliveries {
-		if d.NextAt.After(right) {
-			t.Errorf("the delivery to %s goes at %s, and it is %s", d.Route, d.NextAt, right)
-		}
-	}
+	w.restsNothing(right)
 }

@@ -60,6 +60,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 // test lets them, or their time is up.
 type slowPost struct {
 	hangs func(gateway.Delivery) bool
+	let   chan struct{} // closed: what hangs is answered
 
 	mu      sync.Mutex
 	done    []string
@@ -72,8 +73,11 @@ func (p *slowPost) Send(ctx context.Context, d gateway.Delivery) (gateway.Receip
 		p.mu.Lock()
 		p.hanging++
 		p.mu.Unlock()
-		<-ctx.Done()
-		return gateway.Receipt{}, &gateway.SendError{Unknown: true, Cause: gateway.CauseTimeout, Err: ctx.Err()}
+		select {
+		case <-ctx.Done():
+			return gateway.Receipt{}, &gateway.SendError{Unknown: true, Cause: gateway.CauseTimeout, Err: ctx.Err()}
+		case <-p.let:
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,33 +99,12 @@ func (p *slowPost) count(prefix string) (n int) {
 	return n
 }
 
-// heldPost answers when the test lets it.
-type heldPost struct {
-	mu   sync.Mutex
-	sent int
-	let  chan struct{}
-}
-
-func (p *heldPost) Send(context.Context, gateway.Delivery) (gateway.Receipt, error) {
-	p.mu.Lock()
-	p.sent++
-	p.mu.Unlock()
-	<-p.let
-	return gateway.Receipt{}, nil
-}
-
-func (p *heldPost) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sent
-}
-
 // TestLeaseEndsEarly: where the clock is set while a message is on its way, its
 // lease seems to have ended. It is not sent beside itself, and what comes of the
 // try is written under the new lease.
 func TestLeaseEndsEarly(t *testing.T) {
 	w := newTown(t)
-	p := &heldPost{let: make(chan struct{})}
+	p := &slowPost{hangs: func(gateway.Delivery) bool { return true }, let: make(chan struct{})}
 	w.rewire(func(o *gateway.Options) { o.Sender = p })
 	w.line("EARLY", gateway.ToPortal, "", 1)
 	first := make(chan error, 1)
@@ -129,7 +112,12 @@ func TestLeaseEndsEarly(t *testing.T) {
 		_, err := w.bridge.Deliver(context.Background(), gateway.ToPortal)
 		first <- err
 	}()
-	eventually(t, "it is on its way", func() bool { return p.count() == 1 })
+	tried := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.hanging
+	}
+	eventually(t, "it is on its way", func() bool { return tried() == 1 })
 	if n, err := w.bridge.Deliver(t.Context(), gateway.ToPortal); n != 0 || err != nil {
 		t.Fatal("it was claimed while its lease runs", n, err)
 	}
@@ -143,8 +131,8 @@ func TestLeaseEndsEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, err := w.store.Deliveries(t.Context(), gateway.DeliveryFilter{}, "", 10)
-	if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].State != gateway.Done || page.Deliveries[0].Tries != 1 || p.count() != 1 {
-		t.Errorf("%d sent: %+v %v", p.count(), page.Deliveries, err)
+	if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].State != gateway.Done || page.Deliveries[0].Tries != 1 || tried() != 1 {
+		t.Errorf("%d sent: %+v %v", tried(), page.Deliveries, err)
 	}
 }
 

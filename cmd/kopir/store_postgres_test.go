@@ -44,14 +44,20 @@ func pgRun(t *testing.T, name string, args ...string) {
 	}
 }
 
+// use points the configuration at a database.
+func (c *calamity) use(dsn string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.p.dir, "store.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // prepare calls `kopir store restore` for a database that was brought back while
 // the bridges that are written down in it are taken for living, and after.
 func (c *calamity) prepare(dsn string) {
 	t := c.t
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(c.p.dir, "store.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	c.use(dsn)
 	must(t, exitFailed, "store", "restore", "-config", c.config, "a file")
 	seen(t, dsn, "clock_timestamp()")
 	if said := must(t, exitFailed, "store", "restore", "-config", c.config); !strings.Contains(said, "stop them") {
@@ -61,6 +67,17 @@ func (c *calamity) prepare(dsn string) {
 	if said := must(t, exitPassed, "store", "restore", "-config", c.config); !strings.Contains(said, "asked about first") || strings.Contains(said, " 0 deliveries") {
 		t.Error(said)
 	}
+}
+
+// database is a connection beside the bridge's own.
+func database(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 // asleep: a copy that is restored is older than the half minute for which a
@@ -73,12 +90,7 @@ func asleep(t *testing.T, dsn string) {
 // seen writes down when the bridges of a store were heard of.
 func seen(t *testing.T, dsn, at string) {
 	t.Helper()
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	r, err := db.ExecContext(t.Context(), "UPDATE processes SET seen_at = (EXTRACT(EPOCH FROM "+at+") * 1000000)::BIGINT")
+	r, err := database(t, dsn).ExecContext(t.Context(), "UPDATE processes SET seen_at = (EXTRACT(EPOCH FROM "+at+") * 1000000)::BIGINT")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,37 +104,24 @@ func seen(t *testing.T, dsn, at string) {
 func (c *calamity) wholly(dsn string, restored *store.Store) {
 	t := c.t
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(c.p.dir, "store.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	c.use(dsn)
 	asleep(t, dsn)
 	must(t, exitPassed, "store", "restore", "-config", c.config)
 	before, _, _ := c.g.counts()
 	c.start()
-	for _, x := range slices.Concat(c.first, c.while, c.later) {
-		if status, answer := post(t, c.bridge.base+"/shep/sync", []byte(x.raw)); status != 200 || answer != x.answer {
-			t.Fatalf("%d: another answer:\n%s\nand not\n%s", status, answer, x.answer)
-		}
-	}
+	c.known(slices.Concat(c.first, c.while, c.later))
 	c.settled(restored)
 	if after, twice, _ := c.g.counts(); after != before || twice != 0 {
 		t.Errorf("%d messages were sent anew, %d twice", after-before, twice)
 	}
-	if said := must(t, exitPassed, "journal", "verify", "-config", c.config); !strings.Contains(said, "intact") {
-		t.Error(said)
-	}
+	c.intact()
 }
 
 // recovering says whether a server is still bringing a copy forward: it can be
 // read then, and not written.
 func recovering(t *testing.T, dsn string) (yes bool) {
 	t.Helper()
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.QueryRowContext(t.Context(), "SELECT pg_is_in_recovery()").Scan(&yes); err != nil {
+	if err := database(t, dsn).QueryRowContext(t.Context(), "SELECT pg_is_in_recovery()").Scan(&yes); err != nil {
 		t.Fatal(err)
 	}
 	return yes
@@ -149,13 +148,8 @@ func archiving(t *testing.T, dsn, folder string) (whole func()) {
 	waitFor(t, "WAL arrives", func() bool { got, _ := filepath.Glob(filepath.Join(folder, "0*")); return len(got) > 0 })
 	return func() {
 		t.Helper()
-		db, err := sql.Open("pgx", dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
 		var last string
-		if err := db.QueryRowContext(ctx, "SELECT pg_walfile_name(pg_switch_wal())").Scan(&last); err != nil {
+		if err := database(t, dsn).QueryRowContext(ctx, "SELECT pg_walfile_name(pg_switch_wal())").Scan(&last); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "the last WAL is archived", func() bool { _, err := os.Stat(filepath.Join(folder, last)); return err == nil })

@@ -173,7 +173,6 @@ func (c *chaos) pause(ctx context.Context) string {
 		if c.t.fleet.freeze(n) {
 			pause(ctx, d)
 			c.t.fleet.thaw(n)
-			freed(n)
 		}
 	})
 	if !ok {
@@ -196,7 +195,6 @@ func (c *chaos) pauseAtPoint(ctx context.Context) string {
 			pause(ctx, pauseFor)
 			n.firedPoint()
 			c.t.fleet.thaw(n)
-			freed(n)
 		}
 	})
 	if !ok {

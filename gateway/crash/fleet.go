@@ -205,7 +205,8 @@ func (f *fleet) kill(n *node, how string) {
 	}
 }
 
-// freeze stops a process without ending it; thaw lets it go on.
+// freeze stops a process without ending it; thaw lets it go on: until then it
+// could not accept.
 func (f *fleet) freeze(n *node) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -218,11 +219,12 @@ func (f *fleet) freeze(n *node) bool {
 
 func (f *fleet) thaw(n *node) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.cmd != nil {
 		thaw(n.cmd.Process)
 	}
 	n.frozen = false
+	n.mu.Unlock()
+	freed(n)
 }
 
 // accepted notes that a node has accepted a message that was sent to it at a
