@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -355,5 +356,21 @@ func TestCheckAsksTheLocalServer(t *testing.T) {
 	code, _, errs = kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
 	if code != exitFailed || !strings.Contains(errs, "local.dsn_file: keys/local.dsn: almaty-unemployed-certificate.yaml:") || !strings.Contains(errs, "local.table: the database has no table unemployed_certificate") {
 		t.Errorf("%d\n%s", code, errs)
+	}
+}
+
+// TestNoConfiguration: every command that needs one says that it is not there,
+// and ends as one that was called wrongly.
+func TestNoConfiguration(t *testing.T) {
+	for _, call := range []string{
+		"serve", "check", "store status", "store migrate -to 1", "store backup -o b.db", "store restore", "journal verify", "journal export", "journal archive",
+		"journal erase -reason act UC-2026-000001",
+	} {
+		words := strings.Fields(call)
+		at := min(2, len(words))
+		args := slices.Concat(words[:at], []string{"-config", "nowhere.yaml"}, words[at:])
+		if said := must(t, exitUsage, args...); !strings.Contains(said, "nowhere.yaml: no such file; name an existing file with -config") {
+			t.Errorf("%s: %s", call, said)
+		}
 	}
 }

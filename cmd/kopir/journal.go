@@ -275,7 +275,7 @@ func runJournalExport(ctx context.Context, args []string, s stdio) int {
 	st, m, l, err := openConfigured(ctx, *config)
 	if err != nil {
 		s.complain("journal export: %s", err)
-		return exitFailed
+		return exitFor(err)
 	}
 	defer st.Close()
 	err = writeWhole(out, s.out, func(w io.Writer) error {

@@ -70,7 +70,7 @@ func (s stdio) keep(ctx context.Context, verb, config string, do func(keeper) er
 	st, m, l, err := openConfigured(ctx, config)
 	if err != nil {
 		s.complain("journal %s: %s", verb, err)
-		return exitFailed
+		return exitFor(err)
 	}
 	defer st.Close()
 	log, err := newLog(l, s.err)

@@ -32,7 +32,7 @@ func runStoreBackup(ctx context.Context, args []string, s stdio) int {
 	l, m, err := configured(*config)
 	if err != nil {
 		s.complain("store backup: %s", err)
-		return exitFailed
+		return exitFor(err)
 	}
 	defer m.close()
 	if l.Store.Driver != "sqlite" {
@@ -53,7 +53,7 @@ func runStoreBackup(ctx context.Context, args []string, s stdio) int {
 func configured(file string) (*loaded, *materials, error) {
 	l, faults := loadConfig(file)
 	if l == nil {
-		return nil, nil, errors.New(faults[0].format(file))
+		return nil, nil, noConfig{errors.New(faults[0].format(file))}
 	}
 	m, more := l.open(time.Now())
 	if faults = append(faults, more...); len(faults) > 0 {
@@ -61,6 +61,17 @@ func configured(file string) (*loaded, *materials, error) {
 		return nil, nil, errors.New(faults[0].format(file))
 	}
 	return l, m, nil
+}
+
+// noConfig is a configuration that says nothing: it is not there, or no YAML.
+type noConfig struct{ error }
+
+// exitFor is the status with which a command ends for want of its configuration.
+func exitFor(err error) int {
+	if errors.As(err, new(noConfig)) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // backup writes a copy beside its final name, and gives it that name only when

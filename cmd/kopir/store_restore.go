@@ -34,7 +34,7 @@ func runStoreRestore(ctx context.Context, args []string, s stdio) int {
 	l, m, err := configured(*config)
 	if err != nil {
 		s.complain("store restore: %s", err)
-		return exitFailed
+		return exitFor(err)
 	}
 	defer m.close()
 	var waiting int64
