@@ -222,6 +222,31 @@ func TestCodesWhileDown(t *testing.T) {
 	}
 }
 
+// TestManyStatuses: where clerks decided much while nobody looked, it is taken
+// over without a pause after each two hundred.
+func TestManyStatuses(t *testing.T) {
+	w := newTown(t)
+	const pages, each = 4, 10
+	for i := range pages * gateway.WatchBatch {
+		number := fmt.Sprintf("UC-%04d", i)
+		w.line(number, gateway.ToPortal, "", 0)
+		code := "10"
+		if i%gateway.WatchBatch < each {
+			code = "20"
+		}
+		w.localSQL(t, "INSERT INTO unemployed_certificate (application_no, status_code) VALUES (?, ?)", number, code)
+	}
+	began := time.Now()
+	w.running()
+	eventually(t, "all are taken over", func() bool {
+		page, err := w.store.Applications(t.Context(), gateway.Filter{States: []gateway.State{gateway.InProgress}}, "", 100)
+		return err == nil && len(page.Applications) == pages*each
+	})
+	if took := time.Since(began); took > (pages-1)*gateway.WatchPause {
+		t.Errorf("it took %s, as if it had paused", took)
+	}
+}
+
 // A status that we have not written yet is no news of the local system's, and
 // one that the table of moves refuses is told once.
 func TestWatchLeavesOurOwnAlone(t *testing.T) {

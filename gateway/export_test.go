@@ -56,7 +56,11 @@ var (
 	MessageKey   = messageKey
 )
 
-const MaxRetry = maxRetry
+const (
+	MaxRetry   = maxRetry
+	WatchBatch = watchBatch
+	WatchPause = watchPause
+)
 
 // LaneWidth is how many deliveries of a lane are on their way at once.
 const LaneWidth = laneWidth

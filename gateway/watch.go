@@ -14,7 +14,12 @@ import (
 	"kopir/mappings"
 )
 
-const watchBatch = 200
+const (
+	watchBatch = 200
+	// watchMany is how many statuses of one round show that more are waiting, as
+	// after an outage: the next one follows at once.
+	watchMany = 10
+)
 
 // openStates are those in which an application has a row whose status may
 // still change.
@@ -65,7 +70,10 @@ func (b *Bridge) watchAll(ctx context.Context) {
 			wg.Go(func() {
 				b.loop(ctx, "watch "+name, w.wake, func(b *Bridge) (time.Duration, error) {
 					w.b = b
-					_, err := w.watch(ctx)
+					n, err := w.watch(ctx)
+					if n >= watchMany {
+						return 0, err
+					}
 					return watchPause, err
 				})
 			})
