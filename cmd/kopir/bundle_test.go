@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"kopir/gateway"
 	"kopir/gateway/bundle"
+	"kopir/gateway/soap"
 	"kopir/mappings"
 	"kopir/signature/nuc"
 	"kopir/signature/verdict"
@@ -56,9 +58,11 @@ func settleOne(t *testing.T, p *play) string {
 			t.Fatalf("%s: %v", s.key, err)
 		}
 	}
-	waitFor(t, "every delivery is made", func() bool {
-		open, err := p.node.store.OpenDeliveries(t.Context())
-		return err == nil && len(open) == 0
+	waitFor(t, "every delivery is made, and the gateway's word on each has come", func() bool {
+		page, err := p.node.store.Deliveries(t.Context(), gateway.DeliveryFilter{Application: sc.app.Number}, "", 100)
+		return err == nil && !slices.ContainsFunc(page.Deliveries, func(d gateway.Delivery) bool {
+			return d.State != gateway.Done || d.MessageType != "" && d.PeerState != string(soap.Delivered)
+		})
 	})
 	return sc.app.Number
 }
