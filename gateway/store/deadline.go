@@ -11,20 +11,11 @@ import (
 
 // Pace is how long the last of a step took in an office, in seconds of office hours.
 func (s *Store) Pace(ctx context.Context, service, office string, step, limit int) ([]int64, error) {
-	rows, err := s.query(ctx, `SELECT took FROM dues WHERE service = ? AND office = ? AND step = ? AND done_at > 0 ORDER BY done_at DESC LIMIT ?`, service, office, step, limit)
+	all, err := oneColumn[int64](ctx, s, `SELECT took FROM dues WHERE service = ? AND office = ? AND step = ? AND done_at > 0 ORDER BY done_at DESC LIMIT ?`, service, office, step, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: pace: %w", err)
 	}
-	defer rows.Close()
-	var all []int64
-	for rows.Next() {
-		var took int64
-		if err := rows.Scan(&took); err != nil {
-			return nil, fmt.Errorf("store: pace: %w", err)
-		}
-		all = append(all, took)
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // dueKeys are the columns by which open terms are counted.

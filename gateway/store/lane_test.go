@@ -259,3 +259,48 @@ func BenchmarkPoison(b *testing.B) {
 		})
 	}
 }
+
+// TestFoundByMessage: what the gateway speaks of is found by an index, also where
+// the server has planned how when there was next to nothing.
+func TestFoundByMessage(t *testing.T) {
+	s := openEmptyPostgres(t, needPostgres(t))
+	s.read.SetMaxOpenConns(2) // the writer has one; what the other has read is told by itself
+	made := func(from, to int) {
+		t.Helper()
+		var all []gateway.Delivery
+		for i := from; i < to; i++ {
+			d := delivery(strconv.Itoa(i), fmt.Sprint("APP-", i), gateway.ToPortal, t0)
+			d.PeerMessageID = fmt.Sprint("peer-", i)
+			all = append(all, d)
+		}
+		commit(t, s, gateway.Change{Deliveries: all})
+	}
+	found := func(n int) {
+		t.Helper()
+		for i := range n {
+			page, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToPortal, MessageID: fmt.Sprint("peer-", i)}, "", 1)
+			if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].ID != strconv.Itoa(i) {
+				t.Fatal(page, err)
+			}
+		}
+	}
+	read := func() (rows int) {
+		t.Helper()
+		if _, err := s.read.ExecContext(t.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.read.QueryRowContext(t.Context(), `SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'outbox'`).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	const few, many = 10, 5000
+	made(0, few)
+	found(few)
+	made(few, many)
+	before := read()
+	found(few)
+	if rows := read() - before; rows < few || rows > 10*few {
+		t.Errorf("%d rows were read to find %d", rows, few)
+	}
+}

@@ -105,7 +105,6 @@ func (t *tx) release(notBefore int64, which string, args ...any) (int64, error) 
 func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after string, limit int) (gateway.DeliveryPage, error) {
 	limit = min(max(limit, 1), maxPage)
 	var w where
-	var named string
 	for _, c := range []struct{ column, value string }{
 		{"o.id", f.ID}, {"o.application", f.Application}, {"o.route", string(f.Route)},
 		{"o.service", f.Service}, {"o.correlation_id", f.CorrelationID},
@@ -115,10 +114,11 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		}
 	}
 	if f.MessageID != "" {
-		// Two searches by index, done first; an OR would be read along the whole table.
-		named = `WITH named AS MATERIALIZED (SELECT id FROM outbox WHERE message_id = ? UNION SELECT id FROM outbox WHERE peer_message_id = ?) `
-		w.args = append([]any{f.MessageID, f.MessageID}, w.args...)
-		w.and("o.id IN (SELECT id FROM named)")
+		ids, err := s.named(ctx, f.MessageID)
+		if err != nil || len(ids) == 0 {
+			return gateway.DeliveryPage{}, err
+		}
+		in(&w, "o.id", ids)
 	}
 	if f.Receiver != "" {
 		w.and("(o.receiver = ? OR o.receiver = '')", f.Receiver)
@@ -137,7 +137,7 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		}
 		w.and("(o.created_at > ? OR o.created_at = ? AND o.id > ?)", at, at, id)
 	}
-	rows, err := s.query(ctx, named+`SELECT `+deliveryColumns+` FROM outbox o`+w.String()+` ORDER BY o.created_at, o.id LIMIT ?`, append(w.args, limit+1)...)
+	rows, err := s.query(ctx, `SELECT `+deliveryColumns+` FROM outbox o`+w.String()+` ORDER BY o.created_at, o.id LIMIT ?`, append(w.args, limit+1)...)
 	if err != nil {
 		return gateway.DeliveryPage{}, fmt.Errorf("store: deliveries: %w", err)
 	}
@@ -151,6 +151,17 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		page.Next = cursor(micros(all[limit-1].CreatedAt), all[limit-1].ID)
 	}
 	return page, nil
+}
+
+// named are the deliveries that we or the gateway call so: two searches by index,
+// and a question of their own. Inside another one, a server that planned it when
+// the table was small reads along all of it, at each word of the gateway.
+func (s *Store) named(ctx context.Context, message string) ([]string, error) {
+	ids, err := oneColumn[string](ctx, s, `SELECT id FROM outbox WHERE message_id = ? UNION SELECT id FROM outbox WHERE peer_message_id = ?`, message, message)
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of message %s: %w", message, err)
+	}
+	return ids, nil
 }
 
 const deliveryColumns = `o.body, o.payload, o.sent, o.answer, o.lease, o.next_at, o.lane`

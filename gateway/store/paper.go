@@ -43,20 +43,11 @@ func (s *Store) Paper(ctx context.Context, number, languages string) (*gateway.D
 
 // PaperDigests lists the digests of all papers of an application.
 func (s *Store) PaperDigests(ctx context.Context, number string) ([]string, error) {
-	rows, err := s.query(ctx, `SELECT sha256 FROM papers WHERE application = ? ORDER BY languages`, number)
+	all, err := oneColumn[string](ctx, s, `SELECT sha256 FROM papers WHERE application = ? ORDER BY languages`, number)
 	if err != nil {
 		return nil, fmt.Errorf("store: papers: %w", err)
 	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			return nil, fmt.Errorf("store: papers: %w", err)
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // Verifiable finds the application whose result has a token.

@@ -153,6 +153,23 @@ func (s *Store) row(ctx context.Context, q string, args ...any) *sql.Row {
 	return s.read.QueryRowContext(ctx, s.d.text(q), args...)
 }
 
+// oneColumn reads what a query has in its only one.
+func oneColumn[T any](ctx context.Context, s *Store, q string, args ...any) (all []T, err error) {
+	rows, err := s.query(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var one T
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
 // found turns the driver's word for "no such row" into the bridge's.
 func found(err error, what string) error {
 	switch {
