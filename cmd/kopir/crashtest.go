@@ -13,6 +13,7 @@ import (
 	"kopir/gateway/crash"
 	"kopir/gateway/failpoint"
 	"kopir/gateway/server"
+	"kopir/gateway/sim"
 )
 
 // runCrashtest kills bridges under load and counts what is left.
@@ -32,6 +33,7 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when something was found, or when it is named")
 	f.DurationVar(&o.Away, "away", 0, "instead of kills: each database is away for `D` under load, and how the bridge catches up is measured (postgres)")
 	trouble := f.String("trouble", "", "`all|kills|none`: what is done to the processes; none: load alone, and what they use more and more of (default: all, with -away none)")
+	keys := f.String("keys", string(sim.KeysRSA), "with what everybody signs: `rsa|gost|mixed`")
 	dsn := f.String("dsn-file", "", "`FILE` with the address of a PostgreSQL server on which databases may be made; default: the variable KOPIR_POSTGRES")
 	points := f.Bool("points", false, "list the points at which a process can be killed, and end")
 	f.Usage = func() {
@@ -50,6 +52,11 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	}
 	if o.Trouble == crash.Nothing {
 		o.Kills = 0
+	}
+	var err error
+	if o.Keys, err = sim.ParseKeys(*keys); err != nil {
+		s.complain("crashtest: -keys: %v", err)
+		return exitUsage
 	}
 	o.DSN = s.env("KOPIR_POSTGRES")
 	if *dsn != "" {

@@ -10,6 +10,7 @@ import (
 
 	"kopir/gateway/crash"
 	"kopir/gateway/server"
+	"kopir/gateway/sim"
 )
 
 // TestEveryPoint: a run comes by every point that lies on its way and is killed
@@ -23,7 +24,7 @@ func TestEveryPoint(t *testing.T) {
 	var said bytes.Buffer
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
-		Command: []string{self}, Failing: true, Database: crash.SQLite, Nodes: 1, Kills: 8, Messages: 150, Rate: 20, Seed: 3,
+		Command: []string{self}, Failing: true, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysRSA, Kills: 8, Messages: 150, Rate: 20, Seed: 3,
 		For: 3 * time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {

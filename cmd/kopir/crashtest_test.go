@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"kopir/gateway/crash"
 	"kopir/gateway/failpoint"
 	"kopir/gateway/server"
+	"kopir/gateway/sim"
 )
 
 // asProgram is the variable that makes this test binary the program itself.
@@ -32,7 +34,7 @@ func TestCrash(t *testing.T) {
 	var said bytes.Buffer
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
-		Command: []string{self}, Failing: failpoint.Enabled, Database: crash.SQLite, Nodes: 1, Kills: 3, Messages: 40, Rate: 30, Seed: 5,
+		Command: []string{self}, Failing: failpoint.Enabled, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysMixed, Kills: 3, Messages: 40, Rate: 30, Seed: 5,
 		For: time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {
@@ -75,5 +77,27 @@ func TestListPoints(t *testing.T) {
 	}
 	if code != exitPassed || strings.Contains(errs.String(), "-tags failpoint") == failpoint.Enabled {
 		t.Errorf("%d %s", code, errs.String())
+	}
+}
+
+// TestCrashtestMisused: what cannot be tried is refused by its name.
+func TestCrashtestMisused(t *testing.T) {
+	for _, c := range []struct{ flags, said string }{
+		{"-db oracle", "unknown database"},
+		{"-db postgres", "needs a server"},
+		{"-nodes 3", "with -db postgres more"},
+		{"-keys ecdsa", "-keys"},
+		{"-trouble some", "none of all, kills, none"},
+		{"-away 1m", "needs -db postgres"},
+		{"-away 1s", "five seconds"},
+		{"-rate 0", "more than nothing"},
+		{"-dsn-file nowhere", "-dsn-file"},
+		{"now", "takes flags only"},
+	} {
+		var errs bytes.Buffer
+		code := run(t.Context(), append([]string{"crashtest"}, strings.Fields(c.flags)...), stdio{out: io.Discard, err: &errs, env: func(string) string { return "" }})
+		if code != exitUsage || !strings.Contains(errs.String(), c.said) {
+			t.Errorf("%s: %d %s", c.flags, code, errs.String())
+		}
 	}
 }

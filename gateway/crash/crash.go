@@ -47,6 +47,7 @@ type Options struct {
 	Messages int      // at least so many applications
 	Rate     float64  // applications a second
 	Seed     uint64
+	Keys     sim.Keys      // with what everybody signs
 	For      time.Duration // at most, for kills and messages; the drain comes on top
 	Quiet    time.Duration // between two troubles; zero: from Kills and For
 	Trouble  Trouble       // what is done to the processes; empty: everything
@@ -120,7 +121,7 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	}
 	t.seen = newWitness()
 	t.sim, err = sim.New(sim.Config{
-		BaseURL: "http://" + listener.Addr().String(), Witness: t.seen, Remember: 500, Messages: 1 << 40, // what was sent is told of long afterwards
+		BaseURL: "http://" + listener.Addr().String(), Keys: o.Keys, Witness: t.seen, Remember: 500, Messages: 1 << 40, // what was sent is told of long afterwards
 		Retry: func(int) (time.Duration, bool) { return 300 * time.Millisecond, true }, // the gateway never gives up
 	})
 	if err != nil {

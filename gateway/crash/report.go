@@ -94,7 +94,7 @@ func (r *Report) table(most int) string {
 		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
 	}
 	o := r.Options
-	line("trial", "%s, %d node(s), seed %d, load for %s, %s altogether", o.Database, o.Nodes, o.Seed, r.Loaded.Round(time.Second), r.Took.Round(time.Second))
+	line("trial", "%s, %d node(s), %s keys, seed %d, load for %s, %s altogether", o.Database, o.Nodes, o.Keys, o.Seed, r.Loaded.Round(time.Second), r.Took.Round(time.Second))
 	line("sent", "%d applications (%.1f/s), %d times more because nothing or too little came back", r.Sent, float64(r.Sent)/r.Loaded.Seconds(), r.Repeated)
 	line("accepted", "%d", r.Accepted)
 	line("refused", "%d, as they should be", r.Refused)
