@@ -14,8 +14,8 @@ const (
 	watchPause   = 2 * time.Second
 	tickPause    = 5 * time.Second
 	codesPause   = 10 * time.Minute
-	recountPause = time.Hour // another node may have another calendar, or have died while it counted
-	mendPause    = 10 * time.Minute
+	recountPause = time.Hour   // another node may have another calendar, or have died while it counted
+	mendPause    = time.Minute // while bridges of two versions run, the older one leaves marks out
 	faultPause   = time.Second // after an error of our own: the store may be back
 )
 

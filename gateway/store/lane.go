@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,9 +15,16 @@ import (
 // of which it has no statistics PostgreSQL would join all of it.
 const head = `o.seq = (SELECT MIN(p.seq) FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.state IN ('queued', 'dead'))`
 
-// claimable are a lane's deliveries that could go. blocked only spares looking
-// at what waits behind dead letters: there may be many.
-const claimable = `o.route = ? AND o.lane = ? AND o.state = 'queued' AND o.blocked = 0 AND ` + head
+// claimable are a lane's deliveries that could go, by their marks: those that
+// wait behind another (behind) or behind a dead letter (blocked) are not even
+// looked at, as there may be very many. A bridge of another version may have
+// left a mark out.
+const claimable = `o.route = ? AND o.lane = ? AND o.state = 'queued' AND o.blocked = 0 AND o.behind = 0`
+
+// earlier is the condition that another of its line goes before a row of outbox.
+// The lock holds that one until this is committed, so that whoever settles it
+// sees what waits behind it.
+const earlier = `EXISTS (SELECT 1 FROM outbox p WHERE p.application = outbox.application AND p.route = outbox.route AND p.seq < outbox.seq AND p.state IN ('queued', 'dead') {lock})`
 
 // freshShare is the part of a claim, where more waits than it gives, that is
 // taken from those that came last: after a burst, or behind an outage, what
@@ -32,39 +40,13 @@ func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, leas
 	var got []gateway.Delivery
 	err = s.writer.write(ctx, func(t *tx) error {
 		got = nil
-		claim := func(order string, n int) (int, error) {
-			if n == 0 {
-				return 0, nil
-			}
-			rows, err := t.query(`SELECT `+deliveryColumns+` FROM outbox o WHERE `+claimable+` AND o.next_at <= ? AND o.lease <= ?
-				ORDER BY `+order+` LIMIT ? {skip}`, string(lane.Route), lane.Receiver, micros(at), micros(at), n)
-			if err != nil {
-				return 0, fmt.Errorf("store: claim: %w", err)
-			}
-			some, err := scanDeliveries(rows)
-			if err != nil {
-				return 0, err
-			}
-			ids := make([]string, len(some))
-			for i := range some {
-				ids[i] = some[i].ID
-				// A lease that ran out, or was ended, is a try of which nobody knows
-				// what came of it.
-				some[i].Unsure = some[i].Unsure || some[i].Lease != 0
-				some[i].Lease = until
-			}
-			got = append(got, some...)
-			if len(some) == 0 {
-				return 0, nil
-			}
-			return len(some), t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id {among}`, until, t.w.process, t.among(ids))
-		}
 		old := limit - limit/freshShare
-		n, err := claim("o.next_at, o.id", old)
-		if err != nil || n < old {
+		first, err := t.claim(lane, at, until, "o.next_at, o.id", old)
+		if got = first; err != nil || len(first) < old {
 			return err
 		}
-		_, err = claim("o.next_at DESC, o.id DESC", limit-old)
+		last, err := t.claim(lane, at, until, "o.next_at DESC, o.id DESC", limit-old)
+		got = append(got, last...)
 		return err
 	})
 	if err != nil {
@@ -73,20 +55,78 @@ func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, leas
 	return got, nil
 }
 
+// claim leases at most n of a lane in an order. What was marked wrongly is put
+// right and not given.
+func (t *tx) claim(lane gateway.Lane, at time.Time, until int64, order string, n int) (got []gateway.Delivery, err error) {
+	for len(got) < n {
+		asked := n - len(got)
+		mine, others, err := t.due(lane, at, order, asked)
+		if err != nil {
+			return nil, fmt.Errorf("store: claim: %w", err)
+		}
+		var ids []string
+		for _, d := range mine {
+			ids = append(ids, d.ID)
+			// A lease that ran out, or was ended, is a try of which nobody knows
+			// what came of it.
+			d.Unsure = d.Unsure || d.Lease != 0
+			d.Lease = until
+			got = append(got, d)
+		}
+		if len(ids) > 0 {
+			if err := t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id {among}`, until, t.w.process, t.among(ids)); err != nil {
+				return nil, err
+			}
+		}
+		if len(others) == 0 {
+			return got, nil
+		}
+		if err := t.later("claim", nil, `UPDATE outbox SET behind = 1 WHERE id {among} AND `+earlier, t.among(others)); err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
+}
+
+// due are at most n of a lane that could go; others are ids of those of which
+// the marks only say so.
+func (t *tx) due(lane gateway.Lane, at time.Time, order string, n int) (all []gateway.Delivery, others []string, err error) {
+	rows, err := t.query(`SELECT `+deliveryColumns+`, `+head+` FROM outbox o WHERE `+claimable+` AND o.next_at <= ? AND o.lease <= ?
+		ORDER BY `+order+` LIMIT ? {skip}`, string(lane.Route), lane.Receiver, micros(at), micros(at), n)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var first bool
+		d, err := scanDelivery(rows, &first)
+		if err != nil {
+			return nil, nil, err
+		}
+		if first {
+			all = append(all, d)
+		} else {
+			others = append(others, d.ID)
+		}
+	}
+	return all, others, rows.Err()
+}
+
 // Lease is the end of a lease from a time on; an error while leases cannot be
 // reckoned.
 func (s *Store) Lease(at time.Time, lease time.Duration) (int64, error) {
 	return micros(at.Add(lease)), s.clockFault()
 }
 
-// NextDelivery is when something can be tried again on a lane.
+// NextDelivery is when something that nobody has leased can be tried on a lane;
+// zero: nothing waits.
 func (s *Store) NextDelivery(ctx context.Context, lane gateway.Lane) (time.Time, error) {
-	var at sql.NullInt64
-	err := s.row(ctx, `SELECT MIN(CASE WHEN o.lease > o.next_at THEN o.lease ELSE o.next_at END) FROM outbox o WHERE `+claimable, string(lane.Route), lane.Receiver).Scan(&at)
-	if err != nil {
+	var at int64
+	err := s.row(ctx, `SELECT o.next_at FROM outbox o WHERE `+claimable+` AND o.lease <= 0 ORDER BY o.next_at, o.id LIMIT 1`, string(lane.Route), lane.Receiver).Scan(&at)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("store: next delivery: %w", err)
 	}
-	return moment(at.Int64), nil
+	return moment(at), nil
 }
 
 // Hasten makes due what failed because the peer was away, in the order in
@@ -120,29 +160,45 @@ func (s *Store) Recall(ctx context.Context, at time.Time) (n int64, err error) {
 	return n, nil
 }
 
-// MendLines frees deliveries that wait behind no dead letter any more, and
-// gives those of lanes that nobody serves to their route.
+// MendLines frees deliveries that wait behind no dead letter, or behind no
+// other, any more, and gives those of lanes that nobody serves to their route.
 func (s *Store) MendLines(ctx context.Context, lanes []gateway.Lane) (n int64, err error) {
-	const waiting = `state = 'queued' AND blocked = 1 AND NOT EXISTS (SELECT 1 FROM outbox p
-		WHERE p.application = outbox.application AND p.route = outbox.route AND p.seq < outbox.seq AND p.state = 'dead')`
-	w := where{parts: []string{`state IN ('queued', 'dead')`, `lane <> ''`}}
+	const dead = `EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')`
+	w := where{parts: []string{`o.state IN ('queued', 'dead')`, `o.lane <> ''`}}
 	for _, l := range lanes {
 		if l.Receiver != "" {
-			w.and(`NOT (route = ? AND lane = ?)`, string(l.Route), l.Receiver)
+			w.and(`NOT (o.route = ? AND o.lane = ?)`, string(l.Route), l.Receiver)
 		}
+	}
+	all := []struct {
+		set, which string
+		args       []any
+	}{
+		{"blocked = CASE WHEN " + dead + " THEN blocked ELSE 0 END, behind = CASE WHEN " + head + " THEN 0 ELSE behind END",
+			" WHERE o.state = 'queued' AND (o.blocked = 1 AND NOT " + dead + " OR o.behind = 1 AND " + head + ")", nil},
+		{"lane = ''", w.String(), w.args},
 	}
 	var any bool
-	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM outbox WHERE `+waiting+`) OR EXISTS (SELECT 1 FROM outbox`+w.String()+`)`, w.args...).Scan(&any); err != nil || !any {
-		return 0, found(err, "mend")
+	for _, m := range all {
+		if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM outbox o`+m.which+`)`, m.args...).Scan(&any); err != nil {
+			return 0, found(err, "mend")
+		}
+		if any {
+			break
+		}
+	}
+	if !any {
+		return 0, nil
 	}
 	err = s.writer.write(ctx, func(t *tx) error {
-		freed, err := t.exec(`UPDATE outbox SET blocked = 0 WHERE ` + waiting)
-		if err != nil {
-			return err
+		n = 0
+		for _, m := range all {
+			mended, err := t.exec(`UPDATE outbox AS o SET `+m.set+m.which, m.args...)
+			if n += mended; err != nil {
+				return err
+			}
 		}
-		moved, err := t.exec(`UPDATE outbox SET lane = ''`+w.String(), w.args...)
-		n = freed + moved
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store: mend: %w", err)
@@ -150,12 +206,29 @@ func (s *Store) MendLines(ctx context.Context, lanes []gateway.Lane) (n int64, e
 	return n, nil
 }
 
-// block marks what waits behind a delivery that is dead now, or frees it.
+// block marks what waits behind a delivery that was not on its way when it was
+// settled: whether behind a dead one, and behind one that is still to go.
 func (t *tx) block(d *gateway.Delivery) error {
-	blocked := 0
+	blocked, behind := 0, 0
 	if d.State == gateway.Dead {
 		blocked = 1
 	}
-	return t.later("delivery", nil, `UPDATE outbox SET blocked = ? WHERE application = ? AND route = ? AND seq > ? AND state = 'queued' AND blocked <> ?`,
-		blocked, d.Application, string(d.Route), d.Seq, blocked)
+	if open(d) {
+		behind = 1
+	}
+	return t.later("delivery", nil, `UPDATE outbox SET blocked = ?, behind = CASE WHEN ? = 1 THEN 1 ELSE behind END
+		WHERE application = ? AND route = ? AND seq > ? AND state = 'queued' AND (blocked <> ? OR behind < ?)`,
+		blocked, behind, d.Application, string(d.Route), d.Seq, blocked, behind)
+}
+
+// open says whether others of its line wait behind a delivery.
+func open(d *gateway.Delivery) bool { return d.State == gateway.Queued || d.State == gateway.Dead }
+
+// follow lets what is first in its line now go, of applications of which
+// something need not go any more.
+func (t *tx) follow(applications []string) error {
+	if len(applications) == 0 {
+		return nil
+	}
+	return t.later("delivery", nil, `UPDATE outbox AS o SET behind = 0 WHERE o.application {among} AND o.state IN ('queued', 'dead') AND o.state = 'queued' AND o.behind = 1 AND `+head, t.among(applications))
 }

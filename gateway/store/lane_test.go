@@ -260,11 +260,35 @@ func BenchmarkPoison(b *testing.B) {
 	}
 }
 
+// reading counts the rows of the outbox that are read while do runs, in the
+// connection that writes and in the one that reads.
+func reading(t *testing.T, s *Store, do func()) int {
+	t.Helper()
+	const flush = `SELECT pg_stat_force_next_flush()`
+	rows := func() (n int) {
+		t.Helper()
+		err := s.writer.write(t.Context(), func(t *tx) error { _, err := t.exec(flush); return err })
+		if err == nil {
+			_, err = s.read.ExecContext(t.Context(), flush)
+		}
+		if err == nil {
+			err = s.read.QueryRowContext(t.Context(), `SELECT t.seq_tup_read + SUM(i.idx_tup_read) FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid) WHERE t.relname = 'outbox' GROUP BY t.seq_tup_read`).Scan(&n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.read.SetMaxOpenConns(2) // the writer has one
+	before := rows()
+	do()
+	return rows() - before
+}
+
 // TestFoundByMessage: what the gateway speaks of is found by an index, also where
 // the server has planned how when there was next to nothing.
 func TestFoundByMessage(t *testing.T) {
 	s := openEmptyPostgres(t, needPostgres(t))
-	s.read.SetMaxOpenConns(2) // the writer has one; what the other has read is told by itself
 	made := func(from, to int) {
 		t.Helper()
 		var all []gateway.Delivery
@@ -275,32 +299,62 @@ func TestFoundByMessage(t *testing.T) {
 		}
 		commit(t, s, gateway.Change{Deliveries: all})
 	}
-	found := func(n int) {
-		t.Helper()
-		for i := range n {
+	const few, many = 10, 5000
+	find := func() {
+		for i := range few {
 			page, err := s.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToPortal, MessageID: fmt.Sprint("peer-", i)}, "", 1)
 			if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].ID != strconv.Itoa(i) {
 				t.Fatal(page, err)
 			}
 		}
 	}
-	read := func() (rows int) {
-		t.Helper()
-		if _, err := s.read.ExecContext(t.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.read.QueryRowContext(t.Context(), `SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'outbox'`).Scan(&rows); err != nil {
-			t.Fatal(err)
-		}
-		return rows
-	}
-	const few, many = 10, 5000
 	made(0, few)
-	found(few)
+	reading(t, s, find)
 	made(few, many)
-	before := read()
-	found(few)
-	if rows := read() - before; rows < few || rows > 10*few {
+	if rows := reading(t, s, find); rows < few || rows > 10*few {
 		t.Errorf("%d rows were read to find %d", rows, few)
+	}
+}
+
+// TestManyWait: what is claimed, and when the next is due, is found without
+// looking at all that waits, also where most waits behind another that rests.
+func TestManyWait(t *testing.T) {
+	s := openEmptyPostgres(t, needPostgres(t))
+	const lines, each, wanted = 2000, 3, 64
+	var all []gateway.Delivery
+	for i := range lines {
+		for k := range each {
+			d := delivery(fmt.Sprintf("%d-%d", i, k), fmt.Sprint("APP-", i), gateway.ToLocal, t0)
+			if k == 0 && i > wanted {
+				d.NextAt = t0.Add(time.Hour)
+			}
+			all = append(all, d)
+		}
+	}
+	commit(t, s, gateway.Change{Deliveries: all})
+	lane := gateway.Lane{Route: gateway.ToLocal}
+	if _, err := s.read.ExecContext(t.Context(), `VACUUM (INDEX_CLEANUP ON) outbox`); err != nil { // or whoever reads first passes what was marked as it was written
+		t.Fatal(err)
+	}
+	var got []gateway.Delivery
+	rows := reading(t, s, func() {
+		var err error
+		if got, err = s.Claim(t.Context(), lane, t0, time.Minute, wanted); err != nil || len(got) != wanted {
+			t.Fatal(len(got), err)
+		}
+		next, err := s.NextDelivery(t.Context(), lane)
+		if err != nil || !next.Equal(t0) {
+			t.Error(next, err)
+		}
+	})
+	if rows > 10*wanted {
+		t.Errorf("%d rows were read to claim %d of %d", rows, wanted, lines*each)
+	}
+	for i := range got {
+		got[i].State = gateway.Done
+	}
+	commit(t, s, gateway.Change{Deliveries: got})
+	if got, err := s.Claim(t.Context(), lane, t0, time.Minute, 2*wanted); err != nil || len(got) != wanted+1 {
+		t.Errorf("%d follow them, %v", len(got), err)
 	}
 }

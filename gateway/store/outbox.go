@@ -47,15 +47,18 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 			kept.Service, kept.PeerMessageID, kept.Lane, kept.Receiver, body, blob(kept.Body), blob(kept.Sent), blob(kept.Answer)); err != nil || kept.Seq == 1 {
 			return err
 		}
-		return t.later("delivery", nil, `UPDATE outbox SET blocked = 1 WHERE id = ? AND EXISTS (SELECT 1 FROM outbox p WHERE p.application = ? AND p.route = ? AND p.state = 'dead')`,
-			kept.ID, kept.Application, string(kept.Route))
+		return t.later("delivery", nil, `UPDATE outbox SET behind = 1, blocked = CASE WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.application = outbox.application AND p.route = outbox.route AND p.seq < outbox.seq AND p.state = 'dead') THEN 1 ELSE 0 END
+			WHERE id = ? AND `+earlier, kept.ID)
 	}
 	body, err := toJSON(d)
 	if err != nil {
 		return err
 	}
 	t.part(journalDelivery, d.ID, string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
-	if d.Lease > 0 && d.Tries > 0 && (d.State == gateway.Queued || d.State == gateway.Dead) {
+	if !open(d) {
+		t.ended = append(t.ended, d.Application)
+	}
+	if d.Lease > 0 && d.Tries > 0 && open(d) {
 		if err := t.keepTry(d, body); err != nil {
 			return err
 		}
@@ -169,21 +172,29 @@ const deliveryColumns = `o.body, o.payload, o.sent, o.answer, o.lease, o.next_at
 func scanDeliveries(rows *sql.Rows) (all []gateway.Delivery, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var d gateway.Delivery
-		var body string
-		var payload, sent, answer []byte
-		var lease, next int64
-		var lane string
-		if err := rows.Scan(&body, &payload, &sent, &answer, &lease, &next, &lane); err != nil {
-			return nil, fmt.Errorf("store: delivery: %w", err)
-		}
-		if err := fromJSON(body, &d); err != nil {
+		d, err := scanDelivery(rows)
+		if err != nil {
 			return nil, err
 		}
-		d.Body, d.Sent, d.Answer, d.Lease = payload, sent, answer, lease
-		d.Unsure = d.Unsure || lease < 0      // a try that was cut off, or that a restored store may not know of
-		d.NextAt, d.Lane = moment(next), lane // both may have been changed beside the rest
 		all = append(all, d)
 	}
 	return all, rows.Err()
+}
+
+// scanDelivery reads a row of deliveryColumns, and what else is asked for.
+func scanDelivery(rows *sql.Rows, also ...any) (d gateway.Delivery, err error) {
+	var body string
+	var payload, sent, answer []byte
+	var lease, next int64
+	var lane string
+	if err := rows.Scan(append([]any{&body, &payload, &sent, &answer, &lease, &next, &lane}, also...)...); err != nil {
+		return d, fmt.Errorf("store: delivery: %w", err)
+	}
+	if err := fromJSON(body, &d); err != nil {
+		return d, err
+	}
+	d.Body, d.Sent, d.Answer, d.Lease = payload, sent, answer, lease
+	d.Unsure = d.Unsure || lease < 0      // a try that was cut off, or that a restored store may not know of
+	d.NextAt, d.Lane = moment(next), lane // both may have been changed beside the rest
+	return d, nil
 }

@@ -51,6 +51,7 @@ type writer struct {
 	proofs     map[string]bool   // shared ones that are known to be there
 	records    []recording       // of the transaction under way
 	listed     []listing         // by it
+	ended      []string          // by it
 	committing func()            // for tests: called before each commit
 }
 
@@ -69,6 +70,7 @@ type tx struct {
 	w      *writer
 	record recording   // what the journal keeps of it
 	listed []listing   // deliveries that want a place
+	ended  []string    // applications of deliveries that need not go any more
 	before []recording // of a job that is about several applications, those that are complete
 	again  bool        // it was tried before
 	*lines
@@ -192,7 +194,7 @@ func (w *writer) commit(group []*job) {
 // or the error says that it is not known.
 func (w *writer) transact(ctx context.Context, group []*job, alone bool) error {
 	w.queue, w.wrote, w.records, w.common = nil, false, w.records[:0], &lines{}
-	w.listed = w.listed[:0]
+	w.listed, w.ended = w.listed[:0], w.ended[:0]
 	t := &tx{ctx: ctx, w: w, lines: w.common}
 	err := w.control(ctx, w.d.begin)
 	if err == nil && w.d.shared {
@@ -220,7 +222,10 @@ func (w *writer) transact(ctx context.Context, group []*job, alone bool) error {
 		return err
 	}
 	failpoint.Here(failpoint.CommitWritten)
-	if err = w.chain(t); err == nil {
+	if err = t.follow(w.ended); err == nil {
+		err = w.chain(t)
+	}
+	if err == nil {
 		err = w.count(ctx)
 	}
 	if err == nil { // settle must find the mark before anything can be committed
@@ -253,8 +258,13 @@ func (w *writer) together(ctx context.Context, j *job) error {
 	if err := j.do(t); err != nil {
 		return err
 	}
-	w.records, w.listed = append(w.records, t.records()...), append(w.listed, t.listed...)
+	w.keep(t)
 	return nil
+}
+
+// keep takes over what a job that went well wants done before the commit.
+func (w *writer) keep(t *tx) {
+	w.records, w.listed, w.ended = append(w.records, t.records()...), append(w.listed, t.listed...), append(w.ended, t.ended...)
 }
 
 // one runs a job in its savepoint. Its own error stays with the job; the error
@@ -276,7 +286,7 @@ func (w *writer) one(ctx context.Context, j *job) error {
 			j.err = w.flush(ctx)
 		}
 		if j.err == nil {
-			w.records, w.listed = append(w.records, t.records()...), append(w.listed, t.listed...)
+			w.keep(t)
 			break
 		}
 		w.forget()
