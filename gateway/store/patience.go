@@ -14,15 +14,15 @@ type patience struct {
 	turn      time.Duration // until a write is begun
 	lock      time.Duration // for one lock
 	statement time.Duration // for one statement
-	// idle is how long the server lets a transaction of ours rest: a process that
-	// was stopped in one would hold up every other.
+	// idle is how long the server lets a transaction of ours rest, which otherwise
+	// is microseconds: a process that was stopped in one holds up every other.
 	idle   time.Duration
 	group  time.Duration // for a group of writes, with the answer to its commit
 	settle time.Duration // to find out what became of a commit without answer
 	try    time.Duration // for one such question
 }
 
-var usualPatience = patience{turn: 10 * time.Second, lock: 5 * time.Second, statement: 10 * time.Second, idle: 5 * time.Second,
+var usualPatience = patience{turn: 10 * time.Second, lock: 5 * time.Second, statement: 10 * time.Second, idle: 2 * time.Second,
 	group: 15 * time.Second, settle: 25 * time.Second, try: 5 * time.Second}
 
 // longWork bounds a write that goes through whole tables.
