@@ -114,6 +114,12 @@ func lanes(t *testing.T, s *Store) {
 		t.Errorf("not given to its route: %v", ids)
 	}
 	// A node of the version before settles without knowing of the mark.
+	older := func(q string) {
+		t.Helper()
+		if err := s.writer.write(ctx, func(tx *tx) error { _, err := tx.exec(q); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("b1", "B", gateway.ToCSC, t0), delivery("b2", "B", gateway.ToCSC, t0)}})
 	csc := gateway.Lane{Route: gateway.ToCSC}
 	_, ds = take(csc, 8)
@@ -124,12 +130,7 @@ func lanes(t *testing.T, s *Store) {
 	if err != nil || len(groups) != 1 || groups[0].Count != 1 || groups[0].Behind != 2 || groups[0].Code != "X" || !groups[0].Oldest.Equal(at) {
 		t.Errorf("%+v %v", groups, err)
 	}
-	if err := s.writer.write(ctx, func(tx *tx) error {
-		_, err := tx.exec(`UPDATE outbox SET state = 'done' WHERE id = 'b1'`)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	older(`UPDATE outbox SET state = 'done' WHERE id = 'b1'`)
 	if ids, _ := take(csc, 8); ids != nil {
 		t.Fatalf("%v", ids)
 	}
@@ -137,6 +138,20 @@ func lanes(t *testing.T, s *Store) {
 		t.Errorf("%d freed, %v", n, err)
 	}
 	if ids, _ := take(csc, 8); !slices.Equal(ids, []string{"b2"}) {
+		t.Errorf("%v", ids)
+	}
+	// Nor does it know what waits behind another.
+	commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{delivery("c1", "C", gateway.ToLocal, t0), delivery("c2", "C", gateway.ToLocal, t0)}})
+	older(`UPDATE outbox SET behind = 0 WHERE id = 'c2'`)
+	local := gateway.Lane{Route: gateway.ToLocal}
+	if ids, _ := take(local, 8); !slices.Equal(ids, []string{"c1"}) {
+		t.Errorf("past the first: %v", ids)
+	}
+	older(`UPDATE outbox SET state = 'done', lease = 0 WHERE id = 'c1'`)
+	if n, err := s.MendLines(ctx, []gateway.Lane{portal}); err != nil || n != 1 {
+		t.Errorf("%d freed, %v", n, err)
+	}
+	if ids, _ := take(local, 8); !slices.Equal(ids, []string{"c2"}) {
 		t.Errorf("%v", ids)
 	}
 }
