@@ -131,7 +131,11 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 		return n, fmt.Errorf("mappings: %w", err)
 	}
 	n.services.Store(m.set)
-	if err := n.noteConfiguration(ctx); err != nil {
+	err = n.noteConfiguration(ctx)
+	for try := 1; try < 3 && errors.Is(err, store.ErrCut); try++ { // nothing was written: who starts us anew would do no other
+		err = n.noteConfiguration(ctx)
+	}
+	if err != nil {
 		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
 	options, err := n.serverOptions(f)

@@ -67,8 +67,13 @@ func (f *fleet) start(ctx context.Context, probe func(context.Context, *node)) {
 func (f *fleet) keep(n *node) {
 	for f.ctx.Err() == nil {
 		err := f.live(n)
+		point := n.firedPoint()
 		n.mu.Lock()
-		how, ordered := n.how, n.how != ""
+		how := n.how
+		if point != "" {
+			how = "at " + point
+		}
+		ordered := how != ""
 		n.cmd, n.how, n.frozen = nil, "", false
 		if f.ctx.Err() == nil && n.downAt.IsZero() {
 			n.downAt = time.Now()
@@ -81,9 +86,6 @@ func (f *fleet) keep(n *node) {
 		n.mu.Unlock()
 		if f.ctx.Err() != nil {
 			return
-		}
-		if point := n.firedPoint(); point != "" {
-			how, ordered = "at "+point, true
 		}
 		if ordered {
 			f.count(how)

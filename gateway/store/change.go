@@ -10,17 +10,29 @@ import (
 
 // Commit writes a Change whole or not at all.
 func (s *Store) Commit(ctx context.Context, c gateway.Change) error {
-	return s.writer.write(ctx, func(t *tx) error { return t.apply(&c) }, aboutOf(&c)...)
+	return s.writer.take(ctx, &job{do: func(t *tx) error { return t.apply(&c) }, about: aboutOf(&c)})
 }
 
-// aboutOf is in whose lines a change puts something; of one that begins with
-// it, nothing need be read.
-func aboutOf(c *gateway.Change) []string {
-	adds := len(c.Events) > 0 || slices.ContainsFunc(c.Deliveries, func(d gateway.Delivery) bool { return d.Seq == 0 })
-	if !adds || c.Application != nil && c.Application.Version == 1 {
-		return nil
+// about are the owners of what a job writes. Each is locked before anything is
+// written, so that what several nodes write of one comes one after the other.
+type about struct {
+	lines []string // in whose lines something is put: what they hold is read
+	other []string // of whom a delivery is settled
+}
+
+// aboutOf is whom a change is about; of one that begins with it, nothing need be
+// read or locked.
+func aboutOf(c *gateway.Change) (a about) {
+	if c.Application != nil && c.Application.Version == 1 {
+		return a
 	}
-	return []string{ownerOf(c)}
+	switch owner := ownerOf(c); {
+	case len(c.Events) > 0 || slices.ContainsFunc(c.Deliveries, func(d gateway.Delivery) bool { return d.Seq == 0 }):
+		a.lines = []string{owner}
+	case len(c.Deliveries) > 0:
+		a.other = []string{owner}
+	}
+	return a
 }
 
 func (t *tx) apply(c *gateway.Change) error {

@@ -67,7 +67,7 @@ func (s *Store) SettleDead(ctx context.Context, g gateway.DeadGroup, by time.Tim
 			for _, d := range all {
 				owners = append(owners, d.Application)
 			}
-			if err := t.foresee(owners); err != nil {
+			if err := t.foresee(about{lines: owners}); err != nil {
 				return err
 			}
 		}

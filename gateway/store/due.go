@@ -148,7 +148,7 @@ func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gat
 			for i := range told {
 				numbers = append(numbers, told[i].Application)
 			}
-			if err := t.foresee(numbers); err != nil {
+			if err := t.foresee(about{lines: numbers}); err != nil {
 				return err
 			}
 		}

@@ -21,10 +21,8 @@ const head = `o.seq = (SELECT MIN(p.seq) FROM outbox p WHERE p.application = o.a
 // left a mark out.
 const claimable = `o.route = ? AND o.lane = ? AND o.state = 'queued' AND o.blocked = 0 AND o.behind = 0`
 
-// earlier is the condition that another of its line goes before a row of outbox.
-// The lock holds that one until this is committed, so that whoever settles it
-// sees what waits behind it.
-const earlier = `EXISTS (SELECT 1 FROM outbox p WHERE p.application = outbox.application AND p.route = outbox.route AND p.seq < outbox.seq AND p.state IN ('queued', 'dead') {lock})`
+// follows is the condition that a row of outbox is not the first: see head.
+const follows = `outbox.seq > (SELECT MIN(p.seq) FROM outbox p WHERE p.application = outbox.application AND p.route = outbox.route AND p.state IN ('queued', 'dead'))`
 
 // freshShare is the part of a claim, where more waits than it gives, that is
 // taken from those that came last: after a burst, or behind an outage, what
@@ -55,58 +53,60 @@ func (s *Store) Claim(ctx context.Context, lane gateway.Lane, at time.Time, leas
 	return got, nil
 }
 
-// claim leases at most n of a lane in an order. What was marked wrongly is put
-// right and not given.
-func (t *tx) claim(lane gateway.Lane, at time.Time, until int64, order string, n int) (got []gateway.Delivery, err error) {
-	for len(got) < n {
-		asked := n - len(got)
-		mine, others, err := t.due(lane, at, order, asked)
-		if err != nil {
-			return nil, fmt.Errorf("store: claim: %w", err)
-		}
-		var ids []string
-		for _, d := range mine {
-			ids = append(ids, d.ID)
-			// A lease that ran out, or was ended, is a try of which nobody knows
-			// what came of it.
-			d.Unsure = d.Unsure || d.Lease != 0
-			d.Lease = until
-			got = append(got, d)
-		}
-		if len(ids) > 0 {
-			if err := t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id {among}`, until, t.w.process, t.among(ids)); err != nil {
-				return nil, err
-			}
-		}
-		if len(others) == 0 {
-			return got, nil
-		}
-		if err := t.later("claim", nil, `UPDATE outbox SET behind = 1 WHERE id {among} AND `+earlier, t.among(others)); err != nil {
-			return nil, err
-		}
+// claim leases at most n of a lane in an order. Where marks were left out, they
+// are set, and the claim gives less than it could.
+func (t *tx) claim(lane gateway.Lane, at time.Time, until int64, order string, n int) ([]gateway.Delivery, error) {
+	got, more, err := t.due(lane, at, order, n)
+	if err != nil {
+		return nil, fmt.Errorf("store: claim: %w", err)
 	}
-	return got, nil
+	ids := make([]string, len(got))
+	for i := range got {
+		d := &got[i]
+		ids[i] = d.ID
+		// A lease that ran out, or was ended, is a try of which nobody knows
+		// what came of it.
+		d.Unsure = d.Unsure || d.Lease != 0
+		d.Lease = until
+	}
+	if len(ids) > 0 {
+		err = t.later("claim", nil, `UPDATE outbox SET lease = ?, process = ? WHERE id {among}`, until, t.w.process, t.among(ids))
+	}
+	if err == nil && more {
+		err = t.mark(lane)
+	}
+	return got, err
 }
 
-// due are at most n of a lane that could go; others are ids of those of which
-// the marks only say so.
-func (t *tx) due(lane gateway.Lane, at time.Time, order string, n int) (all []gateway.Delivery, others []string, err error) {
+// mostMarked bounds what one transaction puts right.
+const mostMarked = 1000
+
+// mark sets what a bridge of another version left out. It holds what goes before,
+// so that whoever settles that sees the mark, and passes what is being settled.
+func (t *tx) mark(lane gateway.Lane) error {
+	return t.later("claim", nil, `UPDATE outbox SET behind = 1 WHERE id IN (SELECT o.id FROM outbox o WHERE `+claimable+` AND NOT `+head+` ORDER BY o.next_at, o.id LIMIT ?)
+		AND EXISTS (SELECT 1 FROM outbox o WHERE o.application = outbox.application AND o.route = outbox.route AND o.seq < outbox.seq AND o.state IN ('queued', 'dead') {skip})`, string(lane.Route), lane.Receiver, mostMarked)
+}
+
+// due are at most n of a lane that could go, and whether there were others of
+// which the marks only say so.
+func (t *tx) due(lane gateway.Lane, at time.Time, order string, n int) (all []gateway.Delivery, others bool, err error) {
 	rows, err := t.query(`SELECT `+deliveryColumns+`, `+head+` FROM outbox o WHERE `+claimable+` AND o.next_at <= ? AND o.lease <= ?
 		ORDER BY `+order+` LIMIT ? {skip}`, string(lane.Route), lane.Receiver, micros(at), micros(at), n)
 	if err != nil {
-		return nil, nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var first bool
 		d, err := scanDelivery(rows, &first)
 		if err != nil {
-			return nil, nil, err
+			return nil, false, err
 		}
 		if first {
 			all = append(all, d)
 		} else {
-			others = append(others, d.ID)
+			others = true
 		}
 	}
 	return all, others, rows.Err()
@@ -136,7 +136,7 @@ func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n 
 	err = s.writer.write(ctx, func(t *tx) error {
 		quiet := gateway.QuietAfter.Microseconds()
 		n, err = t.exec(`UPDATE outbox SET next_at = CASE WHEN failed_at + ? > ? THEN failed_at + ? ELSE created_at END
-			WHERE route = ? AND lane = ? AND state = 'queued' AND blocked = 0 AND next_at > ? AND next_at > failed_at + ? AND lease <= 0
+			WHERE state IN ('queued', 'dead') AND route = ? AND lane = ? AND state = 'queued' AND blocked = 0 AND behind = 0 AND next_at > ? AND next_at > failed_at + ? AND lease <= 0
 			AND cause IN ('unreachable', 'timeout', 'unavailable')`, quiet, micros(at), quiet, string(lane.Route), lane.Receiver, micros(at), quiet)
 		return err
 	})
@@ -151,7 +151,7 @@ func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n 
 // ahead and was set right: by it deliveries were put off until then.
 func (s *Store) Recall(ctx context.Context, at time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
-		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state = 'queued' AND next_at > ? AND lease <= 0`, micros(at.Add(gateway.QuietAfter)), micros(at.Add(time.Minute)))
+		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state IN ('queued', 'dead') AND state = 'queued' AND next_at > ? AND lease <= 0`, micros(at.Add(gateway.QuietAfter)), micros(at.Add(time.Minute)))
 		return err
 	})
 	if err != nil {
@@ -170,38 +170,26 @@ func (s *Store) MendLines(ctx context.Context, lanes []gateway.Lane) (n int64, e
 			w.and(`NOT (o.route = ? AND o.lane = ?)`, string(l.Route), l.Receiver)
 		}
 	}
-	all := []struct {
+	for _, m := range []struct {
 		set, which string
 		args       []any
 	}{
 		{"blocked = CASE WHEN " + dead + " THEN blocked ELSE 0 END, behind = CASE WHEN " + head + " THEN 0 ELSE behind END",
-			" WHERE o.state = 'queued' AND (o.blocked = 1 AND NOT " + dead + " OR o.behind = 1 AND " + head + ")", nil},
+			" WHERE o.state IN ('queued', 'dead') AND o.state = 'queued' AND (o.blocked = 1 AND NOT " + dead + " OR o.behind = 1 AND " + head + ")", nil},
 		{"lane = ''", w.String(), w.args},
-	}
-	var any bool
-	for _, m := range all {
-		if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM outbox o`+m.which+`)`, m.args...).Scan(&any); err != nil {
-			return 0, found(err, "mend")
-		}
-		if any {
-			break
-		}
-	}
-	if !any {
-		return 0, nil
-	}
-	err = s.writer.write(ctx, func(t *tx) error {
-		n = 0
-		for _, m := range all {
-			mended, err := t.exec(`UPDATE outbox AS o SET `+m.set+m.which, m.args...)
-			if n += mended; err != nil {
+	} {
+		// Found beside the writer: it may be a long way through all that waits.
+		ids, err := oneColumn[string](ctx, s, `SELECT o.id FROM outbox o`+m.which+` LIMIT ?`, append(m.args, mostMarked)...)
+		if err == nil && len(ids) > 0 {
+			err = s.writer.write(ctx, func(t *tx) error {
+				mended, err := t.exec(`UPDATE outbox AS o SET `+m.set+m.which+` AND o.id {among}`, append(m.args, t.among(ids))...)
+				n += mended
 				return err
-			}
+			})
 		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("store: mend: %w", err)
+		if err != nil {
+			return n, fmt.Errorf("store: mend: %w", err)
+		}
 	}
 	return n, nil
 }

@@ -154,6 +154,17 @@ func lanes(t *testing.T, s *Store) {
 	if ids, _ := take(local, 8); !slices.Equal(ids, []string{"c2"}) {
 		t.Errorf("%v", ids)
 	}
+	// One that its peer refused out of turn, and a person sends again when it is the first.
+	e := []gateway.Delivery{delivery("e1", "E", gateway.ToPortal, at), delivery("e2", "E", gateway.ToPortal, at)}
+	commit(t, s, gateway.Change{Deliveries: e})
+	for i, st := range []gateway.DeliveryState{gateway.Dead, gateway.Done, gateway.Queued} {
+		d := e[(i+1)%2]
+		d.Seq, d.State = int64((i+1)%2+1), st
+		commit(t, s, gateway.Change{Deliveries: []gateway.Delivery{d}})
+	}
+	if ids, _ := take(portal, 40); !slices.Equal(ids, []string{"e2"}) {
+		t.Errorf("sent again: %v", ids)
+	}
 }
 
 // deadTogether: a group is settled in steps, what died later stays.

@@ -31,7 +31,7 @@ func (l *lines) begins(owner string) {
 // place gives the next place in a line; the first is 1.
 func (t *tx) place(name, application string) (int64, error) {
 	if !t.read[application] && t.w.d.shared {
-		if err := t.foresee([]string{application}); err != nil {
+		if err := t.foresee(about{lines: []string{application}}); err != nil {
 			return 0, err
 		}
 	}
@@ -63,15 +63,29 @@ func (t *tx) place(name, application string) (int64, error) {
 // foresee reads what is kept of some owners in one round trip, and locks their
 // applications: what another node writes of them comes before or after, never
 // at the same place of a line. It is for PostgreSQL.
-func (t *tx) foresee(owners []string) error {
-	slices.Sort(owners)
-	if owners = slices.Compact(owners); len(owners) == 0 {
+func (t *tx) foresee(a about) error {
+	owners, all := distinct(a.lines), distinct(append(a.other, a.lines...))
+	if len(all) == 0 {
 		return nil
 	}
+	t.w.ask("lock", func(pgx.Rows) error { return nil }, `SELECT 1 FROM applications WHERE number = ANY(?) ORDER BY number FOR NO KEY UPDATE`, all)
+	if len(owners) > 0 {
+		t.askLines(owners)
+	}
+	t.w.ask("journal keys", func(r pgx.Rows) error {
+		var owner string
+		var key []byte
+		err := r.Scan(&owner, &key)
+		t.w.keys[owner] = key
+		return err
+	}, `SELECT owner, secret FROM journal_keys WHERE owner = ANY(?)`, slices.DeleteFunc(slices.Clone(all), func(o string) bool { return t.w.keys[o] != nil }))
+	return t.w.flush(t.ctx)
+}
+
+func (t *tx) askLines(owners []string) {
 	for _, owner := range owners {
 		t.begins(owner)
 	}
-	t.w.ask("lock", func(pgx.Rows) error { return nil }, `SELECT 1 FROM applications WHERE number = ANY(?) ORDER BY number FOR NO KEY UPDATE`, owners)
 	t.w.ask("lines", func(r pgx.Rows) error {
 		var at line
 		var end int64
@@ -80,12 +94,10 @@ func (t *tx) foresee(owners []string) error {
 		return err
 	}, `SELECT application, '' AS line, MAX(seq) FROM events WHERE application = ANY(?) GROUP BY application
 		UNION ALL SELECT application, route, MAX(seq) FROM outbox WHERE application = ANY(?) GROUP BY application, route`, owners, owners)
-	t.w.ask("journal keys", func(r pgx.Rows) error {
-		var owner string
-		var key []byte
-		err := r.Scan(&owner, &key)
-		t.w.keys[owner] = key
-		return err
-	}, `SELECT owner, secret FROM journal_keys WHERE owner = ANY(?)`, slices.DeleteFunc(slices.Clone(owners), func(o string) bool { return t.w.keys[o] != nil }))
-	return t.w.flush(t.ctx)
+}
+
+func distinct(owners []string) []string {
+	owners = slices.Clone(owners)
+	slices.Sort(owners)
+	return slices.Compact(owners)
 }

@@ -48,14 +48,14 @@ func (t *tx) putDelivery(d *gateway.Delivery) error {
 			return err
 		}
 		return t.later("delivery", nil, `UPDATE outbox SET behind = 1, blocked = CASE WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.application = outbox.application AND p.route = outbox.route AND p.seq < outbox.seq AND p.state = 'dead') THEN 1 ELSE 0 END
-			WHERE id = ? AND `+earlier, kept.ID)
+			WHERE id = ? AND `+follows, kept.ID)
 	}
 	body, err := toJSON(d)
 	if err != nil {
 		return err
 	}
 	t.part(journalDelivery, d.ID, string(d.State), []byte(body), blob(d.Sent), blob(d.Answer))
-	if !open(d) {
+	if !open(d) || d.Lease <= 0 {
 		t.ended = append(t.ended, d.Application)
 	}
 	if d.Lease > 0 && d.Tries > 0 && open(d) {
@@ -101,7 +101,7 @@ func (t *tx) release(notBefore int64, which string, args ...any) (int64, error) 
 		}
 	}
 	return t.exec(`UPDATE outbox SET lease = -1, next_at = CASE WHEN next_at > ? OR route IN (`+strings.Join(atOnce, ", ")+`) THEN next_at ELSE CAST(? AS BIGINT) END
-		WHERE state = 'queued' AND lease > 0 AND `+which, append([]any{notBefore, notBefore}, args...)...)
+		WHERE state IN ('queued', 'dead') AND state = 'queued' AND lease > 0 AND `+which, append([]any{notBefore, notBefore}, args...)...)
 }
 
 // Deliveries lists oldest first.

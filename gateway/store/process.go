@@ -174,14 +174,14 @@ func (w *writer) settle(cause error) error {
 		if commits == w.commits+1 {
 			return nil
 		}
-		return fmt.Errorf("store: %w, and nothing of it was written: %w", errCut, cause)
+		return fmt.Errorf("store: %w, and nothing of it was written: %w", ErrCut, cause)
 	}
 	w.commits++ // its mark may still come to stand there, and must not be taken for that of the next
-	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", errCut, last, gateway.ErrUnsettled)
+	return fmt.Errorf("store: %w, and whether it was written could not be found out (%w): %w", ErrCut, last, gateway.ErrUnsettled)
 }
 
-// errCut: nobody answered to a commit.
-var errCut = errors.New("the commit was cut off")
+// ErrCut: nobody answered to a commit.
+var ErrCut = errors.New("the commit was cut off")
 
 func (w *writer) counted() (commits int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.patience.try)

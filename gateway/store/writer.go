@@ -59,7 +59,7 @@ type job struct {
 	since time.Time
 	long  bool // goes through whole tables
 	do    func(*tx) error
-	about []string // owners of what it writes: what is read of them is read for the whole group at once
+	about about // what is read of them is read for the whole group at once
 	err   error
 	done  chan struct{}
 }
@@ -93,8 +93,8 @@ func (w *writer) forget() {
 // write runs do in a transaction and returns when it is on disk, or with the
 // reason why nothing of it is. A caller that goes away does not stop a write
 // that was taken: it settles either way.
-func (w *writer) write(ctx context.Context, do func(*tx) error, about ...string) error {
-	return w.take(ctx, &job{do: do, about: about})
+func (w *writer) write(ctx context.Context, do func(*tx) error, lines ...string) error {
+	return w.take(ctx, &job{do: do, about: about{lines: lines}})
 }
 
 // writeLong is write for what goes through whole tables and may take minutes.
@@ -170,7 +170,7 @@ func (w *writer) commit(group []*job) {
 	err := w.connect(ctx)
 	if err != nil {
 		err = fmt.Errorf("store: connect: %w", err)
-	} else if err = w.transact(ctx, group, !w.d.shared); err != nil && w.d.shared && w.conn != nil && ctx.Err() == nil && !errors.Is(err, errCut) {
+	} else if err = w.transact(ctx, group, !w.d.shared); err != nil && w.d.shared && w.conn != nil && ctx.Err() == nil && !errors.Is(err, ErrCut) {
 		// One of them failed, and none was written, nor the keys that were made:
 		// each for itself.
 		w.forget()
@@ -198,15 +198,15 @@ func (w *writer) transact(ctx context.Context, group []*job, alone bool) error {
 	t := &tx{ctx: ctx, w: w, lines: w.common}
 	err := w.control(ctx, w.d.begin)
 	if err == nil && w.d.shared {
-		var owners []string
+		var all about
 		for _, j := range group {
-			owners = append(owners, j.about...)
+			all.lines, all.other = append(all.lines, j.about.lines...), append(all.other, j.about.other...)
 			if j.long {
 				w.queue = append(w.queue, queued{what: "patience", q: "SET LOCAL statement_timeout = 0"})
 			}
 		}
 		if !alone {
-			err = t.foresee(owners)
+			err = t.foresee(all)
 		}
 	}
 	run := w.together
