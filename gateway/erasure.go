@@ -42,6 +42,12 @@ func (a *Application) Bare(r Removal) *Application {
 	}
 }
 
+// Bare is a term without anything of a person: who moved it, and why.
+func (due Due) Bare() *Due {
+	due.Moved = nil
+	return &due
+}
+
 // SealReply makes a stored reply readable only to whoever brings the message
 // again: the key is made of the message's own bytes, which are kept no more.
 // Their SHA-256, which is kept, does not give it.

@@ -74,6 +74,7 @@ var suite = []struct {
 	{"the journal tells what was written", journalTells},
 	{"what was changed behind the bridge is found", behind},
 	{"what is erased leaves nothing", erased},
+	{"terms of what is removed name nobody", bareTerms},
 	{"each failed try is kept", triesKept},
 	{"refused messages within a budget", refusedWithin},
 	{"records of the journal in files", movedRecords},

@@ -15,8 +15,8 @@ import (
 
 // Remove takes the content of an application that is over, or of a message that
 // became none, out of the store: rows, messages, evidence, deliveries, papers.
-// What stays is that it was: number, service, states, times, and the records of
-// the journal. Erased destroys its key too, so that the digests of the journal
+// What stays is that it was: number, service, states, times, terms without who
+// moved them and why, and the records of the journal. Erased destroys its key too, so that the digests of the journal
 // and an archived file say nothing any more; Archived is recorded with the file
 // that has it, as part. The stored reply stays for whoever brings the message
 // again.
@@ -64,6 +64,9 @@ func (t *tx) remove(owner string, r gateway.Removal, file *journal.Part) error {
 		return err
 	}
 	if err := t.sealMessages(owner); err != nil {
+		return err
+	}
+	if err := t.bareDues(owner); err != nil {
 		return err
 	}
 	for _, table := range []string{"results", "papers", "events", "evidence", "holds", "outbox", "tries", "pickups"} {
@@ -126,6 +129,26 @@ func (t *tx) removeApplication(owner string, r gateway.Removal) error {
 	}
 	_, err = t.exec(`UPDATE applications SET iin = '', bin = '', partner_number = '', body = ?, removed = ? WHERE number = ?`, bare, string(r.What), owner)
 	return err
+}
+
+// bareDues leaves of terms what is nobody's secret: how long a step takes is
+// measured by them.
+func (t *tx) bareDues(owner string) error {
+	dues, err := readDues(t.query(`SELECT `+dueColumns+` FROM dues WHERE application = ?`, owner))
+	if err != nil {
+		return err
+	}
+	for i := range dues {
+		d := dues[i].Bare()
+		bare, err := toJSON(d)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE dues SET body = ? WHERE application = ? AND step = ? AND started_at = ?`, bare, owner, d.Step, micros(d.StartedAt)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sealMessages takes the messages away, and leaves the replies to those who

@@ -56,7 +56,7 @@ func erased(t *testing.T, s *Store) {
 		Papers:     []gateway.Paper{{Application: "N-1", Languages: "ru", Document: result}},
 		Evidence:   []gateway.Evidence{{Message: "1", Application: "N-1", Kind: gateway.ByPerson, At: t0, Outcome: verdict.Passed, Verdict: []byte(secret), Document: []byte(secret), Finding: []byte(secret), Proofs: []verdict.Proof{verdict.Prove(verdict.ProofSigner, []byte(secret)), verdict.Prove(verdict.ProofAuthority, []byte("authority"))}}},
 		Events:     []gateway.Event{{Application: "N-1", At: t0, Kind: gateway.EventState, To: gateway.Received, Text: gateway.Text{RU: secret}}},
-		Dues:       []gateway.Due{{Application: "N-1", Step: 5, StartedAt: t0, DueAt: t0.Add(time.Hour)}},
+		Dues:       []gateway.Due{movedDue("N-1", person)},
 		Deliveries: []gateway.Delivery{d},
 		Hold:       &gateway.Hold{Application: "N-1", NextAt: t0, Document: []byte(secret)},
 	})
@@ -124,6 +124,42 @@ func erased(t *testing.T, s *Store) {
 		return err
 	}); err != nil || last.Kind != journal.Erasure || last.Who != "tester" || last.Parts[0].Note != "act 17" {
 		t.Errorf("%+v %v", last, err)
+	}
+}
+
+// movedDue is a term that is done, and that a person moved for a reason.
+func movedDue(number, person string) gateway.Due {
+	return gateway.Due{Application: number, Service: "s", Office: "o", Step: 5, StartedAt: t0, DueAt: t0.Add(time.Hour), DoneAt: t0.Add(time.Minute), Took: 60, Extended: 1,
+		Moved: []gateway.Shift{{At: t0, By: gateway.Actor{Name: person, IIN: "900101300123"}, Reason: gateway.Text{RU: "waits for " + person, KK: "waits for " + person}, Days: 3, From: t0}}}
+}
+
+// bareTerms: of the terms of what is archived or erased nobody is left, and how
+// long they took still is.
+func bareTerms(t *testing.T, s *Store) {
+	const person = "ТЕСТОВ"
+	for i, what := range []gateway.RemovalKind{gateway.Archived, gateway.Erased} {
+		number := fmt.Sprint("N-", i)
+		a := application(number, t0)
+		a.State = gateway.Completed
+		commit(t, s, gateway.Change{Message: message(number, "PORTAL", number, number), Application: a, Dues: []gateway.Due{movedDue(number, person)}})
+		if !strings.Contains(dump(t, s), person) {
+			t.Fatal("the person is not in the store to begin with")
+		}
+		if err := s.Remove(t.Context(), number, gateway.Removal{What: what, At: t0, By: "tester"}, &journal.Part{What: "archive", ID: "file"}); err != nil {
+			t.Fatal(err)
+		}
+		if text := dump(t, s); strings.Contains(text, person) || strings.Contains(text, "900101300123") {
+			t.Errorf("%s: left: %s", what, text)
+		}
+		if dues, err := s.Dues(t.Context(), number); err != nil || len(dues) != 1 || !dues[0].DueAt.Equal(t0.Add(time.Hour)) || dues[0].Extended != 1 {
+			t.Errorf("%s: %+v %v", what, dues, err)
+		}
+		if a := audit(t, s); len(a.Faults) > 0 {
+			t.Errorf("%s: %+v", what, a)
+		}
+	}
+	if took, err := s.Pace(t.Context(), "s", "o", 5, 10); err != nil || len(took) != 2 || took[0] != 60 {
+		t.Errorf("%v %v", took, err)
 	}
 }
 
