@@ -261,6 +261,12 @@ func TestBundleOverREST(t *testing.T) {
 			t.Errorf("%s differs", name)
 		}
 	}
+	if err := json.Unmarshal([]byte(must(t, exitPassed, "journal", "verify", "-json", "-trust", filepath.Join(p.dir, "trust"), p.bundleFile(t, number))), &r); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(r.Readers, operator()) { // who ran the command
+		t.Errorf("%v", r.Readers)
+	}
 	d.want(d.call("GET", "/applications/UC-1999-000001/bundle", ""), 404, "not_found")
 	must(t, exitFailed, "journal", "export", "-config", filepath.Join(p.dir, "kopir.yaml"), "-o", filepath.Join(t.TempDir(), "x"), "UC-1999-000001")
 }

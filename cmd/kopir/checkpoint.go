@@ -170,8 +170,12 @@ const listOwner = "lists"
 
 // noteAccess records who reads a person's data, of a list by which filter.
 func (n *node) noteAccess(ctx context.Context, a server.Access) error {
+	return noteAccess(ctx, n.store, a)
+}
+
+func noteAccess(ctx context.Context, st *store.Store, a server.Access) error {
 	owner := cmp.Or(a.Application, listOwner)
-	return n.store.Note(ctx, journal.Access, owner, a.Who, journal.Part{What: "access", ID: owner, Note: strings.TrimSpace(a.What + " " + a.Filter)})
+	return st.Note(ctx, journal.Access, owner, a.Who, journal.Part{What: "access", ID: owner, Note: strings.TrimSpace(a.What + " " + a.Filter)})
 }
 
 // processName names this process for people.

@@ -289,7 +289,7 @@ func runJournalExport(ctx context.Context, args []string, s stdio) int {
 		if *unstamped {
 			sealer.stamper = nil
 		}
-		b, err := keeper{sealer, l}.bundleOf(ctx, f.Arg(0))
+		b, err := keeper{sealer, l}.export(ctx, f.Arg(0))
 		if errors.Is(err, gateway.ErrNotFound) {
 			return fmt.Errorf("the journal knows no application %s", f.Arg(0))
 		}

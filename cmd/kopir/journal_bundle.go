@@ -10,6 +10,7 @@ import (
 	"kopir/gateway"
 	"kopir/gateway/bundle"
 	"kopir/gateway/journal"
+	"kopir/gateway/server"
 	"kopir/gateway/store"
 	"kopir/signature/verdict"
 )
@@ -44,6 +45,19 @@ func (s sealer) bundle(ctx context.Context, owner string) ([]byte, error) {
 		}
 		return sealed, err
 	})
+}
+
+// export is the evidence bundle for whoever runs this command, which is recorded
+// first, and stands in it: what cannot be recorded is not given. Who asks for what
+// is not there reads nothing.
+func (k keeper) export(ctx context.Context, owner string) ([]byte, error) {
+	if _, err := k.store.Secret(ctx, owner); errors.Is(err, gateway.ErrNotFound) {
+		return nil, err
+	}
+	if err := noteAccess(ctx, k.store, server.Access{Who: operator(), What: "kopir journal export", Application: owner}); err != nil {
+		return nil, err
+	}
+	return k.bundleOf(ctx, owner)
 }
 
 // errUnstamped: the authority is silent.

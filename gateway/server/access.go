@@ -20,9 +20,17 @@ type Access struct {
 	Filter      string // what a list was asked for; nothing of a person
 }
 
-// personal says whether a call shows a person's data.
+// impersonal are the readings that show nothing of a person: descriptions,
+// counts, and what belongs to a token that names nobody.
+var impersonal = []string{"/services", "/offices", "/deadlines", "/questionnaire/summary", "/questionnaire/:token", "/drift", "/deliveries/groups"}
+
+// personal says whether a call reads a person's data. Whoever changes something
+// stands in the history of the application with what was changed.
 func (r route) personal() bool {
-	return r.method == "GET" && (strings.HasPrefix(r.path, "/applications") || r.path == "/notices") || r.path == "/history"
+	if r.method == "GET" {
+		return !slices.Contains(impersonal, r.path)
+	}
+	return r.path == "/history" || r.path == "/applications/:number/result/draft"
 }
 
 // noteAccess has it recorded who reads a person's data, before it is read: what

@@ -3,7 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
 
 	"kopir/gateway"
 )
@@ -60,5 +66,48 @@ func TestAccessIsRecorded(t *testing.T) {
 		if w := b.call("", b.request(Reader, "GET", path, "")); w.Code != 503 {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
+	}
+}
+
+// TestEveryRouteIsRecordedOrListed: a reading is recorded unless it is listed
+// here, with the reason why not; so is a route that is added.
+func TestEveryRouteIsRecordedOrListed(t *testing.T) {
+	const nobody, history = "shows nothing of a person", "a change, which stands in the history with who made it"
+	unrecorded := map[string]string{
+		"GET /services": nobody, "GET /offices": nobody, "GET /deadlines": nobody, "GET /drift": nobody, "GET /deliveries/groups": nobody,
+		"GET /questionnaire/summary": nobody, "GET /questionnaire/:token": nobody, "POST /questionnaire/:token": nobody,
+		"POST /applications": history, "POST /deliveries/groups/retry": history, "POST /deliveries/groups/drop": history, "POST /deliveries/:id/retry": history, "POST /deliveries/:id/drop": history,
+	}
+	for _, what := range []string{"result/handover", "result/return", "take", "return", "handover", "forward", "decision", "refusal", "extension", "suspension", "resumption"} {
+		unrecorded["POST /applications/:number/"+what] = history
+	}
+	var read []Access
+	b := setup(t, func(o *Options) {
+		o.Access = func(_ context.Context, a Access) error { read = append(read, a); return nil }
+	})
+	b.doors.application = func(string) (*gateway.Application, error) { return someApplication(1), nil }
+	for _, row := range b.routes() {
+		name := row.method + " " + row.path
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		c.Request = httptest.NewRequest(row.method, "/", nil)
+		c.Set(keyPrincipal, Principal{Name: "desk"})
+		want := Access{Who: "desk", What: name}
+		if strings.Contains(row.path, ":number") {
+			c.Params, want.Application = gin.Params{{Key: "number", Value: "T-1"}}, "T-1"
+		} else if row.path == "/history" {
+			want.Filter = "iin"
+		}
+		read = nil
+		b.noteAccess(row)(c)
+		switch why, listed := unrecorded[name]; {
+		case listed && len(read) > 0:
+			t.Errorf("%s is recorded, and listed: %s", name, why)
+		case !listed && !slices.Equal(read, []Access{want}):
+			t.Errorf("%s: %+v; it is to be recorded, or listed above", name, read)
+		}
+		delete(unrecorded, name)
+	}
+	if len(unrecorded) > 0 {
+		t.Errorf("listed, and no route: %v", slices.Collect(maps.Keys(unrecorded)))
 	}
 }
