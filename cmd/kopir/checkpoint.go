@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"kopir/gateway/signer"
 	"kopir/gateway/store"
 	"kopir/signature"
+	"kopir/signature/nuc"
 )
 
 // journalConfig is how the chain of records is sealed.
@@ -140,7 +142,8 @@ func (s sealer) sign(ctx context.Context, content []byte, at time.Time, detached
 }
 
 // noteConfiguration records on what the bridge runs from now on: the file, the
-// descriptions, the key.
+// descriptions, the key, and whom it believes, so that this can be proven of any
+// time. Candidates are not believed.
 func (n *node) noteConfiguration(ctx context.Context) error {
 	parts := []journal.Part{{What: "configuration", ID: "kopir.yaml", Note: buildVersion(), Digest: n.conf().digest}}
 	var sources [][]byte
@@ -148,11 +151,29 @@ func (n *node) noteConfiguration(ctx context.Context) error {
 		sources = append(sources, s.Source())
 		parts = append(parts, journal.Part{What: bundle.Mapping, ID: s.ID, Note: s.Edition, Digest: journal.Sum(s.Source())})
 	}
-	for _, k := range n.m.keys.Standing(time.Now()) {
-		parts = append(parts, journal.Part{What: "key", ID: k.Certificate.SerialHex(), Note: string(k.State), Digest: journal.Sum(k.Certificate.Raw)})
+	certificate := func(what, note string, c *nuc.Certificate) {
+		parts = append(parts, journal.Part{What: what, ID: c.SerialHex(), Note: note, Digest: journal.Sum(c.Raw)})
+	}
+	m := n.opened()
+	for _, k := range m.keys.Standing(time.Now()) {
+		certificate("key", string(k.State), k.Certificate)
+	}
+	if b := m.bundle; b != nil {
+		parts = append(parts, journal.Part{What: "trust-bundle", ID: strconv.FormatUint(b.Issue, 10), Note: "key " + b.Signer.String(), Digest: journal.Sum(b.Raw)})
+	}
+	for _, e := range m.trust.Entries() {
+		if !e.Candidate {
+			certificate(e.Kind(), e.Purpose.String(), e.Certificate)
+		}
+	}
+	for _, c := range m.known {
+		certificate("known", "", c)
 	}
 	for _, s := range n.conf().Senders {
-		for _, k := range n.opened().partnerKeys[s.ID] {
+		for _, c := range m.senderCertificates[s.ID] {
+			certificate("sender-certificate", s.ID, c)
+		}
+		for _, k := range m.partnerKeys[s.ID] {
 			parts = append(parts, journal.Part{What: bundle.PartnerKey, ID: k.ID, Note: s.ID, Digest: journal.Sum(k.Public)})
 		}
 	}

@@ -9,12 +9,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"kopir/gateway/journal"
+	"kopir/gateway/store"
 	"kopir/signature/sigtest"
 )
 
@@ -64,6 +67,8 @@ func TestReloadWithoutRestart(t *testing.T) {
 	one, two := readAll(t, at("1.trust")), readAll(t, at("2.trust"))
 	s.write("in-use.trust", one)
 	s.edit("trust: [trust]", "trust_bundle:\n  file: in-use.trust\n  keys: [\""+pin+"\"]")
+	s.edit("# known: [known]", "known: [stranger.cer]")
+	s.edit("status_service: PEP_STATUS", "status_service: PEP_STATUS\n    certificates: [stranger.cer]")
 	s.edit(`ocsp: ["`, `# ocsp: ["`)
 	s.edit(`  delta: ["`, `  # delta: ["`)
 
@@ -117,6 +122,27 @@ func TestReloadWithoutRestart(t *testing.T) {
 		t.Fatal(text)
 	}
 
+	// What is believed stands in the last record of a configuration, and a candidate does not.
+	recorded := func(what string, content []byte) bool {
+		var parts []journal.Part
+		if err := n.store.Journal(t.Context(), 0, "", func(l store.Link) error {
+			r, err := journal.Read(l.Body)
+			if err == nil && r.Kind == journal.Configuration {
+				parts = r.Parts
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(parts, func(p journal.Part) bool { return p.What == what && p.Digest == journal.Sum(content) })
+	}
+	root, strange := n.m.trust.Roots()[0].Raw, n.opened().known[0].Raw
+	for what, content := range map[string][]byte{"trust-bundle": one, "root": root, "intermediate": n.m.trust.Authorities()[0].Raw, "known": strange, "sender-certificate": strange} {
+		if !recorded(what, content) {
+			t.Errorf("%s is not in the journal", what)
+		}
+	}
+
 	first := n.m.keys.Signing(time.Now())
 	s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "SUCCESSOR"}, "Qwerty12")
 	waitFor(t, "the new key signs", func() bool { return n.m.keys.Signing(time.Now()).Certificate.Subject.CN == "SUCCESSOR" })
@@ -131,6 +157,10 @@ func TestReloadWithoutRestart(t *testing.T) {
 	waitFor(t, "the next issue is in use", func() bool { return strings.Contains(metrics(), "kopir_trust_bundle_issue 2") })
 	if text := metrics(); !strings.Contains(text, "kopir_trust_candidate_chains_total") || !strings.Contains(text, `kind="candidate"`) {
 		t.Error(text)
+	}
+	waitFor(t, "the next issue is recorded", func() bool { return recorded("trust-bundle", two) })
+	if !recorded("root", root) || recorded("root", strange) {
+		t.Error("the journal says that a candidate is believed, or that a root is not")
 	}
 	s.write("in-use.trust", one)
 	waitFor(t, "the older issue is refused", func() bool { return strings.Contains(book.String(), "lower than one that was already accepted") })
