@@ -100,26 +100,36 @@ func (l *loaded) sealer(st *store.Store, m *materials, log *zap.Logger) (sealer,
 	return sealer{st, m, stamper, log}, nil
 }
 
-// checkpoint signs the end of the chain, unless it is signed, and gives its number.
+// checkpoint signs the end of the chain, unless it is signed, and stamped where an
+// authority is configured, and gives its number.
 func (s sealer) checkpoint(ctx context.Context) (seq int64, err error) {
 	seq, head, err := s.store.Head(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if last, _, err := s.store.LastCheckpoint(ctx); err != nil || last == seq {
+	last, _, err := s.store.LastCheckpoint(ctx)
+	if err != nil || last == seq && s.stamper == nil {
 		return seq, err
+	}
+	if last == seq { // one without a time stamp is made again, if there is one to be had now
+		if last, err := s.store.LastStamped(ctx); err != nil || last == seq {
+			return seq, err
+		}
 	}
 	mark := journal.Mark{Seq: seq, Hash: head, At: time.Now().UTC().Truncate(time.Second)}
 	content, err := json.Marshal(mark)
 	if err != nil {
 		return 0, err
 	}
-	signed, _, err := s.sign(ctx, content, mark.At, false)
+	signed, stamped, err := s.sign(ctx, content, mark.At, false)
 	if err != nil {
 		return 0, err
 	}
+	if last == seq && !stamped {
+		return seq, nil
+	}
 	failpoint.Here(failpoint.SealSigned)
-	if err := s.store.Checkpoint(ctx, mark, signed); err != nil {
+	if err := s.store.Checkpoint(ctx, mark, signed, stamped); err != nil {
 		return 0, err
 	}
 	failpoint.Here(failpoint.SealKept)

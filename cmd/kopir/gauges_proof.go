@@ -22,12 +22,13 @@ var (
 	refusedDesc  = prometheus.NewDesc("kopir_refused_kept_bytes", "Bytes of refused messages that were kept whole today (UTC).", []string{"sender"}, nil)
 	unkeptDesc   = prometheus.NewDesc("kopir_refused_unkept_messages", "Refused messages of today of which digest, size and verdict alone are kept.", []string{"sender"}, nil)
 	reloadDesc   = prometheus.NewDesc("kopir_reload_failed", "1 while files that were changed are not in force because of a fault, by what they are.", []string{"what"}, nil)
+	unstampDesc  = prometheus.NewDesc("kopir_journal_unstamped_seconds", "How long records of the journal have had no checkpoint with a time stamp over them, where journal.tsa names an authority; nought when all have.", nil, nil)
 	unsignedDesc = prometheus.NewDesc("kopir_journal_unsigned_seconds", "How long records of the journal have had no checkpoint over them; nought when all have.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g proofGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, reloadDesc, unsignedDesc} {
+	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, reloadDesc, unsignedDesc, unstampDesc} {
 		out <- d
 	}
 }
@@ -76,5 +77,8 @@ func (g proofGauges) Collect(out chan<- prometheus.Metric) {
 	}
 	if unsigned, err := g.n.checkpointAge(ctx); err == nil {
 		out <- prometheus.MustNewConstMetric(unsignedDesc, prometheus.GaugeValue, unsigned.Seconds())
+	}
+	if unstamped, err := g.n.stampAge(ctx); err == nil && g.n.stamper != nil {
+		out <- prometheus.MustNewConstMetric(unstampDesc, prometheus.GaugeValue, unstamped.Seconds())
 	}
 }

@@ -52,7 +52,8 @@ type journalFinding struct {
 	Last        int64        `json:"last"`
 	Head        journal.Hash `json:"head"`
 	Checkpoints int          `json:"checkpoints"`
-	Sealed      int64        `json:"sealed"` // last record under a checkpoint
+	Unstamped   int          `json:"unstamped,omitempty"` // checkpoints without a time stamp
+	Sealed      int64        `json:"sealed"`              // last record under a checkpoint
 	SealedAt    *time.Time   `json:"sealed_at,omitempty"`
 	Stamped     bool         `json:"stamped"`
 	Signers     []string     `json:"signers,omitempty"`
@@ -142,6 +143,9 @@ func (f *journalFinding) print(w io.Writer) {
 	default:
 		fmt.Fprintf(w, "up to record %d signed, at %s by the signer's own word\n", f.Sealed, f.SealedAt.Format(time.RFC3339))
 	}
+	if f.Unstamped > 0 {
+		fmt.Fprintf(w, "%d of the checkpoints bear no time stamp\n", f.Unstamped)
+	}
 	if f.Sealed > 0 && f.Sealed < f.Last {
 		fmt.Fprintf(w, "%d records after that are chained only\n", f.Last-f.Sealed)
 	}
@@ -159,6 +163,17 @@ func (f *journalFinding) print(w io.Writer) {
 	}
 }
 
+// counting judges checkpoints by seals and counts those without a time stamp.
+func (f *journalFinding) counting(seals *bundle.Seals) journal.Judge {
+	return func(signed []byte) ([]byte, time.Time, error) {
+		content, stamp, err := seals.Judge(signed)
+		if err == nil && stamp.IsZero() {
+			f.Unstamped++
+		}
+		return content, stamp, err
+	}
+}
+
 func (f *journalFinding) verifyArchives(paths []string, trust trustFlags, bin string) error {
 	roots, _, err := trust.load()
 	if err != nil {
@@ -172,7 +187,7 @@ func (f *journalFinding) verifyArchives(paths []string, trust trustFlags, bin st
 		if err != nil {
 			return errors.New(path + ": " + plainFileError(err))
 		}
-		rep, err := journal.Verify(file, chain, seals.Judge, nil)
+		rep, err := journal.Verify(file, chain, f.counting(seals), nil)
 		file.Close()
 		if i == 0 {
 			f.First = rep.First
@@ -204,13 +219,14 @@ func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.St
 	seals := bundle.NewSeals(m.trust, bin)
 	defer func() { f.Signers = seals.Signers }()
 	var chain journal.Chain
+	judge := f.counting(seals)
 	err := st.Journal(ctx, 0, "", func(l store.Link) error {
 		if err := chain.Add(l.Body, l.Hash); err != nil {
 			return err
 		}
 		if l.Checkpoint != nil {
 			f.Checkpoints++
-			return chain.Seal(l.Checkpoint, seals.Judge)
+			return chain.Seal(l.Checkpoint, judge)
 		}
 		return nil
 	})

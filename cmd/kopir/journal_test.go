@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"kopir/gateway"
+	"kopir/gateway/server"
+	"kopir/gateway/signer"
 )
 
 // TestJournal: a bridge that took an application and was asked about it has a
@@ -106,4 +108,61 @@ func TestJournal(t *testing.T) {
 		t.Error(err)
 	}
 	ended = true
+}
+
+// TestSilentTimeStamps: checkpoints that a silent authority did not stamp are told
+// by metrics and /readyz and counted by verify; when it is back, the end is stamped
+// though nothing was added.
+func TestSilentTimeStamps(t *testing.T) {
+	p, end := testPlay(t) // its bridge does not run: nobody else makes checkpoints
+	defer end()
+	l := *p.node.conf()
+	l.Journal.Checkpoint = 1
+	n := &node{store: p.node.store, stamper: p.node.stamper, began: p.node.began, log: p.node.log}
+	n.wired.Store(&wiring{l: &l})
+	unstamped := func() bool {
+		t.Helper()
+		if age, err := n.checkpointAge(t.Context()); err != nil || age != 0 {
+			t.Errorf("unsigned for %s, %v", age, err)
+		}
+		age, err := n.stampAge(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := n.journalCondition(t.Context()); (age > 0) != (c.Health == server.Warning && strings.Contains(c.Say, "no time stamp")) {
+			t.Errorf("unstamped for %s: %+v", age, c)
+		}
+		return age > 0
+	}
+	silent := p.node.sealer()
+	var err error
+	if silent.stamper, err = signer.NewAuthority(map[string]string{"": "http://127.0.0.1:1/"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := silent.checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	verify := func() string {
+		return must(t, exitPassed, "journal", "verify", "-config", filepath.Join(p.dir, "kopir.yaml"))
+	}
+	if out := verify(); !unstamped() || !strings.Contains(out, "1 of the checkpoints bear no time stamp") {
+		t.Error(out)
+	}
+	before, _, err := n.store.LastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.node.checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last, _, err := n.store.LastCheckpoint(t.Context()); err != nil || last != before {
+		t.Errorf("%d %v", last, err)
+	}
+	if out := verify(); unstamped() || strings.Contains(out, "bear no time stamp") || !strings.Contains(out, "by a time stamp") {
+		t.Error(out)
+	}
+	n.stamper = nil // where none is configured, none is missed
+	if unstamped() {
+		t.Error("a stamp is missed that nobody asked for")
+	}
 }

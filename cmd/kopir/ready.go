@@ -175,30 +175,53 @@ func (n *node) outboxCondition(ctx context.Context) server.Condition {
 const checkpointsLate = 3
 
 func (n *node) journalCondition(ctx context.Context) server.Condition {
-	age, err := n.checkpointAge(ctx)
+	unsigned, err := n.checkpointAge(ctx)
+	unstamped, more := n.stampAge(ctx)
 	switch late := checkpointsLate * time.Duration(n.conf().Journal.Checkpoint); {
-	case err != nil:
-		return server.Condition{Health: server.Warning, Say: "it cannot be read", Remedy: "see store", Cause: err}
-	case age > late:
-		return server.Condition{Health: server.Warning, Say: fmt.Sprintf("its end has not been signed for %s", age.Round(time.Minute)), Remedy: "the log tells why no checkpoint is made"}
+	case err != nil || more != nil:
+		return server.Condition{Health: server.Warning, Say: "it cannot be read", Remedy: "see store", Cause: errors.Join(err, more)}
+	case unsigned > late:
+		return server.Condition{Health: server.Warning, Say: fmt.Sprintf("its end has not been signed for %s", unsigned.Round(time.Minute)), Remedy: "the log tells why no checkpoint is made"}
+	case unstamped > late:
+		return server.Condition{Health: server.Warning, Say: fmt.Sprintf("its end has borne no time stamp for %s", unstamped.Round(time.Minute)),
+			Remedy: "see that the authority of journal.tsa can be reached from here; until it answers, checkpoints prove no time and no records go into files"}
 	}
 	return server.Condition{}
 }
 
-// checkpointAge is how long records have been without a checkpoint over them.
+// checkpointAge is how long the oldest record without a checkpoint over it has stood.
 func (n *node) checkpointAge(ctx context.Context) (time.Duration, error) {
-	seq, _, err := n.store.Head(ctx)
+	last, _, err := n.store.LastCheckpoint(ctx)
 	if err != nil {
 		return 0, err
 	}
-	last, at, err := n.store.LastCheckpoint(ctx)
-	if err != nil || last >= seq {
+	return n.standing(ctx, last+1)
+}
+
+// stampAge is the same of a checkpoint with a time stamp; nought where no
+// authority is configured.
+func (n *node) stampAge(ctx context.Context) (time.Duration, error) {
+	if n.stamper == nil {
+		return 0, nil
+	}
+	last, err := n.store.LastStamped(ctx)
+	if err != nil {
 		return 0, err
 	}
-	if at.IsZero() {
-		at = n.began
+	age, err := n.standing(ctx, last+1)
+	if last == 0 { // a version before may have stamped what it made
+		age = min(age, time.Since(n.began))
 	}
-	return time.Since(at), nil
+	return age, err
+}
+
+// standing is how long a record has stood; nought when it is not there.
+func (n *node) standing(ctx context.Context, seq int64) (time.Duration, error) {
+	at, err := n.store.WrittenAt(ctx, seq)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return 0, nil
+	}
+	return time.Since(at), err
 }
 
 // askAboutOurselves asks from time to time whether our own certificate is

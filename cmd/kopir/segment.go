@@ -110,6 +110,9 @@ func (k keeper) cut(ctx context.Context, after int64, before time.Time) (*store.
 			return &all[i], nil
 		}
 	}
+	if len(all) > 0 {
+		k.log.Warn("records of the journal stay in the store: no checkpoint over them is signed and stamped", zap.Int("checkpoints", len(all)))
+	}
 	return nil, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -235,14 +236,53 @@ func (s *Store) HashOf(ctx context.Context, seq int64) (h journal.Hash, err erro
 	return h, nil
 }
 
-// Checkpoint keeps a signature over one record.
-func (s *Store) Checkpoint(ctx context.Context, m journal.Mark, signed []byte) error {
+// stampedMark names the mark of the last record under a checkpoint with a time stamp.
+const stampedMark = "journal/stamped"
+
+// Checkpoint keeps a signature over one record. One that bears a time stamp takes
+// the place of one that does not.
+func (s *Store) Checkpoint(ctx context.Context, m journal.Mark, signed []byte, stamped bool) error {
+	instead := "NOTHING"
+	if stamped {
+		instead = "UPDATE SET at = excluded.at, signed = excluded.signed"
+	}
 	return s.writer.write(ctx, func(t *tx) error {
-		if _, err := t.exec(`INSERT INTO checkpoints (seq, at, signed) VALUES (?, ?, ?) ON CONFLICT (seq) DO NOTHING`, m.Seq, micros(m.At), signed); err != nil {
+		_, err := t.exec(`INSERT INTO checkpoints (seq, at, signed) VALUES (?, ?, ?) ON CONFLICT (seq) DO `+instead, m.Seq, micros(m.At), signed)
+		if err == nil && stamped {
+			_, err = t.exec(`INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+				WHERE CAST(marks.value AS BIGINT) < CAST(excluded.value AS BIGINT)`, stampedMark, strconv.FormatInt(m.Seq, 10))
+		}
+		if err != nil {
 			return fmt.Errorf("store: checkpoint: %w", err)
 		}
 		return nil
 	})
+}
+
+// LastStamped is the number of the last record under a checkpoint with a time
+// stamp; nought without one, or where a version before made them all.
+func (s *Store) LastStamped(ctx context.Context) (seq int64, err error) {
+	value, err := s.Mark(ctx, stampedMark)
+	if err != nil || value == "" {
+		return 0, err
+	}
+	return strconv.ParseInt(value, 10, 64)
+}
+
+// WrittenAt is when a record was written. ErrNotFound: it is not in the store.
+func (s *Store) WrittenAt(ctx context.Context, seq int64) (time.Time, error) {
+	page, err := s.links(ctx, `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.seq = ?`, seq)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(page) == 0 {
+		return time.Time{}, fmt.Errorf("store: record %d: %w", seq, gateway.ErrNotFound)
+	}
+	r, err := journal.Read(page[0].Body)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return r.At, nil
 }
 
 // LastCheckpoint is the number of the last record under a checkpoint, and when

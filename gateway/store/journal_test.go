@@ -106,11 +106,30 @@ func journalTells(t *testing.T, s *Store) {
 		t.Errorf("%+v", a)
 	}
 	m := journal.Mark{Seq: 22, At: t0}
-	if err := s.Checkpoint(t.Context(), m, []byte("signed")); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		signed  string
+		stamped bool
+		kept    string
+		last    int64
+	}{{"signed", false, "signed", 0}, {"stamped", true, "stamped", 22}, {"signed later", false, "stamped", 22}} {
+		if err := s.Checkpoint(t.Context(), m, []byte(c.signed), c.stamped); err != nil {
+			t.Fatal(err)
+		}
+		if seq, at, err := s.LastCheckpoint(t.Context()); seq != 22 || !at.Equal(t0) || err != nil {
+			t.Errorf("%d %s %v", seq, at, err)
+		}
+		if seq, err := s.LastStamped(t.Context()); seq != c.last || err != nil {
+			t.Errorf("%s: stamped up to %d, %v", c.signed, seq, err)
+		}
+		if got := links(t, s, 21, ""); len(got) != 1 || string(got[0].Checkpoint) != c.kept {
+			t.Errorf("%s: %+v", c.signed, got)
+		}
 	}
-	if seq, at, err := s.LastCheckpoint(t.Context()); seq != 22 || !at.Equal(t0) || err != nil {
-		t.Errorf("%d %s %v", seq, at, err)
+	if at, err := s.WrittenAt(t.Context(), 22); err != nil || !at.Equal(all[21].At) {
+		t.Errorf("%s %v", at, err)
+	}
+	if _, err := s.WrittenAt(t.Context(), 23); !errors.Is(err, gateway.ErrNotFound) {
+		t.Error(err)
 	}
 }
 

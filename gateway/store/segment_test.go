@@ -47,7 +47,7 @@ func movedRecords(t *testing.T, s *Store) {
 		}
 		seq, head, err := s.Head(t.Context())
 		must(err)
-		must(s.Checkpoint(t.Context(), journal.Mark{Seq: seq, Hash: head, At: t0}, []byte("signed")))
+		must(s.Checkpoint(t.Context(), journal.Mark{Seq: seq, Hash: head, At: t0}, []byte("signed"), false))
 	}
 	move := func(first int64) Segment {
 		t.Helper()
