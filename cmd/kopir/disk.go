@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,8 +49,10 @@ func (l *loaded) diskFolders() []string {
 			all = append(all, filepath.Dir(l.path(p)))
 		}
 	}
-	if l.Revocation.Folder != "" {
-		all = append(all, l.path(l.Revocation.Folder))
+	for _, p := range []string{l.Revocation.Folder, l.Retention.Folder} {
+		if p != "" {
+			all = append(all, l.path(p))
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -85,6 +88,10 @@ func (d *disk) fullest() (float64, error) {
 	d.at, d.used, d.err = time.Now(), 0, nil
 	for _, f := range d.folders {
 		used, total, err := d.usage(f)
+		for up := filepath.Dir(f); errors.Is(err, fs.ErrNotExist) && up != f; up = filepath.Dir(f) {
+			f = up // it is made when something comes into it
+			used, total, err = d.usage(f)
+		}
 		switch {
 		case err != nil:
 			d.err = errors.Join(d.err, err)
@@ -95,11 +102,11 @@ func (d *disk) fullest() (float64, error) {
 	return d.used, d.err
 }
 
-// use sets other limits.
-func (d *disk) use(c diskConfig) {
+// use goes over to another configuration.
+func (d *disk) use(l *loaded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.limits = c
+	d.folders, d.limits = l.diskFolders(), l.Disk
 }
 
 func (d *disk) bounds() diskConfig {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +40,35 @@ func TestDiskCondition(t *testing.T) {
 		if err := d.room(); (err == nil) != c.room {
 			t.Errorf("%d of 1000: %v", c.used, err)
 		}
+	}
+}
+
+// TestDiskOfTheArchive: its folder is watched on either store, before there is
+// anything in it, and after a reload that names another.
+func TestDiskOfTheArchive(t *testing.T) {
+	dir := t.TempDir()
+	l := &loaded{dir: dir}
+	l.Store.Driver, l.Retention.Folder = "postgres", "elsewhere/archive"
+	d := newDisk(l)
+	var asked []string
+	d.usage = func(f string) (uint64, uint64, error) {
+		asked = append(asked, f)
+		if _, err := os.Stat(f); err != nil {
+			return 0, 0, err
+		}
+		return 97, 100, nil
+	}
+	if used, err := d.fullest(); err != nil || used != 0.97 || asked[0] != filepath.Join(dir, "elsewhere", "archive") || asked[len(asked)-1] != dir {
+		t.Errorf("%v %v %v", used, err, asked)
+	}
+	l.Retention.Folder, l.Disk = "", diskConfig{Warn: 90, Refuse: 95}
+	d.use(l)
+	if d.at = (time.Time{}); d.room() != nil {
+		t.Error("the disk of a folder that is not named any more counts")
+	}
+	l.Store.Driver, l.Store.Path, l.Retention.Folder = "sqlite", "data/kopir.db", "/mnt/archive"
+	if all := l.diskFolders(); !slices.Contains(all, "/mnt/archive") || !slices.Contains(all, filepath.Join(dir, "data")) {
+		t.Error(all)
 	}
 }
 

@@ -169,6 +169,16 @@ func TestRetention(t *testing.T) {
 	if out := must(t, exitFailed, "journal", "verify", "-config", config); !strings.Contains(out, "archive of "+number) {
 		t.Error(out)
 	}
+	if err := os.Remove(file); err != nil { // as it is on a bridge with a folder of its own
+		t.Fatal(err)
+	}
+	if out := must(t, exitFailed, "journal", "verify", "-config", config); !strings.HasPrefix(out, "incomplete") || !strings.Contains(out, filepath.Base(file)+" is not in "+filepath.Dir(file)) || !strings.Contains(out, "must share") {
+		t.Error(out)
+	}
+	var said *gateway.Error
+	if _, err := (bundles{k}).Bundle(t.Context(), number); !errors.As(err, &said) || said.Code != gateway.TryLater || !strings.Contains(said.Say, filepath.Base(file)) || !strings.Contains(said.Say, "must share") {
+		t.Errorf("%v", err)
+	}
 	if err := os.WriteFile(file, sealed, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,7 +47,7 @@ func runJournal(ctx context.Context, args []string, s stdio) int {
 
 // journalFinding is what verify prints.
 type journalFinding struct {
-	Outcome     string       `json:"outcome"` // intact or broken
+	Outcome     string       `json:"outcome"` // intact, broken, or incomplete: files of it are not here
 	Fault       string       `json:"fault,omitempty"`
 	First       int64        `json:"first"`
 	Last        int64        `json:"last"`
@@ -59,8 +60,8 @@ type journalFinding struct {
 	Signers     []string     `json:"signers,omitempty"`
 	Audit       *store.Audit `json:"audit,omitempty"`
 	Archives    int          `json:"archives,omitempty"` // sealed files of applications
-	// Missing are those that are not there, or not what was recorded.
-	Missing []string `json:"missing,omitempty"`
+	Missing     []string     `json:"missing,omitempty"`  // of these, not there
+	Changed     []string     `json:"changed,omitempty"`  // not what was recorded
 }
 
 func (f *journalFinding) take(c journal.Chain) {
@@ -110,9 +111,14 @@ func runJournalVerify(ctx context.Context, args []string, s stdio) int {
 		s.complain("journal verify: %s", err)
 		return exitUsage
 	}
-	found.Outcome = "intact"
-	if found.Fault != "" || found.Audit != nil && len(found.Audit.Faults) > 0 || len(found.Missing) > 0 {
+	away := errors.As(err, new(*awayError))
+	switch {
+	case found.Fault != "" && !away || found.Audit != nil && len(found.Audit.Faults) > 0 || len(found.Changed) > 0:
 		found.Outcome = "broken"
+	case away || len(found.Missing) > 0:
+		found.Outcome = "incomplete"
+	default:
+		found.Outcome = "intact"
 	}
 	if *asJSON {
 		b, err := json.MarshalIndent(found, "", "  ")
@@ -158,7 +164,7 @@ func (f *journalFinding) print(w io.Writer) {
 			fmt.Fprintf(w, "fault: %s\n", fault)
 		}
 	}
-	for _, fault := range f.Missing {
+	for _, fault := range slices.Concat(f.Changed, f.Missing) {
 		fmt.Fprintf(w, "fault: %s\n", fault)
 	}
 }
@@ -245,7 +251,7 @@ func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.St
 	if err != nil {
 		return err
 	}
-	f.Archives, f.Missing, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
+	f.Archives, f.Missing, f.Changed, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
 	return err
 }
 

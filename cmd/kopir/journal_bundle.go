@@ -83,11 +83,14 @@ func (b bundles) Weight(ctx context.Context, number string) (int64, error) {
 // Bundle is made anew, with the record of who asks for it.
 func (b bundles) Bundle(ctx context.Context, number string) ([]byte, error) {
 	made, err := b.bundleOf(ctx, number)
+	var away *awayError
 	switch {
 	case err == nil:
 		return made, nil
 	case errors.Is(err, gateway.ErrNotFound):
 		return nil, &gateway.Error{Code: gateway.NotFound, Cause: err}
+	case errors.As(err, &away): // another bridge may have it
+		return nil, &gateway.Error{Code: gateway.TryLater, Say: away.file + " is not in the retention.folder of this bridge, which all bridges on one store must share", Cause: err}
 	case errors.Is(err, errUnstamped), ctx.Err() != nil:
 		return nil, &gateway.Error{Code: gateway.TryLater, Cause: err}
 	}

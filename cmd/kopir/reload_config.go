@@ -48,7 +48,7 @@ func (n *node) reloadConfig(ctx context.Context, keys bool) bool {
 	}
 	n.revocation.Use(l.sources(m))
 	n.revocation.UseStored(m.lists, m.answers)
-	n.disk.use(l.Disk)
+	n.disk.use(l)
 	l.level = old.l.level
 	if level, err := zapcore.ParseLevel(l.Log.Level); err == nil { // judged by checkValues
 		l.level.SetLevel(level)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -242,24 +243,41 @@ func (k keeper) unarchive(ctx context.Context, owner string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := k.archived(owner)
-	if path == "" {
-		return nil, errors.New("the application is archived, and the configuration names no retention.folder")
-	}
-	sealed, err := readFile(path, bundle.MaxSize+1<<10)
+	sealed, err := k.readArchived(owner)
 	if err != nil {
 		return nil, err
 	}
 	b, err := gateway.Unseal(secret, archivePurpose, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", k.archived(owner), err)
 	}
 	return b, nil
 }
 
-// checkArchives compares every archived file with its record. Nothing is said
-// of those whose application was erased since.
-func (k keeper) checkArchives(ctx context.Context) (files int, faults []string, err error) {
+func (k keeper) readArchived(owner string) ([]byte, error) {
+	path := k.archived(owner)
+	if path == "" {
+		return nil, errors.New("the application is archived, and the configuration names no retention.folder")
+	}
+	sealed, err := readFile(path, bundle.MaxSize+1<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &awayError{filepath.Base(path), filepath.Dir(path)}
+	}
+	return sealed, err
+}
+
+// awayError is a file that should be in retention.folder and that this bridge
+// does not find there: lost, or written by another bridge into a folder of its own.
+type awayError struct{ file, folder string }
+
+func (e *awayError) Error() string {
+	return fmt.Sprintf("%s is not in %s (retention.folder); bridges that work on one store must share that folder", e.file, e.folder)
+}
+
+// checkArchives compares every archived file with its record: those that are not
+// there, and those that are not what was recorded. Nothing is said of those whose
+// application was erased since.
+func (k keeper) checkArchives(ctx context.Context) (files int, missing, faults []string, err error) {
 	parts := map[string]journal.Part{} // by owner; of an erased one none
 	err = k.store.Journal(ctx, 0, "", func(l store.Link) error {
 		if !strings.Contains(string(l.Body[:min(len(l.Body), 80)]), `"kind":"`+string(journal.Archive)+`"`) && !strings.Contains(string(l.Body[:min(len(l.Body), 80)]), `"kind":"`+string(journal.Erasure)+`"`) {
@@ -276,13 +294,16 @@ func (k keeper) checkArchives(ctx context.Context) (files int, faults []string, 
 	})
 	for owner, p := range parts {
 		files++
-		switch sealed, err := readFile(k.archived(owner), bundle.MaxSize+1<<10); {
+		switch sealed, err := k.readArchived(owner); {
+		case errors.As(err, new(*awayError)):
+			missing = append(missing, fmt.Sprintf("archive of %s: %v", owner, err))
 		case err != nil:
 			faults = append(faults, fmt.Sprintf("archive of %s: %v", owner, err))
 		case journal.Sum(sealed) != p.Digest:
 			faults = append(faults, fmt.Sprintf("archive of %s: %s is not the file that was recorded", owner, p.ID))
 		}
 	}
+	slices.Sort(missing)
 	slices.Sort(faults)
-	return files, faults, err
+	return files, missing, faults, err
 }

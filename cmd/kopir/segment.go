@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,7 +29,10 @@ func (l *loaded) openMoved(file string) (io.ReadCloser, error) {
 		return nil, errors.New("the configuration names no retention.folder")
 	}
 	f, err := os.Open(filepath.Join(l.path(l.Retention.Folder), filepath.Base(file)))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &awayError{filepath.Base(file), l.path(l.Retention.Folder)}
+	case err != nil:
 		return nil, errors.New(plainFileError(err))
 	}
 	return f, nil

@@ -135,7 +135,7 @@ func (l *loaded) verifyCopy(ctx context.Context, m *materials, path string, prep
 func (l *loaded) sound(ctx context.Context, st *store.Store, m *materials) (*journalFinding, error) {
 	found := &journalFinding{First: 1}
 	if err := found.verifyOpen(ctx, l, st, m, ""); err != nil {
-		return nil, fmt.Errorf("the journal is broken: %w", err)
+		return nil, fmt.Errorf("the journal does not verify: %w", err)
 	}
 	if found.Audit != nil && len(found.Audit.Faults) > 0 {
 		return nil, fmt.Errorf("the journal does not agree with the tables: %s", found.Audit.Faults[0])

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	"kopir/gateway/store"
 )
@@ -60,7 +61,7 @@ func runStoreRestore(ctx context.Context, args []string, s stdio) int {
 		return exitFailed
 	}
 	fmt.Fprintf(s.out, "restored up to record %d of the journal; %d deliveries may have gone out since and are asked about first; %d numbers of each service are left out\n", found.Last, waiting, *skip)
-	for _, fault := range found.Missing {
+	for _, fault := range slices.Concat(found.Missing, found.Changed) {
 		fmt.Fprintf(s.out, "%s; if it was erased since the backup, erase it again by `kopir journal erase`\n", fault)
 	}
 	return exitPassed

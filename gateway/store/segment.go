@@ -72,12 +72,20 @@ func (s *Store) inFiles(ctx context.Context, after int64, owner string, each fun
 	return after, nil
 }
 
+// lostFile is the fault of a chain of which a file cannot be read, with why.
+type lostFile struct {
+	*journal.Fault
+	why error
+}
+
+func (e *lostFile) Unwrap() []error { return []error{e.Fault, e.why} }
+
 func (s *Store) inFile(g Segment, after int64, owner string, each func(Link) error) error {
-	lost := func(why any) error {
-		return &journal.Fault{Seq: g.First, What: fmt.Sprintf("records %d to %d lie in %s, and it cannot be read: %v", g.First, g.Last, g.File, why)}
+	lost := func(why error) error {
+		return &lostFile{&journal.Fault{Seq: g.First, What: fmt.Sprintf("records %d to %d lie in %s, and it cannot be read: %v", g.First, g.Last, g.File, why)}, why}
 	}
 	if s.moved == nil {
-		return lost("no folder is named (retention.folder)")
+		return lost(errors.New("no folder is named (retention.folder)"))
 	}
 	f, err := s.moved(g.File)
 	if err != nil {
