@@ -284,7 +284,7 @@ func runJournalExport(ctx context.Context, args []string, s stdio) int {
 	unstamped := f.Bool("unstamped", false, "make a bundle without a time stamp, though an authority is configured")
 	f.Usage = func() {
 		usageOf(f, "-config FILE [APPLICATION]", "With the number of an application (or message/ID of one that was refused before it got a number) writes its evidence bundle:\n"+
-			"one file with everything that is known of it and what proves it, signed by the bridge's key. It holds personal data.\n"+
+			"one file with everything that is known of it and what proves it, signed by the bridge's key. It holds personal data, and the journal\nrecords who made it.\n"+
 			"Without, writes the whole chain of records as an archive; it holds no person's data. `kopir journal verify` verifies either anywhere.")
 	}
 	if code, ok := parseFlags(f, args, s); !ok {

@@ -17,13 +17,25 @@ const fillBatch = 500
 // that was cut off goes on at the next start.
 func (s *Store) fill(ctx context.Context) error {
 	for _, part := range []struct {
+		once     string // the mark of what is done once and for all
 		unfilled string
 		fill     func(*tx, string) error
 	}{
-		{`SELECT number, body FROM applications WHERE due_at < 0 AND number > ? ORDER BY number LIMIT ?`, fillApplication},
-		{`SELECT application, body FROM dues WHERE done_at < 0 AND application > ? ORDER BY application LIMIT ?`, fillDue},
-		{`SELECT application, body FROM dues WHERE done_at = 0 AND tell_at = 0 AND overdue_at = 0 AND resume_at = 0 AND application > ? ORDER BY application LIMIT ?`, fillDue},
+		{"", `SELECT number, body FROM applications WHERE due_at < 0 AND number > ? ORDER BY number LIMIT ?`, fillApplication},
+		{"", `SELECT application, body FROM dues WHERE done_at < 0 AND application > ? ORDER BY application LIMIT ?`, fillDue},
+		{"", `SELECT application, body FROM dues WHERE done_at = 0 AND tell_at = 0 AND overdue_at = 0 AND resume_at = 0 AND application > ? ORDER BY application LIMIT ?`, fillDue},
+		{bareMark, `SELECT d.application, d.body FROM dues d JOIN applications a ON a.number = d.application
+			WHERE a.removed <> '' AND d.body LIKE '%"moved":%' AND d.application > ? ORDER BY d.application LIMIT ?`, fillBare},
 	} {
+		if part.once != "" {
+			done, err := s.Mark(ctx, part.once)
+			if err != nil {
+				return fmt.Errorf("store: fill: %w", err)
+			}
+			if done != "" {
+				continue
+			}
+		}
 		for after := ""; ; {
 			keys, bodies, err := s.pairs(ctx, part.unfilled, after, fillBatch)
 			if err != nil {
@@ -51,8 +63,25 @@ func (s *Store) fill(ctx context.Context) error {
 				return fmt.Errorf("store: fill: %w", err)
 			}
 		}
+		if part.once != "" {
+			if err := s.SetMark(ctx, part.once, "done"); err != nil {
+				return fmt.Errorf("store: fill: %w", err)
+			}
+		}
 	}
 	return nil
+}
+
+// bareMark says that no term of what was removed names anybody: a version before
+// left them as they were.
+const bareMark = "dues/bare"
+
+func fillBare(t *tx, body string) error {
+	var d gateway.Due
+	if err := fromJSON(body, &d); err != nil {
+		return err
+	}
+	return t.bareDue(&d)
 }
 
 // pairs reads rows that are two texts.

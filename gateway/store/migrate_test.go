@@ -89,12 +89,8 @@ func TestForwardAndBackward(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bridge.db")
 	s := openAt(t, path)
-	if _, err := s.write.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99000, 1)`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.write.ExecContext(t.Context(), `ALTER TABLE outbox ADD COLUMN of_the_next TEXT NOT NULL DEFAULT ''`); err != nil {
-		t.Fatal(err)
-	}
+	tamper(t, s, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99000, 1)`)
+	tamper(t, s, `ALTER TABLE outbox ADD COLUMN of_the_next TEXT NOT NULL DEFAULT ''`)
 	s.Close()
 	s = openAt(t, path)
 	commit(t, s, gateway.Change{Application: application("N-1", t0), Deliveries: []gateway.Delivery{delivery("a1", "N-1", gateway.ToPortal, t0)}})

@@ -139,16 +139,20 @@ func (t *tx) bareDues(owner string) error {
 		return err
 	}
 	for i := range dues {
-		d := dues[i].Bare()
-		bare, err := toJSON(d)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`UPDATE dues SET body = ? WHERE application = ? AND step = ? AND started_at = ?`, bare, owner, d.Step, micros(d.StartedAt)); err != nil {
+		if err := t.bareDue(&dues[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *tx) bareDue(d *gateway.Due) error {
+	bare, err := toJSON(d.Bare())
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE dues SET body = ? WHERE application = ? AND step = ? AND started_at = ?`, bare, d.Application, d.Step, micros(d.StartedAt))
+	return err
 }
 
 // sealMessages takes the messages away, and leaves the replies to those who

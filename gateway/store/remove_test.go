@@ -158,6 +158,21 @@ func bareTerms(t *testing.T, s *Store) {
 			t.Errorf("%s: %+v", what, a)
 		}
 	}
+	// A version before left them as they were: that is made good at the next start.
+	for _, number := range []string{"N-0", "N-1"} {
+		body, err := toJSON(movedDue(number, person))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tamper(t, s, `UPDATE dues SET body = '`+body+`' WHERE application = '`+number+`'`)
+	}
+	tamper(t, s, `DELETE FROM marks WHERE name = '`+bareMark+`'`)
+	if err := s.fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := dump(t, s); strings.Contains(text, person) {
+		t.Errorf("left after a start: %s", text)
+	}
 	if took, err := s.Pace(t.Context(), "s", "o", 5, 10); err != nil || len(took) != 2 || took[0] != 60 {
 		t.Errorf("%v %v", took, err)
 	}
