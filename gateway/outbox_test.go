@@ -469,6 +469,34 @@ func TestUnsureIsCarried(t *testing.T) {
 	}
 }
 
+// One that can never be asked about, because the question is always answered
+// with a fault, ends at a person like any other.
+func TestNeverAskedAbout(t *testing.T) {
+	w := newTown(t)
+	tries := 0
+	w.post.fail = func(d gateway.Delivery) error {
+		if d.Route != gateway.ToPortal {
+			return nil
+		}
+		if tries++; tries > 1 && !d.Unsure {
+			t.Error("it is not known any more that it may have arrived")
+		}
+		return &gateway.SendError{Unknown: true, Cause: gateway.CauseUnavailable, Code: "SCE909", Err: errors.New("asked whether it arrived, and answered with a fault")}
+	}
+	w.apply("m-1")
+	for range 80 {
+		w.deliver()
+		w.pass(time.Hour + 10*time.Minute)
+	}
+	p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToPortal}, "", 10)
+	if err != nil || len(p.Deliveries) != 1 {
+		t.Fatalf("%+v %v", p, err)
+	}
+	if d := p.Deliveries[0]; d.State != gateway.Dead || !d.Unsure || d.Code != "SCE909" || d.Tries != tries || tries > 100 {
+		t.Errorf("%d tries, and then %+v", tries, d)
+	}
+}
+
 // TestAPartnerAsksForTime: Retry-After is honoured, and not without bounds.
 func TestAPartnerAsksForTime(t *testing.T) {
 	w := newTown(t)

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"kopir/gateway/client"
 	"kopir/gateway/journal"
 	"kopir/gateway/server"
 	"kopir/signature/nuc"
@@ -128,6 +129,7 @@ type partnerConfig struct {
 	BINs         []string     `yaml:"bins"`
 	Timeout      duration     `yaml:"timeout"`
 	CA           []string     `yaml:"ca"` // roots of its https address; empty: the machine's
+	NoMessage    []string     `yaml:"no_message"`
 	Poll         []pollConfig `yaml:"poll"`
 }
 
@@ -160,7 +162,7 @@ func defaultConfig() config {
 	c.Traces.Sample = 1
 	c.Revocation.Timeout = duration(5 * time.Second)
 	c.Revocation.Refresh = duration(10 * time.Minute)
-	c.Gateway.Timeout = duration(30 * time.Second)
+	c.Gateway.Timeout, c.Gateway.NoMessage = duration(30*time.Second), client.NoMessage
 	c.Email.TLS, c.Email.Auth, c.Email.Timeout = "starttls", "plain", duration(30*time.Second)
 	c.SMS.Method, c.SMS.Type, c.SMS.Timeout = "POST", "application/json", duration(30*time.Second)
 	c.Log.Level, c.Log.Format = "info", "json"

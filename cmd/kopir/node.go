@@ -174,7 +174,7 @@ func (n *node) termsOf(l *loaded, m *materials) (*wiring, gateway.Terms, error) 
 		return fail(err)
 	}
 	f.sender, err = client.NewSender(client.SenderOptions{
-		Outlets: l.outlets(f.gate, rest), REST: rest, StatusServices: l.statusServices(), Services: m.set,
+		Outlets: l.outlets(f.gate, rest), REST: rest, StatusServices: l.statusServices(), Services: m.set, NoMessage: l.Gateway.NoMessage,
 		SignDocument: func(document []byte) ([]byte, error) {
 			return signature.SignEnveloped(document, n.m.keys.Signing(time.Now()), signature.SignOptions{})
 		},

@@ -69,6 +69,11 @@ var (
 	passing = map[string]bool{"SCE004": true, "SCE909": true, "SE_PROCESSOR": true}
 )
 
+// NoMessage is what a gateway is taken to say of an id that it does not know.
+// The contract names no code for that; with a question that differs from others
+// by the id alone, it can only be the id that the fault is about.
+var NoMessage = []string{"SCE001"}
+
 // faultCode is the code that says most, and temporary whether another try can
 // help: by the known codes, then by SOAP 1.1, section 4.4.1 (Client: not without
 // change; Server: perhaps), and yes where nothing is known.

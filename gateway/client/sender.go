@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"kopir/gateway"
@@ -35,6 +36,9 @@ type SenderOptions struct {
 	// SignDocument signs a notice by itself (enveloped); required when a
 	// service's partner expects that.
 	SignDocument func(document []byte) ([]byte, error)
+	// NoMessage are the codes of the faults by which the gateway says that it has
+	// no message of an id; nil: NoMessage.
+	NoMessage []string
 	// RouteID is filled in where the gateway asks for it, by the gateway's
 	// service id.
 	RouteID map[string]string
@@ -65,6 +69,9 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
+	}
+	if o.NoMessage == nil {
+		o.NoMessage = NoMessage
 	}
 	s := &Sender{o: o}
 	s.services.Store(o.Services)
@@ -149,16 +156,16 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 }
 
 // ask finds out whether a message whose answer was lost has arrived, so that
-// its receiver does not get it twice. Only the id that we gave it is known; a
-// gateway that does not know it by that, or does not know it at all, answers
-// with a fault, and then it is sent again, under the same id. Without any answer
-// nothing is known, and nothing is sent.
+// its receiver does not get it twice. Only the id that we gave it is known; when
+// the gateway says that it has no message of it, it is sent again, under the same
+// id. By any other fault, and without an answer, nothing is known and nothing is
+// sent: it is asked again, until it is given up as whatever does not go.
 func (s *Sender) ask(ctx context.Context, channel *Async, d gateway.Delivery) (receipt gateway.Receipt, arrived bool, err error) {
 	status, answer, err := channel.Status(ctx, d.MessageID)
 	receipt = gateway.Receipt{Answer: answer.Raw}
 	var e *Error
 	switch {
-	case errors.As(err, &e) && e.Outcome == Refused:
+	case errors.As(err, &e) && e.Outcome == Refused && slices.Contains(s.o.NoMessage, e.Code):
 		return receipt, false, nil
 	case err != nil:
 		unsure := &gateway.SendError{Unknown: true, Err: fmt.Errorf("client: whether an earlier try arrived is not known: %w", err)}

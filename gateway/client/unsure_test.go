@@ -102,6 +102,28 @@ func TestLostAnswer(t *testing.T) {
 			t.Errorf("%+v: %+v %v, %d messages", ill, r, err, len(messages()))
 		}
 	}
+	// A fault to the question says nothing of the message, unless it says that there
+	// is none: it is asked about again, and the receiver gets it once.
+	for i, code := range []string{"SCE004", "SCE909", "SE_PROCESSOR", "SCE007", "SCE015", "SVC_ERRFORMAT", "NEVER_SEEN"} {
+		d.MessageID, d.Unsure = fmt.Sprintf("7ea6369f-18c5-4633-ad73-19de35883ed%d", i), false
+		trouble(lost)
+		if _, err := send(); err == nil || !err.Unknown {
+			t.Fatalf("the answer was not lost: %v", err)
+		}
+		d.Unsure = true
+		trouble(sim.Trouble{Fault: code, Times: 1})
+		if _, err := send(); err == nil || !err.Unknown || err.Permanent || err.Code != code || len(messages()) != 1 {
+			t.Errorf("%s: %v, %d messages", code, err, len(messages()))
+		}
+		if r, err := send(); err != nil || r.State == "" || len(messages()) != 1 {
+			t.Errorf("%s, asked again: %+v %v, %d messages", code, r, err, len(messages()))
+		}
+	}
+	d.MessageID = "7ea6369f-18c5-4633-ad73-19de35883ec0"
+	trouble(sim.Trouble{Fault: "SCE001", Times: 1})
+	if r, err := send(); err != nil || r.MessageID == "" || len(messages()) != 1 {
+		t.Errorf("one that the gateway does not have: %+v %v", r, err)
+	}
 	// An answer with an id that belongs to nothing is still an answer.
 	d.MessageID, d.Unsure = "7ea6369f-18c5-4633-ad73-19de35883eb0", false
 	trouble(sim.Trouble{WrongID: true})

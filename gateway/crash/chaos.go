@@ -244,7 +244,7 @@ func (c *chaos) peer(ctx context.Context) string {
 	all := []ill{
 		{sim.PartAsync, sim.Trouble{LoseAnswer: true}}, {sim.PartAsync, sim.Trouble{Failed: true}}, {sim.PartAsync, sim.Trouble{Garbage: true}},
 		{sim.PartAsync, sim.Trouble{Down: true}}, {sim.PartAsync, sim.Trouble{WrongID: true}}, {sim.PartAsync, sim.Trouble{Late: sim.Duration(12 * time.Second)}},
-		{sim.PartAsync, sim.Trouble{Status: 503}}, {sim.PartAsync, sim.Trouble{Delay: sim.Duration(2 * time.Second)}},
+		{sim.PartAsync, sim.Trouble{Status: 503}}, {sim.PartAsync, sim.Trouble{Fault: "SCE909"}}, {sim.PartAsync, sim.Trouble{Delay: sim.Duration(2 * time.Second)}},
 		{sim.PartPush, sim.Trouble{LoseAnswer: true}}, {sim.PartPush, sim.Trouble{Duplicate: 2}}, {sim.PartPush, sim.Trouble{Delay: sim.Duration(time.Second)}},
 		{sim.PartSync, sim.Trouble{LoseAnswer: true}}, {sim.PartSync, sim.Trouble{Garbage: true}}, {sim.PartSync, sim.Trouble{Down: true}}, {sim.PartRegistry, sim.Trouble{Status: 500}},
 		{sim.PartOCSP, sim.Trouble{Down: true}}, {sim.PartTSP, sim.Trouble{Down: true}},
