@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"kopir/gateway"
 	"kopir/gateway/soap"
+	"kopir/mappings"
 	"kopir/signature/xmltree"
 )
 
@@ -233,6 +235,62 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%d requests", e.requests.Load())
 			}
 		})
+	}
+}
+
+// TestSOAPRetryAfter: how long a SOAP peer wants to be left alone reaches the
+// outbox, whatever stands in its answer, and also where it was asked about a message.
+func TestSOAPRetryAfter(t *testing.T) {
+	services, faults := mappings.Builtin()
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	fault := func(faultCode, code string) string {
+		b, err := soap.Build(soap.NewFault(soap.AsyncSendMessage, faultCode, code, "text", now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	var status int
+	var after, text string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}))
+	defer srv.Close()
+	sender := newSender(t, SenderOptions{Outlets: map[gateway.Route]Outlet{gateway.ToPortal: {Channel: newAsync(t, unsigned(srv.URL))}}, Services: services,
+		SignDocument: func(d []byte) ([]byte, error) { return d, nil }})
+	for _, c := range []struct {
+		status      int
+		after, text string
+		pause       time.Duration
+		cause       gateway.Cause
+	}{
+		{503, "120", "<html>busy</html>", 2 * time.Minute, gateway.CauseBusy},
+		{429, "7", "", 7 * time.Second, gateway.CauseBusy},
+		{503, now.Add(time.Hour).UTC().Format(http.TimeFormat), "", time.Hour, gateway.CauseBusy},
+		{500, "60", fault("Server", "try_later"), time.Minute, gateway.CauseBusy},
+		{500, "60", fault("Client", "SCE001"), 0, gateway.CauseRefused},
+		{503, "soon", "", 0, gateway.CauseUnavailable},
+		{404, "60", "", 0, gateway.CauseRefused},
+	} {
+		status, after, text = c.status, c.after, c.text
+		d := gateway.Delivery{Route: gateway.ToPortal, Service: "almaty-unemployed-certificate", Partner: "portal", MessageType: "NOTIFICATION",
+			MessageID: "m-1", ServiceID: "TEST", MessageDate: now, Body: []byte("<notice/>")}
+		for _, d.Unsure = range []bool{false, true} {
+			var se *gateway.SendError
+			if _, err := sender.Send(t.Context(), d); !errors.As(err, &se) || se.RetryAfter != c.pause || se.Cause != c.cause {
+				t.Errorf("%d %q, unsure %v: %+v", c.status, c.after, d.Unsure, se)
+			}
+		}
+		var se *gateway.SendError
+		_, _, err := newSync(t, unsigned(srv.URL)).SendMessage(t.Context(), syncInfo, document)
+		if !errors.As(sendError(err), &se) || se.RetryAfter != c.pause {
+			t.Errorf("%d %q, a registry: %+v", c.status, c.after, se)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/soap"
@@ -32,7 +33,9 @@ type Error struct {
 	Cause     gateway.Cause
 	Code      string // the peer's own code of a fault
 	Status    int    // HTTP status, 0 when there was no answer
-	Err       error
+	// RetryAfter is how long the peer wants to be left alone; zero: it did not say.
+	RetryAfter time.Duration
+	Err        error
 }
 
 func (e *Error) Error() string {

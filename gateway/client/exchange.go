@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/failpoint"
@@ -25,6 +26,8 @@ type Answer struct {
 	Verdict *signature.Verdict // nil when the answer was not signed
 	Sent    []byte             // the envelope as it went out
 	Raw     []byte             // the answer as it came
+
+	after time.Duration // how long the peer wants to be left alone
 }
 
 // exchange sends a request and reads its answer. The error is an *Error; Sent
@@ -32,8 +35,18 @@ type Answer struct {
 func (p *Peer) exchange(ctx context.Context, request soap.Payload) (*Answer, error) {
 	op, _ := soap.OperationOf(request)
 	a := &Answer{}
+	failed := func(e Error) (*Answer, error) {
+		e.Peer, e.Operation = p.Name, op
+		if e.Temporary && a.after > 0 {
+			e.RetryAfter = a.after
+			if e.Cause != gateway.CauseUnbelieved {
+				e.Cause = gateway.CauseBusy
+			}
+		}
+		return a, &e
+	}
 	fail := func(outcome Outcome, temporary bool, cause gateway.Cause, status int, err error) (*Answer, error) {
-		return a, &Error{Peer: p.Name, Operation: op, Outcome: outcome, Temporary: temporary, Cause: cause, Status: status, Err: err}
+		return failed(Error{Outcome: outcome, Temporary: temporary, Cause: cause, Status: status, Err: err})
 	}
 	envelope, err := soap.Build(request)
 	if err != nil {
@@ -81,7 +94,7 @@ func (p *Peer) exchange(ctx context.Context, request soap.Payload) (*Answer, err
 		case temporary:
 			cause = gateway.CauseFault
 		}
-		return a, &Error{Peer: p.Name, Operation: op, Outcome: Refused, Temporary: temporary, Cause: cause, Code: code, Status: status, Err: fault}
+		return failed(Error{Outcome: Refused, Temporary: temporary, Cause: cause, Code: code, Status: status, Err: fault})
 	}
 	got := m.Operation
 	if got == soap.ClientSendMessage {
@@ -116,6 +129,9 @@ func (p *Peer) post(ctx context.Context, a *Answer) (status int, written bool, e
 		return 0, wrote.Load(), withoutAddress(err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode/100 == 5 {
+		a.after = retryAfter(resp.Header.Get("Retry-After"), p.Now())
+	}
 	a.Raw, err = io.ReadAll(io.LimitReader(resp.Body, p.MaxAnswer+1))
 	switch {
 	case err != nil:

@@ -36,7 +36,7 @@ func sendError(err error) error {
 			bare.Err = errors.New("answered with a fault")
 			e, err = &bare, &bare
 		}
-		return &gateway.SendError{Permanent: !e.Temporary, Cause: e.Cause, Code: e.code(), Err: err}
+		return &gateway.SendError{Permanent: !e.Temporary, Cause: e.Cause, Code: e.code(), RetryAfter: e.RetryAfter, Err: err}
 	}
 	var said *ResultError
 	if errors.As(err, &said) {

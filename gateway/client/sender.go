@@ -147,7 +147,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Cause: e.Cause, Code: e.code(), Err: err}
+		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Cause: e.Cause, Code: e.code(), RetryAfter: e.RetryAfter, Err: err}
 	case err != nil:
 		return receipt, err
 	}
@@ -170,7 +170,7 @@ func (s *Sender) ask(ctx context.Context, channel *Async, d gateway.Delivery) (r
 	case err != nil:
 		unsure := &gateway.SendError{Unknown: true, Err: fmt.Errorf("client: whether an earlier try arrived is not known: %w", err)}
 		if e != nil {
-			unsure.Cause, unsure.Code = e.Cause, e.code()
+			unsure.Cause, unsure.Code, unsure.RetryAfter = e.Cause, e.code(), e.RetryAfter
 		}
 		return receipt, false, unsure
 	case status.MessageState == soap.NotDelivered || status.MessageState == soap.DeliveryStopped:
