@@ -25,13 +25,14 @@ const (
 	CauseUnbelieved  Cause = "unbelieved"  // an answer whose signature is missing or not believed
 	CausePending     Cause = "pending"     // a person has not agreed yet
 	CauseOurs        Cause = "ours"        // the message cannot be made: a description, a key or a way out is missing
+	CauseDefect      Cause = "defect"      // a defect of ours that this one runs into
 	CauseUnknown     Cause = "unknown"     // from before causes were kept, or an error that nobody named
 )
 
 // Causes is the closed list.
 func Causes() []Cause {
 	return []Cause{CauseUnreachable, CauseTimeout, CauseUnavailable, CauseBusy, CauseFault, CauseRefused, CauseUndelivered,
-		CauseUnreadable, CauseUnbelieved, CausePending, CauseOurs, CauseUnknown}
+		CauseUnreadable, CauseUnbelieved, CausePending, CauseOurs, CauseDefect, CauseUnknown}
 }
 
 // ofPeer says whether another message would have failed as well.

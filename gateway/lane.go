@@ -192,9 +192,14 @@ func (b *Bridge) whenFree(l *lane) time.Duration {
 
 // launch claims at most n deliveries and sends them on their way.
 func (b *Bridge) launch(ctx context.Context, l *lane, n int, way *sync.WaitGroup) (int, error) {
+	var batch []Delivery
+	defer func() {
+		if len(batch) == 0 { // also where the claim ran into a defect
+			l.breaker.unused()
+		}
+	}()
 	batch, err := b.o.Store.Claim(ctx, l.Lane, b.steady(), sendLease, n)
 	if err != nil || len(batch) == 0 {
-		l.breaker.unused()
 		return 0, err
 	}
 	failpoint.Here(failpoint.Claimed)
@@ -219,6 +224,10 @@ func (b *Bridge) learn(ctx context.Context, l *lane, failed error) {
 		if l.breaker.silent(b.steady(), askedPause(failed)) {
 			b.log.Error("circuit open: the peer does not answer, and nothing is sent until it does", zap.Stringer("lane", l.Lane), zap.String("cause", string(cause)), zap.String("code", code), zap.Error(failed))
 		}
+		return
+	}
+	if cause == CauseDefect {
+		l.breaker.unused() // that says nothing of the peer
 		return
 	}
 	if !l.breaker.answered() {

@@ -101,6 +101,7 @@ type works struct {
 	renewed   chan struct{} // other descriptions are in use
 	drifts    drifts
 	sending   atomic.Int64 // messages on their way to a partner, not settled yet
+	panics    atomic.Uint64
 	watchers  watchers
 
 	latest atomic.Pointer[Bridge] // under the terms that were taken over last

@@ -31,20 +31,16 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 	defer span.End()
 	try, cancel := context.WithTimeout(ctx, sendBudget)
 	defer cancel()
-	var err error
-	var also func(*draft) error // what else follows, for the application
-	switch {
-	case d.Route == ToLocal:
-		err = b.writeLocal(try, &d)
-	case d.Route.Asks():
-		also, err = b.askRegistry(try, &d)
-	case d.Route.personal():
-		also, err = b.postLetter(try, &d)
-	default:
+	if d.Route.notifies() {
 		b.sending.Add(1)
 		defer b.sending.Add(-1)
-		err = b.send(try, &d)
 	}
+	about := []zap.Field{zap.String("route", string(d.Route)), zap.String("delivery", d.ID), zap.String("application", d.Application)}
+	var also func(*draft) error // what else follows, for the application
+	err := b.guard(func() (err error) {
+		also, err = b.attempt(try, &d)
+		return err
+	}, about...)
 	d.Lease = l.lease(d.ID)
 	if err != nil && ctx.Err() != nil {
 		b.giveBack(ctx, d)
@@ -55,7 +51,25 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		span.SetStatus(codes.Error, string(cause))
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
-	l.tried(b.settleAtLast(ctx, d, err, also), b.now().Sub(began))
+	var o Outcome
+	if b.guard(func() error { o = b.settleAtLast(ctx, d, err, also); return nil }, about...) != nil { // it was what follows that panicked
+		b.guard(func() error { o = b.settleAtLast(ctx, d, errDefect, nil); return nil }, about...)
+	}
+	l.tried(o, b.now().Sub(began))
+}
+
+// attempt makes the try itself.
+func (b *Bridge) attempt(ctx context.Context, d *Delivery) (also func(*draft) error, err error) {
+	switch {
+	case d.Route == ToLocal:
+		return nil, b.writeLocal(ctx, d)
+	case d.Route.Asks():
+		return b.askRegistry(ctx, d)
+	case d.Route.personal():
+		return b.postLetter(ctx, d)
+	default:
+		return nil, b.send(ctx, d)
+	}
 }
 
 // settleAtLast writes the outcome of a try, again and again while the store
@@ -190,7 +204,9 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 
 // send hands the message to the sender, and keeps what went out and came back.
 func (b *Bridge) send(ctx context.Context, d *Delivery) error {
-	r, err := b.o.Sender.Send(ctx, *d)
+	asked := *d
+	d.Unsure = true // until something is known; a defect says nothing
+	r, err := b.o.Sender.Send(ctx, asked)
 	failpoint.Here(failpoint.SendAfter)
 	if len(r.Sent) > 0 {
 		d.Sent = r.Sent

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"kopir/gateway/failpoint"
 	"kopir/gateway/soap"
@@ -70,7 +71,13 @@ func (b *Bridge) take(ctx context.Context, in Incoming) (*inbound, error) {
 	m.trail = trail{door: in.Door, remote: in.Remote, request: in.Request, bytes: len(in.Raw)}
 	ctx, span := b.arrive(ctx, "receive")
 	defer span.End()
-	err := b.walk(ctx, m)
+	walk := func() error { return b.walk(ctx, m) }
+	var err error
+	if in.Door == FetchDoor { // no server stands before it that catches defects
+		err = b.guard(walk, zap.String("door", string(in.Door)))
+	} else {
+		err = walk()
+	}
 	if err != nil {
 		m.trail.outcome = "fault"
 	}

@@ -104,7 +104,11 @@ func (b *Bridge) loop(ctx context.Context, name string, wake <-chan struct{}, do
 		case <-wake:
 		case <-timer.C:
 		}
-		pause, err := do(b.Latest())
+		pause := time.Duration(0)
+		err := b.guard(func() (err error) {
+			pause, err = do(b.Latest())
+			return err
+		}, zap.String("loop", name))
 		if ctx.Err() != nil {
 			return
 		}

@@ -228,6 +228,9 @@ func Routes() []Route {
 // Asks reports whether the route leads to a registry.
 func (r Route) Asks() bool { return slices.Contains(mappings.RegistryIDs(), string(r)) }
 
+// notifies reports whether the route leads to a partner's system.
+func (r Route) notifies() bool { return r == ToPortal || r == ToCSC }
+
 // DeliveryState is how far a delivery has come.
 type DeliveryState string
 

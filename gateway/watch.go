@@ -203,7 +203,7 @@ func (w *watcher) compare(ctx context.Context, apps []candidate) (int, error) {
 			continue
 		}
 		failpoint.Here(failpoint.StatusSeen)
-		err := w.b.follow(ctx, app.Version, row)
+		err := w.b.guard(func() error { return w.b.follow(ctx, app.Version, row) }, zap.String("application", app.Number))
 		switch {
 		case err == nil:
 			n++

@@ -29,6 +29,7 @@ var remedies = map[gateway.Cause]string{
 	gateway.CauseUnbelieved:  "compare the peer's certificates and BINs with the configuration; then retry",
 	gateway.CausePending:     "the person never answered: ask by other means, then drop with that reason",
 	gateway.CauseOurs:        "load the description, key or way out that is missing (the error of one tells which); then retry",
+	gateway.CauseDefect:      "the log has the stack: report it; with the version that mends it, retry",
 	gateway.CauseUnknown:     "look at one of them with kopir outbox list",
 }
 

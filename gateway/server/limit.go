@@ -76,7 +76,7 @@ func (s *Server) catchPanics(refuse func(*gin.Context, *fail)) gin.HandlerFunc {
 			if r == nil {
 				return
 			}
-			s.metrics.panics.Inc()
+			s.metrics.panics.Add(1)
 			text := fmt.Sprint(r)
 			if len(text) > 200 {
 				text = text[:200]

@@ -2,6 +2,7 @@ package server
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,11 +19,12 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	refused  *prometheus.CounterVec
 	faults   *prometheus.CounterVec
-	panics   prometheus.Counter
+	panics   atomic.Uint64 // of requests
 	ready    *prometheus.GaugeVec
 }
 
-func newMetrics() *metrics {
+// newMetrics makes them; elsewhere counts panics that no request ran into.
+func newMetrics(elsewhere func() uint64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -41,17 +43,23 @@ func newMetrics() *metrics {
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kopir_faults_total", Help: "SOAP faults and REST problems, by code.",
 		}, []string{"door", "code"}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "kopir_panics_total", Help: "Defects of ours that a request ran into.",
-		}),
 	}
+	panics := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "kopir_panics_total", Help: "Defects of ours that a request, a delivery or a loop ran into.",
+	}, func() float64 {
+		n := m.panics.Load()
+		if elsewhere != nil {
+			n += elsewhere()
+		}
+		return float64(n)
+	})
 	m.ready = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kopir_ready", Help: "1 while a part of /readyz is well enough for new work.",
 	}, []string{"part"})
 	for _, reason := range []string{"overloaded", "memory", "connections", "slow", "draining", "gone"} {
 		m.refused.WithLabelValues(reason)
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.refused, m.faults, m.panics, m.ready,
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.refused, m.faults, panics, m.ready,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
