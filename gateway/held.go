@@ -2,14 +2,26 @@ package gateway
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
 	"kopir/signature/verdict"
 )
 
-// heldBatch is how many applications that wait are looked at in one round.
+// heldBatch is how many applications that wait are looked at in one round, at
+// once but for the first: their documents are in memory meanwhile.
 const heldBatch = 16
+
+// reaskAll goes on as long as more are waiting than one round takes.
+func (b *Bridge) reaskAll(ctx context.Context) (time.Duration, error) {
+	n, err := b.reask(ctx)
+	if n == heldBatch {
+		return 0, err
+	}
+	return tickPause, err
+}
 
 // reask judges held applications again, as of the time of their receipt, and
 // moves on those that can be decided now. It gives how many it asked about.
@@ -18,16 +30,48 @@ func (b *Bridge) reask(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, h := range held {
-		if err := b.askHeld(ctx, h); err != nil {
-			if ctx.Err() != nil {
-				return 0, ctx.Err()
+	faults := make([]error, len(held))
+	var all sync.WaitGroup
+	for i, h := range held {
+		one := func() {
+			about := zap.String("application", h.Application)
+			if err := b.guard(func() error { return b.askHeld(ctx, h) }, about); err != nil && ctx.Err() == nil {
+				faults[i] = b.putOff(ctx, h, err)
 			}
-			b.log.Error("held application", zap.String("application", h.Application), zap.Error(err))
+		}
+		if i == 0 { // one finds out whether an address answers again; others meanwhile would not be asked about
+			one()
+		} else {
+			all.Go(one)
+		}
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	for _, err := range faults {
+		if err != nil {
+			return len(held), err
 		}
 	}
 	return len(held), nil
 }
+
+// putOff lets others go before one that cannot be asked about: it stays held, and
+// is asked about again.
+func (b *Bridge) putOff(ctx context.Context, h Hold, failed error) error {
+	h.Tries++
+	h.NextAt = b.now().UTC().Add(askAfter(h.Tries))
+	if err := b.o.Store.Commit(ctx, Change{Hold: &h}); err != nil {
+		return err
+	}
+	b.unasked.Add(1)
+	b.log.Error("held application cannot be asked about", zap.String("application", h.Application), zap.Int("tries", h.Tries), zap.Time("next", h.NextAt), zap.Error(failed))
+	return nil
+}
+
+// Unasked is how often a held application could not be asked about since the start.
+func (b *Bridge) Unasked() uint64 { return b.unasked.Load() }
 
 func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 	app, err := b.o.Store.Application(ctx, h.Application)

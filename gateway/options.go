@@ -102,6 +102,7 @@ type works struct {
 	drifts    drifts
 	sending   atomic.Int64 // messages on their way to a partner, not settled yet
 	panics    atomic.Uint64
+	unasked   atomic.Uint64 // held applications that could not be asked about
 	watchers  watchers
 
 	latest atomic.Pointer[Bridge] // under the terms that were taken over last

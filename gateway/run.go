@@ -59,10 +59,7 @@ func (b *Bridge) lead(ctx context.Context) {
 		b.loop(ctx, "lines", nil, func(b *Bridge) (time.Duration, error) { return b.mend(ctx) })
 	})
 	wg.Go(func() {
-		b.loop(ctx, "held", nil, func(b *Bridge) (time.Duration, error) {
-			_, err := b.reask(ctx)
-			return tickPause, err
-		})
+		b.loop(ctx, "held", nil, func(b *Bridge) (time.Duration, error) { return b.reaskAll(ctx) })
 	})
 	wg.Go(func() {
 		b.loop(ctx, "nonces", nil, func(b *Bridge) (time.Duration, error) { return b.forgetNonces(ctx) })

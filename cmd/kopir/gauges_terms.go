@@ -38,12 +38,13 @@ var (
 	termNextDesc = prometheus.NewDesc("kopir_deadlines_oldest_seconds", "How long ago the oldest open term ended; negative: how soon the next one ends.", placeLabels, nil)
 	alarmDesc    = prometheus.NewDesc("kopir_deadline_alarms_total", "Warnings and breaches that were told.", []string{"kind"}, nil)
 	jumpDesc     = prometheus.NewDesc("kopir_clock_jumps_total", "How often the clock was found set.", nil, nil)
+	unaskedDesc  = prometheus.NewDesc("kopir_held_unasked_total", "How often a held application could not be asked about and was put off; the log says why.", nil, nil)
 	clockDesc    = prometheus.NewDesc("kopir_clock_suspected", "1 while the clock is not believed and no alarm is told.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *termGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{termsDesc, termNextDesc, alarmDesc, jumpDesc, clockDesc} {
+	for _, d := range []*prometheus.Desc{termsDesc, termNextDesc, alarmDesc, jumpDesc, unaskedDesc, clockDesc} {
 		out <- d
 	}
 }
@@ -57,6 +58,7 @@ func (g *termGauges) Collect(out chan<- prometheus.Metric) {
 	metric(alarmDesc, prometheus.CounterValue, float64(warned), string(gateway.EventWarning))
 	metric(alarmDesc, prometheus.CounterValue, float64(overdue), string(gateway.EventOverdue))
 	metric(jumpDesc, prometheus.CounterValue, float64(g.bridge.ClockJumps()))
+	metric(unaskedDesc, prometheus.CounterValue, float64(g.bridge.Unasked()))
 	suspected := 0.0
 	if g.bridge.ClockFault() != nil {
 		suspected = 1
