@@ -296,6 +296,9 @@ func TestNotices(t *testing.T) {
 			t.Errorf("%s %s was pushed to %q", d.Application, d.Route, d.Receiver)
 		}
 	}
+	if n := w.lane(gateway.ToPortal).Tries; n[gateway.OutcomeDone] != 3 { // two in the list, and one pushed
+		t.Errorf("counted: %v", n)
+	}
 	var codes []string
 	after := ""
 	for {

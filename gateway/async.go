@@ -127,6 +127,7 @@ func (b *Bridge) deliveryNotification(ctx context.Context, m *inbound, r *soap.A
 		return err
 	}
 	d.PeerState = string(n.DeliveryStatus.ReceiveStatus)
+	ends := d.State == Queued // a try, by what is said
 	note := Event{Kind: EventDelivered, Actor: Actor{Name: m.partner.SenderID}, Detail: string(d.Route) + ": " + d.PeerState}
 	switch {
 	case d.State != Queued: // said before
@@ -142,7 +143,7 @@ func (b *Bridge) deliveryNotification(ctx context.Context, m *inbound, r *soap.A
 		d.Cause, d.Code, d.FailedAt = CauseRefused, "", m.at
 		note.Kind = EventDead
 	}
-	return b.keepNotice(ctx, m, d, note, &soap.AsyncSendDeliveryNotificationResponse{
+	return b.keepNotice(ctx, m, d, ends, note, &soap.AsyncSendDeliveryNotificationResponse{
 		NotificationID: m.id, ResponseDate: m.at.In(b.zone()), SessionID: b.guid(),
 	})
 }
@@ -181,6 +182,7 @@ func (b *Bridge) statusNotification(ctx context.Context, m *inbound, r *soap.Asy
 		return err
 	}
 	d.PeerState = string(n.MessageState)
+	before := d.State
 	note := Event{Kind: EventDelivered, Actor: Actor{Name: m.partner.SenderID}, Detail: string(d.Route) + ": " + d.PeerState}
 	switch n.MessageState {
 	case soap.Delivered:
@@ -199,13 +201,14 @@ func (b *Bridge) statusNotification(ctx context.Context, m *inbound, r *soap.Asy
 	if answer.SessionID == "" {
 		answer.SessionID = b.guid()
 	}
-	return b.keepNotice(ctx, m, d, note, answer)
+	return b.keepNotice(ctx, m, d, d.State != before, note, answer)
 }
 
 // keepNotice writes what a partner said about a delivery, with the message
 // that said it, and answers. The application is not touched: a specialist who
-// decides on it meanwhile is not told that it was changed.
-func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, note Event, p soap.Payload) error {
+// decides on it meanwhile is not told that it was changed. ends: what was said
+// ends a try.
+func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, ends bool, note Event, p soap.Payload) error {
 	answer, err := b.answer(p)
 	if err != nil {
 		return err
@@ -231,6 +234,9 @@ func (b *Bridge) keepNotice(ctx context.Context, m *inbound, d *Delivery, note E
 		return tryLater(err)
 	}
 	b.stir(c)
+	if ends {
+		b.counted(d)
+	}
 	m.trail.outcome, m.trail.application = "answered", d.Application
 	m.reply = answer
 	return nil

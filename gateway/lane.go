@@ -300,11 +300,16 @@ func (b *Bridge) Lanes() []LaneState {
 	return all
 }
 
-func (l *lane) tried(o Outcome, took time.Duration) {
+func (l *lane) ended(o Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tally[o]++
-	l.seconds.add(took)
+}
+
+func (l *lane) took(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seconds.add(d)
 }
 
 // SecondBounds are the upper bounds of Seconds.Buckets.

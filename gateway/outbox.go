@@ -51,11 +51,10 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 		span.SetStatus(codes.Error, string(cause))
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
-	var o Outcome
-	if b.guard(func() error { o = b.settleAtLast(ctx, d, err, also); return nil }, about...) != nil { // it was what follows that panicked
-		b.guard(func() error { o = b.settleAtLast(ctx, d, errDefect, nil); return nil }, about...)
+	if b.guard(func() error { b.settleAtLast(ctx, d, err, also); return nil }, about...) != nil { // it was what follows that panicked
+		b.guard(func() error { b.settleAtLast(ctx, d, errDefect, nil); return nil }, about...)
 	}
-	l.tried(o, b.now().Sub(began))
+	l.took(b.now().Sub(began))
 }
 
 // attempt makes the try itself.
@@ -75,17 +74,17 @@ func (b *Bridge) attempt(ctx context.Context, d *Delivery) (also func(*draft) er
 // settleAtLast writes the outcome of a try, again and again while the store
 // cannot take it and nobody else has taken over: what a partner has got need not
 // be asked about, and nobody waits for the lease, when the store is back.
-func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, also func(*draft) error) Outcome {
+func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, also func(*draft) error) {
 	end := time.Now().Add(sendLease)
 	for pause := settlePause; ; pause = min(2*pause, faultPause) {
-		state, err := b.settle(context.WithoutCancel(ctx), d, failed, also)
+		err := b.settle(context.WithoutCancel(ctx), d, failed, also)
 		var decided *Error
 		if err == nil || errors.Is(err, ErrLease) || errors.As(err, &decided) && decided.Code != TryLater || time.Now().After(end) {
-			return outcomeOf(state)
+			return
 		}
 		select {
 		case <-ctx.Done():
-			return OutcomeFailed
+			return
 		case <-time.After(pause):
 		}
 	}
@@ -133,8 +132,16 @@ func outcomeOf(s DeliveryState) Outcome {
 	return OutcomeFailed
 }
 
-// settle writes the outcome of a try, and gives the state that follows from it.
-func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) (DeliveryState, error) {
+// counted counts how a try ended, when that is written: of what we carried, of
+// what a partner fetched, and of what the gateway says later.
+func (b *Bridge) counted(d *Delivery) {
+	if l := b.lane(Lane{d.Route, d.Lane}); l != nil {
+		l.ended(outcomeOf(d.State))
+	}
+}
+
+// settle writes the outcome of a try.
+func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func(*draft) error) error {
 	at := b.now().UTC()
 	d.Tries++
 	if failed != nil {
@@ -196,10 +203,13 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 		}
 	}
 	failpoint.Here(failpoint.Settled)
-	if err != nil && !errors.Is(err, ErrLease) {
+	switch {
+	case err == nil:
+		b.counted(&d)
+	case !errors.Is(err, ErrLease):
 		b.log.Error("delivery not settled; it will be tried again", append(fields, zap.Error(err))...)
 	}
-	return d.State, err
+	return err
 }
 
 // send hands the message to the sender, and keeps what went out and came back.
@@ -267,10 +277,15 @@ func (b *Bridge) writeLocal(ctx context.Context, d *Delivery) error {
 	return err
 }
 
-// stir wakes the lanes that a change has put something on for a claim.
+// stir wakes the lanes that a change has put something on for a claim. What a
+// partner has by its being written is done with that.
 func (b *Bridge) stir(c Change) {
 	for i := range c.Deliveries {
 		d := &c.Deliveries[i]
+		if d.Seq == 0 && d.State == Done {
+			b.counted(d)
+			continue
+		}
 		if l := b.lane(Lane{d.Route, d.Lane}); l != nil && (d.Seq != 0 || d.Lease == 0) {
 			rouse(l.wake)
 		}

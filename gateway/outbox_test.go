@@ -298,6 +298,9 @@ func TestPolling(t *testing.T) {
 	if left := fetch(0); len(left) != 0 {
 		t.Errorf("handed out behind one that was refused: %+v", left)
 	}
+	if n := w.lane(gateway.ToPortal).Tries; n[gateway.OutcomeDone] != 1 || n[gateway.OutcomeFailed] != 1 || n[gateway.OutcomeDead] != 1 {
+		t.Errorf("counted: %v", n)
+	}
 	if s := state("m-1"); s != "DELIVERED" {
 		t.Errorf("the application's own message: %s", s)
 	}
@@ -380,6 +383,12 @@ func TestTheGatewaySaysWhatBecameOfIt(t *testing.T) {
 	}
 	if got := w.codes(gateway.ToCSC); got != nil {
 		t.Errorf("sent again: %v", got)
+	}
+	for route, want := range map[gateway.Route][3]uint64{gateway.ToPortal: {2, 0, 1}, gateway.ToCSC: {1, 1, 0}} {
+		n := w.lane(route).Tries
+		if got := [3]uint64{n[gateway.OutcomeDone], n[gateway.OutcomeFailed], n[gateway.OutcomeDead]}; got != want {
+			t.Errorf("%s: done, failed, dead counted %v, want %v", route, got, want)
+		}
 	}
 	if r := notify("1", soap.Delivered, "zgate"); r.Code != gateway.UnknownMessage {
 		t.Errorf("an unknown message: %s", r.Bytes)

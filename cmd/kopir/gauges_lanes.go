@@ -24,7 +24,7 @@ var (
 	circuitDesc = prometheus.NewDesc("kopir_circuit_open", "1 while the circuit to a peer is open: it does not answer, and one delivery at a time finds out whether it is back.", laneLabels, nil)
 	openedDesc  = prometheus.NewDesc("kopir_circuit_opened_total", "How often the circuit to a peer opened.", laneLabels, nil)
 	onWayDesc   = prometheus.NewDesc("kopir_deliveries_in_flight", "Deliveries on their way to a peer.", laneLabels, nil)
-	triesDesc   = prometheus.NewDesc("kopir_delivery_tries_total", "Tries of deliveries by outcome: done, failed (tried again), dead (waits for a person).", append(laneLabels, "outcome"), nil)
+	triesDesc   = prometheus.NewDesc("kopir_delivery_tries_total", "Tries of deliveries by outcome: done, failed (tried again), dead (waits for a person); also of what a partner fetches, and of what the gateway took and later could not deliver.", append(laneLabels, "outcome"), nil)
 	tookDesc    = prometheus.NewDesc("kopir_delivery_seconds", "How long tries of deliveries took.", laneLabels, nil)
 	deadDesc    = prometheus.NewDesc("kopir_dead_letters", "Deliveries that wait for a person, by cause.", append(laneLabels, "cause"), nil)
 )
