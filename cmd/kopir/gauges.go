@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,9 +19,35 @@ import (
 // a silence.
 type gauges struct {
 	store *store.Store
+	open  *openCount
 	local *mio.DB
 	m     func() *materials
 	log   *zap.Logger
+}
+
+// openFor is how long a count of what is not delivered stands: behind an outage it
+// goes through very much.
+const openFor = 5 * time.Second
+
+// openCount counts what is not delivered, for /metrics and /readyz.
+type openCount struct {
+	mu  sync.Mutex // guards what follows
+	all []store.Open
+	at  time.Time
+}
+
+func (c *openCount) count(ctx context.Context, s *store.Store) ([]store.Open, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if now.Sub(c.at) < openFor {
+		return c.all, nil
+	}
+	all, err := s.OpenDeliveries(ctx)
+	if err == nil {
+		c.all, c.at = all, now
+	}
+	return all, err
 }
 
 var (
@@ -70,7 +97,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(heldDesc, float64(n))
 	}
 	g.drift(ctx, out)
-	list, err := g.store.OpenDeliveries(ctx)
+	list, err := g.open.count(ctx, g.store)
 	if err != nil {
 		g.log.Warn("metrics", zap.Error(err))
 		return

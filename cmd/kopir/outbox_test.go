@@ -55,9 +55,10 @@ func TestOutbox(t *testing.T) {
 		_, out, _ := admin(append([]string{"list"}, at...)...)
 		t.Fatalf("%d dead deliveries\n%s", len(dead), out)
 	}
-	if b, err := p.fetch(t.Context(), p.bridge+"/metrics"); err != nil || !strings.Contains(string(b), `kopir_deliveries_open{route="portal",state="dead"} 1`) || !strings.Contains(string(b), `kopir_deliveries_open{route="gbd-fl",state="dead"} 0`) || !strings.Contains(string(b), "kopir_applications_held 0") {
-		t.Errorf("metrics: %v\n%s", err, b)
-	}
+	waitFor(t, "the metrics count them", func() bool { // a count stands for some seconds
+		b, err := p.fetch(t.Context(), p.bridge+"/metrics")
+		return err == nil && strings.Contains(string(b), `kopir_deliveries_open{route="portal",state="dead"} 1`) && strings.Contains(string(b), `kopir_deliveries_open{route="gbd-fl",state="dead"} 0`) && strings.Contains(string(b), "kopir_applications_held 0")
+	})
 	group := string(dead[0].Route) + ":refused:SCE001"
 	if code, out, errs := admin(append([]string{"groups"}, at...)...); code != exitPassed || !oneDead(out, group) || !strings.Contains(out, "mend what the code names") {
 		t.Errorf("groups: %d %q %q", code, out, errs)

@@ -137,7 +137,7 @@ func (n *node) localCondition(ctx context.Context) server.Condition {
 const outboxLate = time.Hour
 
 func (n *node) outboxCondition(ctx context.Context) server.Condition {
-	open, err := n.store.OpenDeliveries(ctx)
+	open, err := n.open.count(ctx, n.store)
 	if err != nil {
 		return server.Condition{Health: server.Warning, Say: "it cannot be read", Remedy: "see store", Cause: err}
 	}
