@@ -86,7 +86,7 @@ func (n *node) retain(ctx context.Context) {
 		defer tick.Stop()
 		for {
 			k := n.keeper()
-			if k.l.Retention.any() && n.bridge.ClockFault() == nil { // a wrong clock must not erase anything
+			if n.bridge.ClockFault() == nil { // a wrong one must not erase anything
 				if err := k.round(ctx, time.Now()); err != nil && ctx.Err() == nil {
 					n.log.Error("retention", zap.Error(err))
 				}

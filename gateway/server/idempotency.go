@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,7 +24,9 @@ type Replays interface {
 	// given), "busy" (claimed by a request that has not ended, and the claim
 	// is younger than lease) or "other" (the key stood for another digest).
 	Begin(ctx context.Context, owner, key string, digest []byte, now time.Time, lease time.Duration) (state string, answer []byte, err error)
-	Finish(ctx context.Context, owner, key string, answer []byte) error
+	// Finish keeps the answer, and the number of the application that it is about;
+	// empty: it may be about any.
+	Finish(ctx context.Context, owner, key, about string, answer []byte) error
 	Forget(ctx context.Context, owner, key string) error
 }
 
@@ -111,7 +114,7 @@ func (s *Server) idempotent(handle func(*gin.Context, []byte) *fail) gin.Handler
 		}
 		answer, err := json.Marshal(keptAnswer{Status: w.Status(), Type: w.Header().Get("Content-Type"), ETag: w.Header().Get("ETag"), Loc: w.Header().Get("Location"), Body: w.body})
 		if err == nil {
-			err = s.replays.Finish(after, p.Name, key, answer)
+			err = s.replays.Finish(after, p.Name, key, about(c), answer)
 		}
 		if err != nil {
 			s.log.Error("answer not kept for its idempotency key", zap.Error(err))
@@ -119,6 +122,20 @@ func (s *Server) idempotent(handle func(*gin.Context, []byte) *fail) gin.Handler
 		}
 		finished = true
 	}
+}
+
+// about is the application that an answer is about: that of the path, or the one
+// that was made; empty where neither tells.
+func about(c *gin.Context) string {
+	if number := c.Param("number"); number != "" {
+		return number
+	}
+	made, found := strings.CutPrefix(c.Writer.Header().Get("Location"), apiRoot+"/applications/")
+	number, err := url.PathUnescape(made)
+	if !found || err != nil {
+		return ""
+	}
+	return number
 }
 
 // requestDigest is over what makes a request the same: method, path, the

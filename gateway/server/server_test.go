@@ -92,7 +92,7 @@ func (m *memory) Begin(_ context.Context, owner, key string, digest []byte, _ ti
 	}
 }
 
-func (m *memory) Finish(_ context.Context, owner, key string, answer []byte) error {
+func (m *memory) Finish(_ context.Context, owner, key, _ string, answer []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.m[owner+" "+key].answer, m.m[owner+" "+key].done = answer, true

@@ -42,7 +42,7 @@ func orphanedKey(t *testing.T, s *Store) {
 	if got := claim() + " " + claim(); got != "new busy" {
 		t.Errorf("of one that is gone: %s", got)
 	}
-	if err := s.Finish(t.Context(), "staff", "k", []byte("answer")); err != nil {
+	if err := s.Finish(t.Context(), "staff", "k", "", []byte("answer")); err != nil {
 		t.Fatal(err)
 	}
 	if got := claim(); got != "done" {

@@ -587,7 +587,7 @@ func replays(t *testing.T, s *Store) {
 			t.Errorf("%+v: %s %q", c, state, answer)
 		}
 	}
-	if err := s.Finish(t.Context(), "key", "1", []byte("201")); err != nil {
+	if err := s.Finish(t.Context(), "key", "1", "", []byte("201")); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Forget(t.Context(), "key", "1"); err != nil { // what is done stays

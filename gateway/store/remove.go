@@ -194,9 +194,13 @@ func (t *tx) sealMessages(owner string) error {
 	return nil
 }
 
-// forgetReplays drops the answers that REST gave about the owner.
+// forgetReplays drops the answers that REST gave about the owner. Those that do
+// not say what they are about are looked through.
 func (t *tx) forgetReplays(owner string) error {
-	rows, err := t.query(`SELECT owner, replay_key, answer FROM replays WHERE answer IS NOT NULL`)
+	if _, err := t.exec(`DELETE FROM replays WHERE application = ?`, owner); err != nil {
+		return err
+	}
+	rows, err := t.query(`SELECT owner, replay_key, answer FROM replays WHERE application IS NULL AND answer IS NOT NULL`)
 	if err != nil {
 		return err
 	}
@@ -230,11 +234,11 @@ func (t *tx) forgetReplays(owner string) error {
 // applications, by their last change, and messages that became none. With
 // archived false those in files are left out.
 func (s *Store) Over(ctx context.Context, before time.Time, archived bool, limit int) (owners []string, err error) {
-	skip := `'erased'`
+	removed := `removed <> 'erased'` // each as an index has it
 	if !archived {
-		skip = `'erased', 'archived'`
+		removed = `removed = ''`
 	}
-	bodies, err := bodies[gateway.Application](ctx, s, "over", `SELECT body FROM applications a WHERE state IN ('completed', 'refused') AND removed NOT IN (`+skip+`) AND received_at < ?
+	bodies, err := bodies[gateway.Application](ctx, s, "over", `SELECT body FROM applications a WHERE state IN ('completed', 'refused') AND `+removed+` AND received_at < ?
 		AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.application = a.number AND o.state IN ('queued', 'dead')) ORDER BY received_at, number LIMIT ?`, micros(before), 4*limit)
 	if err != nil {
 		return nil, err
@@ -257,16 +261,27 @@ func (s *Store) Over(ctx context.Context, before time.Time, archived bool, limit
 	return owners, nil
 }
 
+// mostForgotten is about how many answers one transaction forgets: the first time
+// there may be those of years.
+const mostForgotten = 1000
+
 // ForgetReplies drops sealed replies to messages from before a time, and answers
 // of REST that are as old.
 func (s *Store) ForgetReplies(ctx context.Context, before time.Time) (n int64, err error) {
 	err = s.writer.writeLong(ctx, func(t *tx) error {
-		if n, err = t.exec(`UPDATE messages SET reply = ?, keeping = 2 WHERE keeping = 1 AND at < ?`, []byte{}, micros(before)); err != nil {
-			return err
-		}
-		_, err = t.exec(`DELETE FROM replays WHERE answer IS NOT NULL AND claimed_to < ?`, micros(before))
+		n, err = t.exec(`UPDATE messages SET reply = ?, keeping = 2 WHERE keeping = 1 AND at < ?`, []byte{}, micros(before))
 		return err
 	})
+	for last := false; err == nil && !last; {
+		until := micros(before) - 1
+		err = s.row(ctx, `SELECT claimed_to FROM replays WHERE answer IS NOT NULL AND claimed_to <= ? ORDER BY claimed_to LIMIT 1 OFFSET ?`, until, mostForgotten).Scan(&until)
+		if last = errors.Is(err, sql.ErrNoRows); last || err == nil {
+			err = s.writer.write(ctx, func(t *tx) error {
+				_, err := t.exec(`DELETE FROM replays WHERE answer IS NOT NULL AND claimed_to <= ?`, until)
+				return err
+			})
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("store: replies: %w", err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,11 +61,17 @@ func erased(t *testing.T, s *Store) {
 		Deliveries: []gateway.Delivery{d},
 		Hold:       &gateway.Hold{Application: "N-1", NextAt: t0, Document: []byte(secret)},
 	})
-	if _, _, err := s.Begin(t.Context(), "key", "1", []byte("x"), t0, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Finish(t.Context(), "key", "1", []byte(`{"status":200,"body":"eyJudW1iZXIiOiJOLTEifQ=="}`)); err != nil {
-		t.Fatal(err)
+	for key, about := range map[string]string{"1": "", "2": "N-1", "3": "N-2"} { // the first says it in its body
+		if _, _, err := s.Begin(t.Context(), "key", key, []byte("x"), t0, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		body := "eyJudW1iZXIiOiJOLTEifQ=="
+		if about != "" {
+			body = "YWJvdXQ="
+		}
+		if err := s.Finish(t.Context(), "key", key, about, []byte(`{"status":200,"body":"`+body+`"}`)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	gone := gateway.Removal{What: gateway.Erased, At: t0, By: "tester", Reason: "act 17"}
 	if err := s.Remove(t.Context(), "N-1", gone, nil); !errors.Is(err, gateway.ErrOpen) {
@@ -92,6 +99,17 @@ func erased(t *testing.T, s *Store) {
 	}
 	if text := dump(t, s); strings.Contains(text, person) || strings.Contains(text, "900101300123") || strings.Contains(text, "eyJudW1iZXIi") {
 		t.Errorf("left: %s", text)
+	}
+	answers := func() []string {
+		t.Helper()
+		keys, err := oneColumn[string](t.Context(), s, `SELECT replay_key FROM replays`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	if left := answers(); !slices.Equal(left, []string{"3"}) {
+		t.Errorf("answers that are left: %v", left)
 	}
 	if err := s.Remove(t.Context(), "N-1", gone, nil); !errors.Is(err, gateway.ErrRemoved) {
 		t.Errorf("twice: %v", err)
@@ -124,6 +142,11 @@ func erased(t *testing.T, s *Store) {
 		return err
 	}); err != nil || last.Kind != journal.Erasure || last.Who != "tester" || last.Parts[0].Note != "act 17" {
 		t.Errorf("%+v %v", last, err)
+	}
+	for after, left := range []int{1, 0} { // its claim was for a minute
+		if _, err := s.ForgetReplies(t.Context(), t0.Add(time.Minute+time.Duration(after)*time.Microsecond)); err != nil || len(answers()) != left {
+			t.Errorf("%v are left, %v", answers(), err)
+		}
 	}
 }
 

@@ -119,10 +119,11 @@ func (t *tx) lives(process string) (lives bool, err error) {
 	return lives, err
 }
 
-// Finish keeps the answer to a claimed key.
-func (s *Store) Finish(ctx context.Context, owner, key string, answer []byte) error {
+// Finish keeps the answer to a claimed key, and which application it is about;
+// empty: nobody says, it may be about several.
+func (s *Store) Finish(ctx context.Context, owner, key, about string, answer []byte) error {
 	return s.writer.write(ctx, func(t *tx) error {
-		if _, err := t.exec(`UPDATE replays SET answer = ? WHERE owner = ? AND replay_key = ? AND answer IS NULL`, blob(answer), owner, key); err != nil {
+		if _, err := t.exec(`UPDATE replays SET answer = ?, application = ? WHERE owner = ? AND replay_key = ? AND answer IS NULL`, blob(answer), orNull(about), owner, key); err != nil {
 			return fmt.Errorf("store: idempotency key: %w", err)
 		}
 		return nil
