@@ -20,6 +20,9 @@ const (
 	// maxSkew is how far a machine's clock may be from the database's. Leases are
 	// reckoned by the machines' clocks and outlast a send by more than this.
 	maxSkew = time.Minute
+	// silentAgain is for how long it is looked at what a process that fell silent
+	// had claimed: a transaction of its may be committed late.
+	silentAgain = time.Minute
 )
 
 // Beat says that this process lives, and gives free what processes that fell
@@ -29,7 +32,7 @@ func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
 	if !s.d.shared {
 		return 0, nil
 	}
-	var now int64
+	var now, silent int64
 	began := time.Now()
 	err = s.writer.write(ctx, func(t *tx) error {
 		row, err := t.row(`UPDATE processes SET seen_at = {now} WHERE id = ? RETURNING seen_at`, s.writer.process)
@@ -39,13 +42,29 @@ func (s *Store) Beat(ctx context.Context) (freed int64, err error) {
 		if err != nil {
 			return fmt.Errorf("store: beat: %w", err)
 		}
-		freed, err = t.release(now+gateway.QuietAfter.Microseconds(), `NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = outbox.process AND p.seen_at > ?)`, now-silentAfter.Microseconds())
+		// All that waits is read only where somebody fell silent lately, or it is not known.
+		freed, silent = 0, now-silentAfter.Microseconds()
+		last := min(s.freed.Load(), silent) // the clock may have been set back
+		search := last == 0
+		if !search {
+			row, err := t.row(`SELECT EXISTS (SELECT 1 FROM processes WHERE seen_at > ? AND seen_at <= ?)`, last-silentAgain.Microseconds(), silent)
+			if err == nil {
+				err = row.Scan(&search)
+			}
+			if err != nil {
+				return fmt.Errorf("store: beat: %w", err)
+			}
+		}
+		if search {
+			freed, err = t.release(now+gateway.QuietAfter.Microseconds(), `NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = outbox.process AND p.seen_at > ?)`, silent)
+		}
 		if err != nil {
 			return fmt.Errorf("store: beat: %w", err)
 		}
 		return nil
 	})
 	if err == nil {
+		s.freed.Store(silent)
 		s.skew.Store(time.Now().UnixMicro() - now)
 		s.beaten.Store(&began)
 	}
@@ -140,6 +159,7 @@ func (w *writer) enrol(ctx context.Context) error {
 		`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
 		`SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)`,
 		`SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)`, // which would compile what that makes look dear
+		`SELECT set_config('plan_cache_mode', 'auto', false)`,                                // its statements are few, and planned once
 	} {
 		if _, err := w.conn.ExecContext(ctx, q); err != nil {
 			return err

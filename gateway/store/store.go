@@ -42,6 +42,7 @@ type Store struct {
 	waits  patience                                 // of the writer; zero: no limits
 	skew   atomic.Int64                             // microseconds that this machine's clock is ahead
 	beaten atomic.Pointer[time.Time]                // when the last Beat began
+	freed  atomic.Int64                             // whose beat is older, by the database's clock, was looked at
 }
 
 var _ gateway.Store = (*Store)(nil)
@@ -88,7 +89,13 @@ func postgresStore(dsn string) (*Store, error) {
 	}
 	config.DialFunc = (&net.Dialer{Timeout: silentServer, Control: boundSilence,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silentServer / 2, Interval: silentServer / 8, Count: 4}}).DialContext
-	db := stdlib.OpenDB(*config)
+	// Whoever reads is answered by the values that are asked for: a plan for any
+	// values, made while a table was small, may read the whole of it when it has
+	// grown. Set here, as a pooler may refuse what comes with the connecting.
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_custom_plan', false)`)
+		return err
+	}))
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections) // one that is made anew costs the server more than many a statement
 	db.SetConnMaxIdleTime(5 * time.Minute)

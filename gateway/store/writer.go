@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -356,12 +357,15 @@ func refusedBy(err error) bool {
 	return errors.As(err, &pg) && !strings.HasPrefix(pg.Code, "57P") // 57P01 to 57P03: it is going down
 }
 
-// drop gives the connection back; what was prepared on it goes with it.
+// drop closes the connection: what is set on it is for the writer alone.
 func (w *writer) drop() {
 	for _, s := range w.stmts {
 		s.Close()
 	}
 	if w.conn != nil {
+		if w.d.shared {
+			w.conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
 		w.conn.Close()
 	}
 	w.conn, w.stmts, w.queue = nil, nil, nil
