@@ -40,7 +40,7 @@ func (s *Store) DeadGroups(ctx context.Context) (all []gateway.DeadGroup, err er
 
 // ofGroup selects a group's dead letters that died by a time.
 func ofGroup(w *where, g *gateway.DeadGroup, by time.Time) {
-	w.and("o.route = ? AND o.lane = ? AND o.code = ? AND o.failed_at <= ?", string(g.Route), g.Lane, g.Code, micros(by))
+	w.and("o.state = 'dead' AND o.route = ? AND o.lane = ? AND o.code = ? AND o.failed_at <= ?", string(g.Route), g.Lane, g.Code, micros(by))
 	if g.Cause == gateway.CauseUnknown {
 		w.and("o.cause IN ('', ?)", string(g.Cause)) // from before there were causes
 	} else {
@@ -53,7 +53,6 @@ func ofGroup(w *where, g *gateway.DeadGroup, by time.Time) {
 func (s *Store) SettleDead(ctx context.Context, g gateway.DeadGroup, by time.Time, limit int, who string, do func(*gateway.Delivery) gateway.Event) (all []gateway.Delivery, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
 		var w where
-		w.and("o.state = 'dead'")
 		ofGroup(&w, &g, by)
 		rows, err := t.query(`SELECT `+deliveryColumns+` FROM outbox o`+w.String()+` ORDER BY o.failed_at, o.id LIMIT ? {skip}`, append(w.args, limit)...)
 		if err != nil {

@@ -91,7 +91,7 @@ func (s *Store) OpenDues(ctx context.Context, f gateway.DueFilter, after string,
 		if err != nil {
 			return gateway.DuePage{}, err
 		}
-		w.and("(due_at > ? OR due_at = ? AND application > ?)", at, at, key)
+		w.and("(due_at, application) > (?, ?)", at, key)
 	}
 	all, err := readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues`+w.String()+` ORDER BY due_at, application LIMIT ?`, append(w.args, limit+1)...))
 	page := gateway.DuePage{Dues: all}

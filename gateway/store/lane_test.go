@@ -286,8 +286,8 @@ func BenchmarkPoison(b *testing.B) {
 	}
 }
 
-// reading counts the rows of the outbox that are read while do runs, in the
-// connection that writes and in the one that reads.
+// reading counts the rows of the tables that grow which are read while do runs, in
+// the connection that writes and in the one that reads.
 func reading(t *testing.T, s *Store, do func()) int {
 	t.Helper()
 	const flush = `SELECT pg_stat_force_next_flush()`
@@ -298,7 +298,7 @@ func reading(t *testing.T, s *Store, do func()) int {
 			_, err = s.read.ExecContext(t.Context(), flush)
 		}
 		if err == nil {
-			err = s.read.QueryRowContext(t.Context(), `SELECT t.seq_tup_read + SUM(i.idx_tup_read) FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid) WHERE t.relname = 'outbox' GROUP BY t.seq_tup_read`).Scan(&n)
+			err = s.read.QueryRowContext(t.Context(), `SELECT SUM(t.seq_tup_read + (SELECT SUM(i.idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) FROM pg_stat_user_tables t WHERE t.relname IN ('outbox', 'applications', 'replays')`).Scan(&n)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,6 +127,9 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 	if f.Receiver != "" {
 		w.and("(o.receiver = ? OR o.receiver = '')", f.Receiver)
 	}
+	if len(f.States) > 0 && !slices.ContainsFunc(f.States, func(s gateway.DeliveryState) bool { return s != gateway.Queued && s != gateway.Dead }) {
+		w.and("o.state IN ('queued', 'dead')") // as the indexes say it: SQLite takes none by values
+	}
 	in(&w, "o.state", f.States)
 	if f.Unblocked {
 		w.and(`NOT EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')`)
@@ -138,7 +142,7 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 		if err != nil {
 			return gateway.DeliveryPage{}, err
 		}
-		w.and("(o.created_at > ? OR o.created_at = ? AND o.id > ?)", at, at, id)
+		w.and("(o.created_at, o.id) > (?, ?)", at, id)
 	}
 	rows, err := s.query(ctx, `SELECT `+deliveryColumns+` FROM outbox o`+w.String()+` ORDER BY o.created_at, o.id LIMIT ?`, append(w.args, limit+1)...)
 	if err != nil {

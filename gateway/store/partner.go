@@ -49,7 +49,7 @@ func (t *tx) list(all []listing) error {
 
 // Noticed lists what a partner was told, from after a place on.
 func (s *Store) Noticed(ctx context.Context, receiver string, after int64, limit int) (all []gateway.Delivery, err error) {
-	rows, err := s.query(ctx, `SELECT place, body, payload FROM outbox WHERE receiver = ? AND place > ? ORDER BY place LIMIT ?`, receiver, after, min(max(limit, 1), maxPage))
+	rows, err := s.query(ctx, `SELECT place, body, payload FROM outbox WHERE receiver = ? AND place > 0 AND place > ? ORDER BY place LIMIT ?`, receiver, after, min(max(limit, 1), maxPage))
 	if err != nil {
 		return nil, fmt.Errorf("store: notices: %w", err)
 	}

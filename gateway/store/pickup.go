@@ -38,7 +38,7 @@ func (s *Store) Pickups(ctx context.Context, f gateway.PickupFilter, after strin
 		if err != nil {
 			return gateway.Page{}, err
 		}
-		w.and("(p.ready_at > ? OR p.ready_at = ? AND p.application > ?)", at, at, number)
+		w.and("(p.ready_at, p.application) > (?, ?)", at, number)
 	}
 	rows, err := s.query(ctx, `SELECT p.ready_at, p.application, a.body FROM pickups p JOIN applications a ON a.number = p.application`+w.String()+` ORDER BY p.ready_at, p.application LIMIT ?`, append(w.args, limit+1)...)
 	if err != nil {
