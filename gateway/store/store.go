@@ -93,7 +93,7 @@ func postgresStore(dsn string) (*Store, error) {
 	// values, made while a table was small, may read the whole of it when it has
 	// grown. Set here, as a pooler may refuse what comes with the connecting.
 	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_custom_plan', false)`)
+		_, err := c.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'`) // a server that is too old is told of elsewhere
 		return err
 	}))
 	db.SetMaxOpenConns(maxConnections)
