@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -440,6 +441,22 @@ func TestIdempotencyKey(t *testing.T) {
 	b.doors.take = func(string, gateway.Actor) (*gateway.Application, error) { return someApplication(9), nil }
 	if w := b.call(op, b.request(Specialist, "POST", "/applications/T-3/take", "", "Idempotency-Key", "k2")); w.Code != 200 {
 		t.Errorf("after a failure of ours the key must be free: %d", w.Code)
+	}
+}
+
+// TestAboutOf: an answer is about the application of its path, or the one that was made.
+func TestAboutOf(t *testing.T) {
+	for _, a := range []struct{ path, made, about string }{
+		{"T-1", "", "T-1"}, {"", apiRoot + "/applications/T%2F2", "T/2"}, {"", "", ""}, {"", "/elsewhere/T-3", ""},
+	} {
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		if a.path != "" {
+			c.Params = gin.Params{{Key: "number", Value: a.path}}
+		}
+		c.Header("Location", a.made)
+		if got := about(c); got != a.about {
+			t.Errorf("%+v: %q", a, got)
+		}
 	}
 }
 
