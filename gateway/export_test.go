@@ -48,6 +48,9 @@ func (b *Bridge) Driven() bool {
 
 func (b *Bridge) Stir(c Change) { b.stir(c) }
 
+func (b *Bridge) MakeID() string    { return b.newID() }
+func (b *Bridge) MakeToken() string { return b.newToken() }
+
 var (
 	RetryAfter   = retryAfter
 	AskAfter     = askAfter

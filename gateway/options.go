@@ -41,7 +41,9 @@ type Options struct {
 	// Elapsed is a clock that nobody sets, to find out when Now was set; nil:
 	// the monotonic one of the machine, or Now if that is given.
 	Elapsed func() time.Duration
-	NewID   func() string // nil: random UUIDs
+	// NewID makes ids, and the tokens of results; nil: UUIDs in the order of time
+	// for ids, random ones for tokens.
+	NewID func() string
 }
 
 // Terms are with whom the bridge deals, and how: what other terms can take the
@@ -83,7 +85,8 @@ type Bridge struct {
 	partners partners
 	log      *zap.Logger
 	tracer   trace.Tracer
-	newID    func() string
+	newID    func() string // of what is kept: in the order of time
+	newToken func() string // opens something to whoever has it: not to be guessed
 	*works
 }
 
@@ -133,7 +136,7 @@ func New(o Options) (*Bridge, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	b := &Bridge{o: o, partners: known, log: o.Log, newID: o.NewID, works: &works{renewed: make(chan struct{}, 1), opened: make(chan struct{}, 1)}}
+	b := &Bridge{o: o, partners: known, log: o.Log, newID: o.NewID, newToken: o.NewID, works: &works{renewed: make(chan struct{}, 1), opened: make(chan struct{}, 1)}}
 	b.services.Store(o.Services)
 	b.o.Services = nil // they can be replaced: ask b.set()
 	if b.log == nil {
@@ -150,7 +153,7 @@ func New(o Options) (*Bridge, error) {
 		elapsed = func() time.Duration { return wall().Sub(began) }
 	}
 	if b.newID == nil {
-		b.newID = uuid.NewString
+		b.newID, b.newToken = orderedID, uuid.NewString
 	}
 	b.numbers.store = o.Store
 	b.recounts = make(chan struct{}, 1)
@@ -163,6 +166,10 @@ func New(o Options) (*Bridge, error) {
 	b.Begin()
 	return b, nil
 }
+
+// orderedID is a UUID of version 7: what is written later stands behind in the
+// indexes, so that a write touches their end and not pages all over them.
+func orderedID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // serves says what descriptions need that is not there.
 func (o *Options) serves(set *mappings.Set) error {

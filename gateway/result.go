@@ -362,7 +362,7 @@ func (d *draft) bindForeign(o *official, dec Decision) (to State, ground *Ground
 // attach puts the result into the change; its content travels in Result alone.
 func (d *draft) attach(o *official, who Actor) {
 	doc := o.doc
-	doc.Token = strings.ReplaceAll(d.b.newID(), "-", "")
+	doc.Token = strings.ReplaceAll(d.b.newToken(), "-", "")
 	d.change.Result = &doc
 	meta := doc
 	meta.Content, meta.Signature = nil, nil
