@@ -56,10 +56,17 @@ func (m *DB) create(ctx context.Context, set *mappings.Set) error {
 	if !m.makes() {
 		return nil
 	}
-	all := map[string][]newColumn{}
+	all, indexes := map[string][]newColumn{}, map[string]bool{}
 	for _, s := range set.Services() {
 		if s.Local.Foreign() {
 			continue
+		}
+		if l := &s.Local; l.Status.Changed != "" {
+			text, err := newIndexText(l.Table, l.Status.Changed, l.Key)
+			if err != nil {
+				return err
+			}
+			indexes[text] = true
 		}
 		for table, columns := range newTables(s) {
 			for _, c := range columns {
@@ -83,17 +90,19 @@ func (m *DB) create(ctx context.Context, set *mappings.Set) error {
 			return m.d.fault("make", table, err)
 		}
 	}
+	for text := range indexes {
+		_, err := tx.ExecContext(ctx, text)
+		if err = m.d.fault("make an index", "", err); err != nil && classOf(err) != Missing { // a column that an older table lacks: Check tells
+			return err
+		}
+	}
 	return m.d.fault("make tables", "", tx.Commit())
 }
 
 func newTableText(table string, columns []newColumn) (string, error) {
-	schema, bare, err := split(table)
+	in, bare, err := newName(table)
 	if err != nil {
 		return "", err
-	}
-	name := sqlite.quote(bare)
-	if schema != "" {
-		name = sqlite.quote(schema) + "." + name
 	}
 	var parts []string
 	for _, c := range columns {
@@ -109,5 +118,24 @@ func newTableText(table string, columns []newColumn) (string, error) {
 		}
 		parts = append(parts, sqlite.quote(c.name)+" "+kind)
 	}
-	return "CREATE TABLE IF NOT EXISTS " + name + " (" + strings.Join(parts, ", ") + ")", nil
+	return "CREATE TABLE IF NOT EXISTS " + in + sqlite.quote(bare) + " (" + strings.Join(parts, ", ") + ")", nil
+}
+
+// newIndexText is the index by which rows that changed are found, as after asks
+// for them.
+func newIndexText(table, mark, key string) (string, error) {
+	in, bare, err := newName(table)
+	if err != nil {
+		return "", err
+	}
+	return "CREATE INDEX IF NOT EXISTS " + in + sqlite.quote(bare+"_"+mark) + " ON " + sqlite.quote(bare) + " (" + sqlite.comparable(mark) + ", " + sqlite.quote(key) + ")", nil
+}
+
+// newName takes the name of a table apart: its schema, quoted and with the point
+// behind it, and its bare name.
+func newName(table string) (in, bare string, err error) {
+	if in, bare, err = split(table); in != "" {
+		in = sqlite.quote(in) + "."
+	}
+	return in, bare, err
 }

@@ -193,6 +193,63 @@ func TestChanged(t *testing.T) {
 	}
 }
 
+// TestChangedByIndex: what changed is read from where the reader has come to, and
+// not out of the whole table; a table from before gets its index as well.
+func TestChangedByIndex(t *testing.T) {
+	m := open(t)
+	tab, err := m.table(t.Context(), "unemployed_certificate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, mark := columnOf(t, tab, "application_no"), columnOf(t, tab, "status_changed_at")
+	for _, from := range []place{{}, {"2026-11-25 04:00:00.000", "UC-1"}} {
+		s := m.d.after(tab, key, mark, &from, 5)
+		rows, err := m.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.text.String(), s.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var line string
+			if err := rows.Scan(&id, &parent, &unused, &line); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, line)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(plan) != 1 || !strings.Contains(plan[0], "unemployed_certificate_status_changed_at") || from.At != "" && !strings.Contains(plan[0], "SEARCH") {
+			t.Errorf("from %+v: %q", from, plan)
+		}
+	}
+	if _, err := m.db.ExecContext(t.Context(), "DROP INDEX unemployed_certificate_status_changed_at"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.create(t.Context(), m.set()); err != nil {
+		t.Fatal(err)
+	}
+	m.ask(t, "SELECT name FROM sqlite_schema WHERE type = 'index' AND name = 'unemployed_certificate_status_changed_at'")
+	for _, q := range []string{"DROP INDEX unemployed_certificate_status_changed_at", "ALTER TABLE unemployed_certificate DROP COLUMN status_changed_at"} {
+		if _, err := m.db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.create(t.Context(), m.set()); err != nil {
+		t.Errorf("a table without the column: %v", err)
+	}
+}
+
+func columnOf(t *testing.T, tab *table, name string) *mappings.Column {
+	t.Helper()
+	c, err := tab.column(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // What a description needs and the database lacks is said at once.
 func TestCheck(t *testing.T) {
 	m := open(t)

@@ -99,24 +99,30 @@ func (d *Dialect) update(t *table, set, where []cell) *statement {
 	return s
 }
 
+// comparable is a column with times, as they are compared.
+func (d *Dialect) comparable(mark string) string {
+	if d.moment == "" {
+		return d.quote(mark)
+	}
+	return strings.ReplaceAll(d.moment, "#", d.quote(mark))
+}
+
 // after reads key and mark of the rows behind a place, in order: those whose
 // mark is later, and those of the same mark with a greater key.
 func (d *Dialect) after(t *table, key, mark *mappings.Column, from *place, limit int) *statement {
-	k, m := d.quote(key.Name), d.quote(mark.Name)
-	if d.moment != "" {
-		m = strings.ReplaceAll(d.moment, "#", m)
-	}
+	k, m := d.quote(key.Name), d.comparable(mark.Name)
 	s := d.statement(fmt.Sprintf("SELECT %s, %s FROM %s WHERE ", k, m, t.sql))
 	if from.At == "" {
 		s.text.WriteString(m + " IS NOT NULL")
 	} else {
 		at, last := cell{mark, from.At}, cell{key, from.Key}
-		s.text.WriteString(m + " > ")
+		s.text.WriteString(m + " >= ") // by which an index is bound; an OR alone bounds none
 		s.param(at)
-		s.text.WriteString(" OR " + m + " = ")
+		s.text.WriteString(" AND (" + m + " > ")
 		s.param(at)
-		s.text.WriteString(" AND " + k + " > ")
+		s.text.WriteString(" OR " + k + " > ")
 		s.param(last)
+		s.text.WriteString(")")
 	}
 	s.text.WriteString(" ORDER BY " + m + ", " + k)
 	whole := d.atMost(s.text.String(), limit)
