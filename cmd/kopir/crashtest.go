@@ -17,8 +17,8 @@ import (
 )
 
 // runCrashtest kills bridges under load and counts what is left.
-// Exit status: 0 nothing was lost, doubled or reordered and the journal holds,
-// 1 something was, 2 wrong use or the trial itself could not be made.
+// Exit status: 0 nothing was lost, doubled or reordered, the journal holds and
+// killed processes were back in time, 1 something was not so, 2 wrong use or the trial itself could not be made.
 func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f := flag.NewFlagSet("crashtest", flag.ContinueOnError)
 	o := crash.Options{Failing: failpoint.Enabled, Out: s.err}
@@ -30,6 +30,7 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f.DurationVar(&o.For, "for", 10*time.Minute, "end kills and messages after `D`, also when there were fewer")
 	f.DurationVar(&o.Quiet, "quiet", 0, "about so long between two troubles: `D`; 0: by -kills and -for")
 	f.Float64Var(&o.Rate, "rate", 40, "applications a second: `R`")
+	f.DurationVar(&o.Bar, "bar", crash.DefaultBar, "a killed process must accept again within `D`; 0: it is told, not judged")
 	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when something was found, or when it is named")
 	f.DurationVar(&o.Away, "away", 0, "instead of kills: each database is away for `D` under load, and how the bridge catches up is measured (postgres)")
 	trouble := f.String("trouble", "", "`all|kills|none`: what is done to the processes; none: load alone, and what they use more and more of (default: all, with -away none)")
@@ -82,8 +83,8 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 		s.complain("crashtest: -away: five seconds at least, or nothing gathers")
 	case o.Away > 0 && o.Database != crash.Postgres:
 		s.complain("crashtest: -away needs -db postgres: a file is never away")
-	case o.Rate <= 0 || o.For <= 0 || o.Kills < 0 || o.Messages < 0:
-		s.complain("crashtest: -rate and -for must be more than nothing, -kills and -messages not less")
+	case o.Rate <= 0 || o.For <= 0 || o.Kills < 0 || o.Messages < 0 || o.Bar < 0:
+		s.complain("crashtest: -rate and -for must be more than nothing, -kills, -messages and -bar not less")
 	default:
 		return crashtest(ctx, o, s)
 	}

@@ -49,6 +49,7 @@ type Options struct {
 	Seed     uint64
 	Keys     sim.Keys      // with what everybody signs
 	For      time.Duration // at most, for kills and messages; the drain comes on top
+	Bar      time.Duration // within what a killed process must accept again; zero: that is told only
 	Quiet    time.Duration // between two troubles; zero: from Kills and For
 	Trouble  Trouble       // what is done to the processes; empty: everything
 	Away     time.Duration // how long each database is away once; zero: not; instead of kills and messages

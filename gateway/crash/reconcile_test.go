@@ -3,9 +3,12 @@ package crash
 import (
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"kopir/gateway/failpoint"
 )
 
 // numberOf finds a number for which the staff follows a plan.
@@ -128,8 +131,9 @@ func TestEveryFaultIsNamed(t *testing.T) {
 }
 
 // TestTooSlowOrTooMuch: a database that came back and was caught up with too
-// slowly, an acknowledgement while the store was away, and a process that used
-// more and more are found; what is as it should be is not.
+// slowly, an acknowledgement while the store was away, a process that used more
+// and more, one that was not back in time after a kill, and points that nothing
+// came by in a trial long enough are found; what is as it should be is not.
 func TestTooSlowOrTooMuch(t *testing.T) {
 	good := Outage{What: "store", Away: time.Minute, Waiting: 600, Behind: 10 * time.Second, Rows: 800, Rate: 10}
 	early := Growth{Node: "node1", What: "memory (heap)", Early: 100 << 20, Late: 104 << 20}
@@ -144,12 +148,24 @@ func TestTooSlowOrTooMuch(t *testing.T) {
 		"never":                 {func(r *Report) { r.Gone[0].Behind = 0 }, 1},
 		"grows":                 {func(r *Report) { r.Growth[0].Late = 106 << 20 }, 1},
 		"too short to say that": {func(r *Report) { r.Growth[0].Late, r.Loaded = 106<<20, time.Minute }, 0},
+		"back too late":         {func(r *Report) { r.Recovered[1] = 3001 * time.Millisecond }, 1},
+		"nobody judges that":    {func(r *Report) { r.Recovered[1], r.Options.Bar = time.Minute, 0 }, 0},
+		"a point not passed":    {func(r *Report) { r.Unpassed = []failpoint.Point{failpoint.CommitDone} }, 1},
+		"of a short trial":      {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 3 }, 0},
+		"that ended by time":    {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 100_000 }, 0},
+		"paused is not killed": {func(r *Report) {
+			r.Unpassed, r.Kills = []failpoint.Point{failpoint.CommitDone}, map[string]int{"paused": 200}
+		}, 0},
 	} {
-		r := &Report{Loaded: time.Hour, Gone: []Outage{good}, Growth: []Growth{early}}
+		r := &Report{Loaded: time.Hour, Gone: []Outage{good}, Growth: []Growth{early}, Kills: map[string]int{"at random": 200},
+			Recovered: []time.Duration{time.Second, 3 * time.Second}, Options: Options{Kills: 200, Messages: 5000, Bar: 3 * time.Second}}
 		c.spoil(r)
 		r.judge()
 		if len(r.Findings) != c.want {
 			t.Errorf("%s: %v", name, r.Findings)
+		}
+		if table := r.String(); !strings.Contains(table, "asked for "+strconv.Itoa(r.Options.Kills)) || !strings.Contains(table, "asked for 5000") {
+			t.Errorf("%s: what was asked for is not told: %s", name, table)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"kopir/gateway/failpoint"
 )
 
-// Bar is within what a node must accept again after it was killed.
-const Bar = 3 * time.Second
+// DefaultBar is within what a node must accept again after it was killed.
+const DefaultBar = 3 * time.Second
 
 // Report is what a trial showed.
 type Report struct {
@@ -69,6 +69,37 @@ func (r *Report) judge() {
 			r.Findings = append(r.Findings, Finding{Other, g.Node, g.String()})
 		}
 	}
+	late, bar := 0, r.Options.Bar
+	for _, d := range r.Recovered {
+		if bar > 0 && d > bar {
+			late++
+		}
+	}
+	if late > 0 {
+		r.Findings = append(r.Findings, Finding{Other, "recovery", fmt.Sprintf("%d of %d times it took longer than %s: %s", late, len(r.Recovered), bar, spread(r.Recovered))})
+	}
+	// A trial that ended by its time before it had its kills was not asked to come by everything.
+	if asked := r.Options.Kills; len(r.Unpassed) > 0 && asked >= len(failpoint.Points()) && r.kills() >= asked {
+		r.Findings = append(r.Findings, Finding{Other, "points", fmt.Sprintf("nothing came by %v in %d kills", r.Unpassed, r.kills())})
+	}
+}
+
+// kills are those of processes; a pause is none.
+func (r *Report) kills() (n int) {
+	for how, times := range r.Kills {
+		if !strings.HasPrefix(how, "paused") {
+			n += times
+		}
+	}
+	return n
+}
+
+// asked is told beside what there was, where the trial was asked for so many.
+func asked(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", asked for %d", n)
 }
 
 // Good says whether the bridge did nothing wrong.
@@ -95,7 +126,7 @@ func (r *Report) table(most int) string {
 	}
 	o := r.Options
 	line("trial", "%s, %d node(s), %s keys, seed %d, load for %s, %s altogether", o.Database, o.Nodes, o.Keys, o.Seed, r.Loaded.Round(time.Second), r.Took.Round(time.Second))
-	line("sent", "%d applications (%.1f/s), %d times more because nothing or too little came back", r.Sent, float64(r.Sent)/r.Loaded.Seconds(), r.Repeated)
+	line("sent", "%d applications%s (%.1f/s), %d times more because nothing or too little came back", r.Sent, asked(o.Messages), float64(r.Sent)/r.Loaded.Seconds(), r.Repeated)
 	line("accepted", "%d", r.Accepted)
 	line("refused", "%d, as they should be", r.Refused)
 	line("effected", "%d applications exactly once: %d local rows, %d changes of state, %d notices taken by the gateway", r.Effected, r.Rows, r.Moves, r.Notices)
@@ -103,15 +134,7 @@ func (r *Report) table(most int) string {
 	for _, k := range []Kind{Lost, Doubled, Reordered, Broken, Changed, Other} {
 		line(string(k), "%d", r.Kinds[k])
 	}
-	kills, pauses := 0, 0
-	for how, n := range r.Kills {
-		if strings.HasPrefix(how, "paused") {
-			pauses += n
-			continue
-		}
-		kills += n
-	}
-	line("kills", "%d", kills)
+	line("kills", "%d%s", r.kills(), asked(o.Kills))
 	for _, how := range slices.Sorted(maps.Keys(r.Kills)) {
 		line("  "+how, "%d", r.Kills[how])
 	}
@@ -127,7 +150,7 @@ func (r *Report) table(most int) string {
 	}
 	line("disk", "%s", r.Disk)
 	line("ended by itself", "%d", r.Ended)
-	line("recovery", "%s (bar %s)", spread(r.Recovered), Bar)
+	line("recovery", "%s (bar %s)", spread(r.Recovered), o.Bar)
 	line("first answer", "%s", spread(r.Answered))
 	if len(r.Unpassed) > 0 {
 		line("points not passed", "%v", r.Unpassed)
