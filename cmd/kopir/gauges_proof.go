@@ -23,12 +23,13 @@ var (
 	unkeptDesc   = prometheus.NewDesc("kopir_refused_unkept_messages", "Refused messages of today of which digest, size and verdict alone are kept.", []string{"sender"}, nil)
 	reloadDesc   = prometheus.NewDesc("kopir_reload_failed", "1 while files that were changed are not in force because of a fault, by what they are.", []string{"what"}, nil)
 	unstampDesc  = prometheus.NewDesc("kopir_journal_unstamped_seconds", "How long records of the journal have had no checkpoint with a time stamp over them, where journal.tsa names an authority; nought when all have.", nil, nil)
+	revokedDesc  = prometheus.NewDesc("kopir_key_revoked", "1 while the certificate of the bridge's key is known to be revoked.", nil, nil)
 	unsignedDesc = prometheus.NewDesc("kopir_journal_unsigned_seconds", "How long records of the journal have had no checkpoint over them; nought when all have.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g proofGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, reloadDesc, unsignedDesc, unstampDesc} {
+	for _, d := range []*prometheus.Desc{verdictDesc, answeredDesc, silentDesc, listDesc, refusedDesc, unkeptDesc, reloadDesc, revokedDesc, unsignedDesc, unstampDesc} {
 		out <- d
 	}
 }
@@ -55,12 +56,16 @@ func (g proofGauges) Collect(out chan<- prometheus.Metric) {
 			age(listDesc, f.Listed, f.Authority)
 		}
 	}
-	for what, fault := range g.n.kept.all() {
-		failed := 0.0
-		if fault.Load() != nil {
-			failed = 1
+	whether := func(d *prometheus.Desc, yes bool, labels ...string) {
+		v := 0.0
+		if yes {
+			v = 1
 		}
-		out <- prometheus.MustNewConstMetric(reloadDesc, prometheus.GaugeValue, failed, what)
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	whether(revokedDesc, g.n.keyRevoked())
+	for what, fault := range g.n.kept.all() {
+		whether(reloadDesc, fault.Load() != nil, what)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

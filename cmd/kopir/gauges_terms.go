@@ -39,7 +39,7 @@ var (
 	alarmDesc    = prometheus.NewDesc("kopir_deadline_alarms_total", "Warnings and breaches that were told.", []string{"kind"}, nil)
 	jumpDesc     = prometheus.NewDesc("kopir_clock_jumps_total", "How often the clock was found set.", nil, nil)
 	unaskedDesc  = prometheus.NewDesc("kopir_held_unasked_total", "How often a held application could not be asked about and was put off; the log says why.", nil, nil)
-	clockDesc    = prometheus.NewDesc("kopir_clock_suspected", "1 while the clock is not believed and no alarm is told.", nil, nil)
+	clockDesc    = prometheus.NewDesc("kopir_clock_suspected", "1 while the clock is not believed and no alarm is told, or is so far from the database's that nothing is delivered.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -60,7 +60,7 @@ func (g *termGauges) Collect(out chan<- prometheus.Metric) {
 	metric(jumpDesc, prometheus.CounterValue, float64(g.bridge.ClockJumps()))
 	metric(unaskedDesc, prometheus.CounterValue, float64(g.bridge.Unasked()))
 	suspected := 0.0
-	if g.bridge.ClockFault() != nil {
+	if g.bridge.ClockFault() != nil || g.store.ClockFault() != nil {
 		suspected = 1
 	}
 	metric(clockDesc, prometheus.GaugeValue, suspected)

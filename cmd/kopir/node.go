@@ -27,6 +27,7 @@ import (
 	"kopir/gateway/store"
 	"kopir/mappings"
 	"kopir/signature"
+	"kopir/signature/nuc"
 	"kopir/signature/revocation"
 )
 
@@ -43,6 +44,7 @@ type node struct {
 	traces     *sdktrace.TracerProvider // nil: nothing is traced
 	local      *mio.DB
 	revocation *revocation.Checker
+	revoked    atomic.Pointer[nuc.Certificate] // of our own, found to be so
 	verifier   *signature.Verifier
 	bridge     *gateway.Bridge              // as it began; under the terms in force it is that of wired
 	services   atomic.Pointer[mappings.Set] // as they are now

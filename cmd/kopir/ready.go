@@ -24,7 +24,7 @@ func (n *node) readiness() []server.Readiness {
 		{Name: "disk", Check: func(context.Context) server.Condition { return n.disk.condition() }},
 		{Name: "key", Check: n.keyCondition},
 		{Name: "revocation", Check: n.revocationCondition},
-		{Name: "clock", Check: n.clockCondition},
+		{Name: "clock", Check: func(context.Context) server.Condition { return clockCondition(n.clockFault()) }},
 		{Name: "configuration", Check: n.configurationCondition},
 		{Name: "mappings", Check: n.mappingsCondition},
 		{Name: "local", Check: n.localCondition},
@@ -46,7 +46,8 @@ func (n *node) storeCondition(ctx context.Context) server.Condition {
 const keyWarnDays = 30
 
 // keyCondition: the key is there, fits its certificate, and the certificate
-// is in its time. Signing something tells the first two, also of a token.
+// is in its time and not known to be revoked. Signing something tells the first
+// two, also of a token.
 func (n *node) keyCondition(context.Context) server.Condition {
 	now := time.Now()
 	key := n.m.keys.Signing(now)
@@ -59,6 +60,8 @@ func (n *node) keyCondition(context.Context) server.Condition {
 		return fail("the certificate of the key has ended", fmt.Errorf("it expired %d days ago", -days))
 	case now.Before(key.Certificate.NotBefore):
 		return fail("the certificate of the key is not valid yet", nil)
+	case n.keyRevoked():
+		return fail("the certificate of the key is revoked: partners refuse what it signs", nil)
 	}
 	if _, err := signature.SignCMS([]byte("ready"), key, signature.CMSOptions{SigningTime: now}); err != nil {
 		return fail("the key does not sign", err)
@@ -99,9 +102,13 @@ func (n *node) revocationCondition(context.Context) server.Condition {
 		Remedy: "see that the addresses under revocation: can be reached from here; what is held is judged by itself when they are back", Cause: errors.Join(causes...)}
 }
 
-func (n *node) clockCondition(context.Context) server.Condition {
-	if err := n.bridge.ClockFault(); err != nil {
-		return server.Condition{Health: server.Failing, Say: "the clock is not believed", Remedy: "set it right; see Deadlines in README", Cause: err}
+// clockFault says why the clock is not believed, or is so far from the store's
+// that nothing is claimed, which comes first; nil: neither.
+func (n *node) clockFault() error { return errors.Join(n.bridge.ClockFault(), n.store.ClockFault()) }
+
+func clockCondition(err error) server.Condition {
+	if err != nil {
+		return server.Condition{Health: server.Failing, Say: "the clock is not believed, or is too far from the database's", Remedy: "set it right; see Deadlines in README", Cause: err}
 	}
 	return server.Condition{}
 }
@@ -225,22 +232,39 @@ func (n *node) standing(ctx context.Context, seq int64) (time.Duration, error) {
 }
 
 // askAboutOurselves asks from time to time whether our own certificate is
-// revoked, so that silence of its authority is seen before a message meets it.
+// revoked, so that it, or silence of its authority, is seen before a message
+// meets it.
 func (n *node) askAboutOurselves(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		now := time.Now()
-		own := n.m.keys.Signing(now).Certificate
-		if chain, _ := n.m.trust.Chain(own, now); len(chain) > 1 {
-			if a := n.revocation.Ask(ctx, own, chain[1], now); a.Status == revocation.Revoked {
-				n.log.Error("our own certificate is revoked: partners will refuse what it signs", zap.String("serial", own.SerialHex()))
-			}
-		}
+		n.askOnce(ctx, time.Now())
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (n *node) askOnce(ctx context.Context, now time.Time) {
+	own := n.m.keys.Signing(now).Certificate
+	chain, _ := n.m.trust.Chain(own, now)
+	if len(chain) < 2 {
+		return
+	}
+	switch n.revocation.Ask(ctx, own, chain[1], now).Status {
+	case revocation.Revoked:
+		n.log.Error("our own certificate is revoked: partners will refuse what it signs", zap.String("serial", own.SerialHex()))
+		n.revoked.Store(own)
+	case revocation.Good: // it was on hold
+		n.revoked.Store(nil)
+	}
+}
+
+// keyRevoked says whether the certificate of the key that signs now was found
+// revoked when it was last known.
+func (n *node) keyRevoked() bool {
+	was := n.revoked.Load()
+	return was != nil && was.Fingerprint == n.m.keys.Signing(time.Now()).Certificate.Fingerprint
 }

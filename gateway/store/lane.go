@@ -115,7 +115,7 @@ func (t *tx) due(lane gateway.Lane, at time.Time, order string, n int) (all []ga
 // Lease is the end of a lease from a time on; an error while leases cannot be
 // reckoned.
 func (s *Store) Lease(at time.Time, lease time.Duration) (int64, error) {
-	return micros(at.Add(lease)), s.clockFault()
+	return micros(at.Add(lease)), s.ClockFault()
 }
 
 // NextDelivery is when something that nobody has leased can be tried on a lane;

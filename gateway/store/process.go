@@ -94,8 +94,8 @@ func (s *Store) Awake() error {
 // last Beat.
 func (s *Store) Skew() time.Duration { return time.Duration(s.skew.Load()) * time.Microsecond }
 
-// clockFault is set while the clocks differ too much to reckon leases by.
-func (s *Store) clockFault() error {
+// ClockFault is set while the clocks differ too much to reckon leases by.
+func (s *Store) ClockFault() error {
 	if skew := s.Skew(); skew.Abs() > maxSkew {
 		return fmt.Errorf("store: this machine's clock is %s from the database's: nothing is claimed until they agree", skew.Round(time.Second))
 	}

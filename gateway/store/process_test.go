@@ -100,11 +100,14 @@ func TestClocksApart(t *testing.T) {
 	if _, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("claimed: %v", err)
 	}
+	if s.ClockFault() == nil {
+		t.Error("nothing is claimed, and nobody can ask why")
+	}
 	if _, err := s.Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1); err != nil {
-		t.Error(err)
+	if _, err := s.Claim(t.Context(), gateway.Lane{Route: gateway.ToPortal}, t0, time.Minute, 1); err != nil || s.ClockFault() != nil {
+		t.Error(err, s.ClockFault())
 	}
 }
 
