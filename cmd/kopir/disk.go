@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,7 +42,9 @@ func (l *loaded) checkDisk() []fault {
 	return nil
 }
 
-// diskFolders are those that grow while the bridge works.
+// diskFolders are those that grow while the bridge works. With databases on
+// servers and nothing else that grows, it is that of the configuration: the
+// servers' own disks cannot be seen from here.
 func (l *loaded) diskFolders() []string {
 	var all []string
 	for _, p := range []string{l.Store.Path, l.Local.Path} {
@@ -54,22 +57,39 @@ func (l *loaded) diskFolders() []string {
 			all = append(all, l.path(p))
 		}
 	}
+	if len(all) == 0 && l.dir != "" {
+		all = append(all, l.dir)
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
 // disk watches how full the disks are. New work is refused before nothing can
-// be written any more, so that what was taken can be brought to its end.
+// be written any more, so that what was taken can be brought to its end. Of a
+// server's disk is known only that it is full, when a write fails for it.
 type disk struct {
 	folders []string
 	usage   func(folder string) (used, total uint64, err error)
+	store   room
 
 	mu     sync.Mutex
 	limits diskConfig
 	at     time.Time
 	used   float64 // of the fullest, 0 to 1
 	err    error
+
+	sized time.Time
+	size  int64 // of the store
 }
+
+// room is what a store knows of its disk.
+type room interface {
+	Full() bool
+	Size(context.Context) (int64, error)
+}
+
+// sizeFor is how long the size of the store stands: a server looks at every file.
+const sizeFor = time.Minute
 
 // diskFor is how long a measurement stands.
 const diskFor = time.Second
@@ -118,6 +138,9 @@ func (d *disk) bounds() diskConfig {
 // room says why no new work is taken. A disk that cannot be measured is not
 // taken for full: writing will tell.
 func (d *disk) room() error {
+	if d.store.Full() {
+		return errors.New("the database has no room on its disk, and new work is refused until a write succeeds")
+	}
 	if used, _ := d.fullest(); used*100 >= float64(d.bounds().Refuse) {
 		return fmt.Errorf("the disk is %.1f%% full, and new work is refused from %d%% on", used*100, d.bounds().Refuse)
 	}
@@ -130,6 +153,8 @@ func (d *disk) condition() server.Condition {
 	limits := d.bounds()
 	c := server.Condition{Say: fmt.Sprintf("%.0f%% used", used*100), Remedy: "free space, or give the disk more: what is in the bridge's own store must not be deleted", Cause: err}
 	switch {
+	case d.store.Full():
+		c.Health, c.Say = server.Failing, "the disk of the database is full: a write found no room"
 	case used*100 >= float64(limits.Refuse):
 		c.Health = server.Failing
 	case used*100 >= float64(limits.Warn):
@@ -142,14 +167,58 @@ func (d *disk) condition() server.Condition {
 	return c
 }
 
-var diskDesc = prometheus.NewDesc("kopir_disk_used_ratio", "Share of the fullest disk that the bridge writes to that is used; new work is refused from disk.refuse on.", nil, nil)
+var (
+	diskDesc       = prometheus.NewDesc("kopir_disk_used_ratio", "Share of the fullest disk that the bridge writes to that is used. Not that of a database server.", nil, nil)
+	diskWarnDesc   = prometheus.NewDesc("kopir_disk_warn_ratio", "From which share on it is told (disk.warn).", nil, nil)
+	diskRefuseDesc = prometheus.NewDesc("kopir_disk_refuse_ratio", "From which share on new work is refused (disk.refuse).", nil, nil)
+	storeFullDesc  = prometheus.NewDesc("kopir_store_full", "1 from when a write found no room on the disk of the bridge's database until one succeeds; new work is refused.", nil, nil)
+	storeSizeDesc  = prometheus.NewDesc("kopir_store_bytes", "Size of the bridge's own database.", nil, nil)
+)
 
 // Describe implements prometheus.Collector.
-func (d *disk) Describe(out chan<- *prometheus.Desc) { out <- diskDesc }
+func (d *disk) Describe(out chan<- *prometheus.Desc) {
+	for _, one := range []*prometheus.Desc{diskDesc, diskWarnDesc, diskRefuseDesc, storeFullDesc, storeSizeDesc} {
+		out <- one
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (d *disk) Collect(out chan<- prometheus.Metric) {
-	if used, err := d.fullest(); err == nil {
-		out <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, used)
+	gauge := func(desc *prometheus.Desc, v float64) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
 	}
+	if used, err := d.fullest(); err == nil {
+		gauge(diskDesc, used)
+	}
+	limits := d.bounds()
+	gauge(diskWarnDesc, float64(limits.Warn)/100)
+	gauge(diskRefuseDesc, float64(limits.Refuse)/100)
+	full := 0.0
+	if d.store.Full() {
+		full = 1
+	}
+	gauge(storeFullDesc, full)
+	if n, err := d.bytes(); err == nil {
+		gauge(storeSizeDesc, float64(n))
+	}
+}
+
+// bytes is the size of the store.
+func (d *disk) bytes() (int64, error) {
+	d.mu.Lock()
+	size, age := d.size, time.Since(d.sized)
+	d.mu.Unlock()
+	if size > 0 && age >= 0 && age < sizeFor {
+		return size, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	size, err := d.store.Size(ctx)
+	if err != nil {
+		return 0, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.size, d.sized = size, time.Now()
+	return size, nil
 }

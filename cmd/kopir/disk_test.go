@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -21,7 +22,8 @@ import (
 func TestDiskCondition(t *testing.T) {
 	used := uint64(0)
 	var fault error
-	d := &disk{folders: []string{"a", "b"}, limits: diskConfig{Warn: 90, Refuse: 95}, usage: func(f string) (uint64, uint64, error) {
+	own := &roomOf{bytes: 1 << 20}
+	d := &disk{folders: []string{"a", "b"}, store: own, limits: diskConfig{Warn: 90, Refuse: 95}, usage: func(f string) (uint64, uint64, error) {
 		if f == "a" {
 			return 10, 1000, nil
 		}
@@ -40,6 +42,46 @@ func TestDiskCondition(t *testing.T) {
 		if err := d.room(); (err == nil) != c.room {
 			t.Errorf("%d of 1000: %v", c.used, err)
 		}
+	}
+	own.full = true
+	if c := d.condition(); c.Health != server.Failing || d.room() == nil {
+		t.Errorf("a write found no room: %+v, %v", c, d.room())
+	}
+	own.full = false
+	if c := d.condition(); c.Health != "" || d.room() != nil {
+		t.Errorf("a write succeeded again: %+v, %v", c, d.room())
+	}
+	for range 2 {
+		if n, err := d.bytes(); n != 1<<20 || err != nil || own.asked != 1 {
+			t.Errorf("%d bytes, %v, asked %d times", n, err, own.asked)
+		}
+	}
+}
+
+// roomOf is what a store would know of its disk.
+type roomOf struct {
+	full  bool
+	bytes int64
+	asked int
+}
+
+func (r *roomOf) Full() bool { return r.full }
+
+func (r *roomOf) Size(context.Context) (int64, error) {
+	r.asked++
+	return r.bytes, nil
+}
+
+// TestDiskFolders: with databases on servers something is watched all the same.
+func TestDiskFolders(t *testing.T) {
+	l := &loaded{dir: "/etc/kopir"}
+	l.Store.Driver = "postgres"
+	if got := l.diskFolders(); !slices.Equal(got, []string{"/etc/kopir"}) {
+		t.Errorf("%q", got)
+	}
+	l.Revocation.Folder = "lists"
+	if got := l.diskFolders(); !slices.Equal(got, []string{"/etc/kopir/lists"}) {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -104,6 +104,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if err := n.openStore(ctx); err != nil {
 		return n, fmt.Errorf("%s: %w", l.storeName(), err)
 	}
+	n.disk.store = n.store
 	if err := n.openMio(ctx); err != nil {
 		return n, err
 	}

@@ -61,6 +61,9 @@ func TestFullDatabase(t *testing.T) {
 	if say, _ := Diagnose(err); err == nil || !strings.Contains(say, "disk of the store is full") {
 		t.Fatalf("%v: %q", err, say)
 	}
+	if !s.Full() {
+		t.Error("it is full, and nobody can know")
+	}
 	if _, err := s.Application(t.Context(), "N-2"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("half of it is there: %v", err)
 	}
@@ -69,10 +72,37 @@ func TestFullDatabase(t *testing.T) {
 	}
 	pages(1 << 30)
 	commit(t, s, gateway.Change{Application: application("N-2", t0), Deliveries: []gateway.Delivery{big}})
+	if n, err := s.Size(t.Context()); s.Full() || n < 4<<20 || err != nil {
+		t.Errorf("%d bytes, %v; full: %v", n, err, s.Full())
+	}
 	if a, err := s.Audit(t.Context()); err != nil || len(a.Faults) > 0 {
 		t.Errorf("%+v %v", a, err)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFullServer: a server that finds no room on its disk is full for us until
+// it takes a write.
+func TestFullServer(t *testing.T) {
+	s := openEmptyPostgres(t, needPostgres(t))
+	if n, err := s.Size(t.Context()); n < 1<<20 || err != nil || s.Full() {
+		t.Fatalf("%d bytes, %v; full: %v", n, err, s.Full())
+	}
+	do := func(q string) {
+		t.Helper()
+		if _, err := s.write.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$`)
+	do(`CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON marks FOR EACH ROW EXECUTE FUNCTION no_room()`)
+	if err := s.Ping(t.Context()); err == nil || !s.Full() {
+		t.Errorf("%v; full: %v", err, s.Full())
+	}
+	do(`DROP TRIGGER no_room ON marks`)
+	if err := s.Ping(t.Context()); err != nil || s.Full() {
+		t.Errorf("%v; full: %v", err, s.Full())
 	}
 }

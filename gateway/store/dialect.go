@@ -19,14 +19,16 @@ type dialect struct {
 	now    string // microseconds since 1970 by the database's clock
 	lock   string // ends a selection of a row that must not change before the commit
 	among  string // a condition that a text is in one list of texts, see tx.among
+	size   string // query of how many bytes the database takes
 	dollar bool   // placeholders are $1, $2
 	shared bool   // several bridges may work on one database
 }
 
 var (
-	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE", among: "IN (SELECT value FROM json_each(?))"}
+	sqlite = dialect{driver: "sqlite", goose: goose.DialectSQLite3, begin: "BEGIN IMMEDIATE", among: "IN (SELECT value FROM json_each(?))",
+		size: "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, begin: "BEGIN", skip: "FOR UPDATE OF o SKIP LOCKED",
-		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", lock: "FOR UPDATE", among: "= ANY(?)", dollar: true, shared: true}
+		now: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", lock: "FOR UPDATE", among: "= ANY(?)", size: "SELECT pg_database_size(current_database())", dollar: true, shared: true}
 )
 
 // among is the argument of {among}.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,8 @@ type writer struct {
 	mine   int               // where in queue the statements of the job under way begin
 	wrote  bool              // something that is worth a commit
 	common *lines            // of the jobs that run together
+
+	full atomic.Bool // the last write found no room on the disk
 
 	process    string            // of this one among those on a shared database
 	commits    int64             // how many of its transactions were committed
@@ -157,9 +160,25 @@ func (w *writer) run() {
 			}
 		}
 		w.commit(group)
+		w.weigh(group)
 		for _, j := range group {
 			close(j.done)
 		}
+	}
+}
+
+// weigh keeps whether there was room for a group.
+func (w *writer) weigh(group []*job) {
+	written := false
+	for _, j := range group {
+		if noRoom(j.err) {
+			w.full.Store(true)
+			return
+		}
+		written = written || j.err == nil && w.wrote
+	}
+	if written {
+		w.full.Store(false)
 	}
 }
 
