@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -65,19 +67,74 @@ type recorded struct {
 	seen    bool
 }
 
+// auditAtOnce is for how many records an audit holds in memory what they speak
+// of: some hundreds of megabytes. A longer journal is audited by spans of owners.
+var auditAtOnce int64 = 2_000_000
+
+// span is a range of owners, as the database orders them: from the first, and
+// before the other one; an empty one is no bound.
+type span struct{ from, before string }
+
+func (p span) whole() bool { return p == span{} }
+
+// where is the condition that an owner is of the span.
+func (p span) where(owner string) (cond string, args []any) {
+	cond, args = owner+" >= ?", []any{p.from}
+	if p.before != "" {
+		cond, args = cond+" AND "+owner+" < ?", append(args, p.before)
+	}
+	return cond, args
+}
+
 // Audit compares every row that the journal speaks of with what it says. It
 // takes the chain for verified.
 func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
+	if a.Records, _, err = s.Head(ctx); err != nil {
+		return a, err
+	}
+	spans, err := s.spans(ctx, (a.Records+auditAtOnce-1)/auditAtOnce)
+	if err != nil {
+		return a, err
+	}
+	for _, p := range spans {
+		if err := s.auditSpan(ctx, p, &a); err != nil {
+			return a, err
+		}
+	}
+	slices.Sort(a.Faults)
+	return a, nil
+}
+
+// spans divides the owners into so many parts of like size.
+func (s *Store) spans(ctx context.Context, parts int64) ([]span, error) {
+	all := []span{{}}
+	var owners int64
+	if err := s.row(ctx, `SELECT COUNT(*) FROM journal_keys`).Scan(&owners); err != nil {
+		return nil, fmt.Errorf("store: journal keys: %w", err)
+	}
+	for n := int64(1); n < min(parts, owners); n++ {
+		var at string
+		if err := s.row(ctx, `SELECT owner FROM journal_keys ORDER BY owner LIMIT 1 OFFSET ?`, owners*n/min(parts, owners)).Scan(&at); err != nil {
+			return nil, fmt.Errorf("store: journal keys: %w", err)
+		}
+		all[n-1].before = at
+		all = append(all, span{from: at})
+	}
+	return all, nil
+}
+
+// auditSpan is Audit of some owners.
+func (s *Store) auditSpan(ctx context.Context, p span, a *Audit) error {
 	things := map[thing]*recorded{}
 	removed := map[string]bool{} // owners whose content was archived or erased, by the journal
-	begun := map[string]bool{}   // owners of whom the journal tells from their beginning
-	err = s.Journal(ctx, 0, "", func(l Link) error {
-		r, err := journal.Read(l.Body)
+	err := s.recordsOf(ctx, p, func(body []byte) error {
+		r, err := journal.Read(body)
 		if err != nil {
 			return err
 		}
-		a.Records++
-		removed[r.Owner] = removed[r.Owner] || r.Kind == journal.Erasure || r.Kind == journal.Archive
+		if r.Kind == journal.Erasure || r.Kind == journal.Archive {
+			removed[r.Owner] = true
+		}
 		if r.Kind != journal.Change {
 			return nil
 		}
@@ -96,20 +153,17 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 			} else {
 				known.digests = []journal.Hash{p.Digest}
 			}
-			if p.What == journalMessage {
-				begun[r.Owner] = true
-			}
 		}
 		return nil
 	})
 	if err != nil {
-		return a, err
+		return err
 	}
-	keys, err := s.ownerKeys(ctx)
+	keys, err := s.ownerKeys(ctx, p)
 	if err != nil {
-		return a, err
+		return err
 	}
-	err = s.rows(ctx, "", func(r journal.Thing) {
+	err = s.rowsIn(ctx, p, func(r journal.Thing) {
 		k := thing{r.What, r.ID}
 		known := things[k]
 		if known == nil {
@@ -133,7 +187,7 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 		a.Rows++
 	})
 	if err != nil {
-		return a, err
+		return err
 	}
 	for k, known := range things {
 		switch {
@@ -144,27 +198,88 @@ func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 			a.fault("%s %s was recorded and is gone", k.what, k.id)
 		}
 	}
-	slices.Sort(a.Faults)
-	return a, nil
+	return nil
+}
+
+// recordsOf gives the records of a span, those of each owner in their order.
+func (s *Store) recordsOf(ctx context.Context, p span, each func(body []byte) error) error {
+	if p.whole() {
+		return s.Journal(ctx, 0, "", func(l Link) error { return each(l.Body) })
+	}
+	mine, err := s.ownerKeys(ctx, p) // who changed anything has a key, or had one
+	if err != nil {
+		return err
+	}
+	for {
+		moved, err := s.inFiles(ctx, 0, "", func(l Link) error {
+			owner, err := ownerIn(l.Body)
+			if _, ok := mine[owner]; !ok || err != nil {
+				return err
+			}
+			return each(l.Body)
+		})
+		if err == nil {
+			err = s.inSpan(ctx, p, moved, each)
+		}
+		if err != nil {
+			return err
+		}
+		all, err := s.Segments(ctx)
+		if err != nil || len(all) == 0 || all[len(all)-1].Last == moved {
+			return err
+		}
+		// Some went into a file meanwhile: what is told once more says the same.
+	}
+}
+
+// inSpan gives the records of a span after one that are in the store, owner by
+// owner: so each is read once, whatever the number of spans.
+func (s *Store) inSpan(ctx context.Context, p span, after int64, each func(body []byte) error) error {
+	cond, bounds := p.where("owner")
+	for owner, seq := p.from, int64(0); ; {
+		var fault error
+		n := 0
+		err := s.scan(ctx, `SELECT owner, seq, body FROM journal WHERE (owner, seq) > (?, ?) AND `+cond+` ORDER BY owner, seq LIMIT ?`,
+			slices.Concat([]any{owner, seq}, bounds, []any{linkPage}), func(values []any) {
+				n++
+				owner, seq = string(raw(values[0])), values[1].(int64)
+				if fault == nil && seq > after {
+					fault = each(raw(values[2]))
+				}
+			})
+		if err != nil || fault != nil || n < linkPage {
+			return errors.Join(err, fault)
+		}
+	}
+}
+
+// ownerIn is the owner of a record, without reading the rest of it.
+func ownerIn(body []byte) (string, error) {
+	_, rest, ok := bytes.Cut(body, []byte(`"owner":"`))
+	owner, _, _ := bytes.Cut(rest, []byte(`"`))
+	if !ok || bytes.Contains(owner, []byte(`\`)) {
+		r, err := journal.Read(body)
+		if err != nil {
+			return "", err
+		}
+		return r.Owner, nil
+	}
+	return string(owner), nil
 }
 
 // lasting are the things whose rows stay until they are erased.
 var lasting = []string{journalMessage, journalVerdict, journalApplication, journalEvent, journalDue, journalResult, journalPayload, journalDelivery, journalTry}
 
-func (s *Store) ownerKeys(ctx context.Context) (map[string][]byte, error) {
-	rows, err := s.query(ctx, `SELECT owner, secret FROM journal_keys WHERE erased_at = 0`)
-	if err != nil {
-		return nil, fmt.Errorf("store: journal keys: %w", err)
-	}
-	defer rows.Close()
+// ownerKeys are the keys of a span; nil: destroyed.
+func (s *Store) ownerKeys(ctx context.Context, p span) (map[string][]byte, error) {
+	cond, args := p.where("owner")
 	keys := map[string][]byte{}
-	for rows.Next() {
-		var owner string
-		var key []byte
-		if err := rows.Scan(&owner, &key); err != nil {
-			return nil, fmt.Errorf("store: journal keys: %w", err)
+	err := s.scan(ctx, `SELECT owner, secret, erased_at FROM journal_keys WHERE `+cond, args, func(values []any) {
+		key := raw(values[1])
+		if values[2].(int64) != 0 {
+			key = nil
 		}
-		keys[owner] = key
-	}
-	return keys, rows.Err()
+		keys[string(raw(values[0]))] = key
+	})
+	return keys, err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,11 @@ func audit(t *testing.T, s *Store) Audit {
 	a, err := s.Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	defer func(n int64) { auditAtOnce = n }(auditAtOnce)
+	auditAtOnce = 3
+	if parts, err := s.Audit(t.Context()); err != nil || !reflect.DeepEqual(parts, a) {
+		t.Errorf("in parts: %+v, %v; at once: %+v", parts, err, a)
 	}
 	return a
 }

@@ -66,8 +66,7 @@ func refusedWithin(t *testing.T, s *Store) {
 	if !said {
 		t.Error("the journal does not tell the size")
 	}
-	a, err := s.Audit(t.Context())
-	must(err)
+	a := audit(t, s)
 	if len(a.Faults) > 0 || a.Rows == 0 {
 		t.Errorf("%+v", a)
 	}

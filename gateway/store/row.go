@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,35 +28,55 @@ var recordedRows = []struct {
 	{journalTry, "tries", "application", []string{"delivery", "n"}, []string{"body", "sent", "answer"}},
 }
 
-// rows gives the rows of which the journal speaks: those of one owner in the
-// order of their ids, or with an empty owner all.
+// rows gives the rows of one owner of which the journal speaks, in the order of
+// their ids.
 func (s *Store) rows(ctx context.Context, owner string, each func(journal.Thing)) error {
-	for _, t := range recordedRows {
-		q := "SELECT " + strings.Join(append(append([]string{}, t.id...), t.parts...), ", ") + " FROM " + t.table
-		var args []any
-		if owner != "" {
-			q, args = q+" WHERE "+t.owner+" = ?", append(args, owner)
-			if id, refused := strings.CutPrefix(owner, "message/"); refused && t.what == journalMessage {
-				q, args = q+" OR id = ?", append(args, id)
-			}
-			q += " ORDER BY " + strings.Join(t.id, ", ")
+	for i, t := range recordedRows {
+		q, args := " WHERE "+t.owner+" = ?", []any{owner}
+		if id, refused := strings.CutPrefix(owner, "message/"); refused && t.what == journalMessage {
+			q, args = q+" OR id = ?", append(args, id)
 		}
-		err := s.scan(ctx, q, args, func(values []any) {
-			id := make([]string, len(t.id))
-			for i := range id {
-				id[i] = string(raw(values[i]))
-			}
-			r := journal.Thing{What: t.what, ID: strings.Join(id, "/"), Pieces: make([]journal.Piece, len(t.parts))}
-			for i, name := range t.parts {
-				r.Pieces[i] = journal.Piece{Name: name, Content: raw(values[len(id)+i])}
-			}
-			each(r)
-		})
-		if err != nil {
+		if err := s.rowsWhere(ctx, i, q+" ORDER BY "+strings.Join(t.id, ", "), args, each); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rowsIn gives the rows of the owners of a span.
+func (s *Store) rowsIn(ctx context.Context, p span, each func(journal.Thing)) error {
+	for i, t := range recordedRows {
+		q, args := "", []any(nil)
+		if !p.whole() {
+			q, args = p.where(t.owner)
+			if t.what == journalMessage { // one that became no application is its own
+				alone, more := p.where("'message/' || id")
+				q, args = t.owner+" <> '' AND "+q+" OR "+t.owner+" = '' AND "+alone, append(args, more...)
+			}
+			q = " WHERE " + q
+		}
+		if err := s.rowsWhere(ctx, i, q, args, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsWhere gives rows of one kind of recordedRows.
+func (s *Store) rowsWhere(ctx context.Context, kind int, where string, args []any, each func(journal.Thing)) error {
+	t := recordedRows[kind]
+	q := "SELECT " + strings.Join(slices.Concat(t.id, t.parts), ", ") + " FROM " + t.table + where
+	return s.scan(ctx, q, args, func(values []any) {
+		id := make([]string, len(t.id))
+		for i := range id {
+			id[i] = string(raw(values[i]))
+		}
+		r := journal.Thing{What: t.what, ID: strings.Join(id, "/"), Pieces: make([]journal.Piece, len(t.parts))}
+		for i, name := range t.parts {
+			r.Pieces[i] = journal.Piece{Name: name, Content: raw(values[len(id)+i])}
+		}
+		each(r)
+	})
 }
 
 func (s *Store) scan(ctx context.Context, q string, args []any, give func([]any)) error {

@@ -108,8 +108,7 @@ func movedRecords(t *testing.T, s *Store) {
 			t.Errorf("%s: %v", number, err)
 		}
 	}
-	a, err := s.Audit(t.Context())
-	must(err)
+	a := audit(t, s)
 	if len(a.Faults) > 0 || a.Older > 0 || a.Records != int64(len(all)) {
 		t.Errorf("%+v", a)
 	}
