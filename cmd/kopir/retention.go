@@ -63,6 +63,9 @@ func (l *loaded) checkRetention() []fault {
 	if r.EraseAfter > 0 && r.ArchiveAfter >= r.EraseAfter {
 		fs = append(fs, l.at("retention.archive_after", "is not shorter than erase_after, so nothing would ever be archived", "leave one of them out, or archive earlier"))
 	}
+	if r.JournalAfter > 0 && r.JournalAfter < r.ArchiveAfter {
+		fs = append(fs, l.at("retention.journal_after", "is shorter than archive_after: for each application that is archived, files with the records of all others would be read through", "leave records in the store for as long as applications, or longer"))
+	}
 	return fs
 }
 

@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sort"
 	"strings"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/journal"
@@ -60,14 +63,21 @@ func (s *Store) Dossier(ctx context.Context, owner string) (d *Dossier, err erro
 
 func (s *Store) dossier(ctx context.Context, owner string) (*Dossier, error) {
 	d := new(Dossier)
-	begins, err := s.beginsHere(ctx, owner)
+	begins, err := s.beginsAfter(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Journal(ctx, begins, owner, func(l Link) error {
-		d.Links = append(d.Links, l)
-		return nil
-	}); err != nil {
+	read := func(after int64) error {
+		d.Links = nil
+		return s.Journal(ctx, after, owner, func(l Link) error {
+			d.Links = append(d.Links, l)
+			return nil
+		})
+	}
+	if err = read(begins); err == nil && begins > 0 && !d.begun() { // a clock was wrong then, or nothing brought it
+		err = read(0)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if len(d.Links) == 0 || owner == "" {
@@ -95,23 +105,76 @@ func (s *Store) dossier(ctx context.Context, owner string) (*Dossier, error) {
 	return d, s.configurationOf(ctx, d)
 }
 
-// beginsHere is after which record an owner's begin, if the first of them is in
-// the store: then the files need not be looked through.
-func (s *Store) beginsHere(ctx context.Context, owner string) (after int64, err error) {
+// beginsAfter is after which record an owner's begin: so the files in which they
+// cannot be need not be looked through.
+func (s *Store) beginsAfter(ctx context.Context, owner string) (after int64, err error) {
 	page, err := s.links(ctx, `SELECT j.seq, j.hash, j.body, c.signed FROM journal j LEFT JOIN checkpoints c ON c.seq = j.seq WHERE j.owner = ? ORDER BY j.seq LIMIT 1`, owner)
-	if err != nil || len(page) == 0 {
-		return 0, err
-	}
-	r, err := journal.Read(page[0].Body)
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range r.Parts {
-		if r.Kind == journal.Change && p.What == journalMessage { // that brought it
-			return page[0].Seq - 1, nil
-		}
+	if len(page) > 0 && brings(page[0]) {
+		return page[0].Seq - 1, nil
 	}
-	return 0, nil
+	q, id := `SELECT received_at FROM applications WHERE number = ?`, owner
+	if message, refused := strings.CutPrefix(owner, "message/"); refused {
+		q, id = `SELECT at FROM messages WHERE id = ?`, message
+	}
+	var at int64
+	if err := s.row(ctx, q, id).Scan(&at); errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	} else if err != nil {
+		return 0, fmt.Errorf("store: begin: %w", err)
+	}
+	return s.filesBefore(ctx, moment(at).Add(-clocksApart))
+}
+
+// clocksApart is more than the clocks of those that receive and record differ.
+const clocksApart = 24 * time.Hour
+
+// filesBefore is the last record in files that were complete at a time. Each goes
+// on where the one before ends, so the first record of some tells.
+func (s *Store) filesBefore(ctx context.Context, at time.Time) (last int64, err error) {
+	all, err := s.Segments(ctx)
+	if err != nil {
+		return 0, err
+	}
+	later := sort.Search(len(all), func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var first time.Time
+		first, err = s.begun(all[i])
+		return !first.Before(at)
+	})
+	if err != nil || later < 2 {
+		return 0, err
+	}
+	return all[later-2].Last, nil
+}
+
+// begun is when the first record in a file was written.
+func (s *Store) begun(g Segment) (at time.Time, err error) {
+	err = s.inFile(g, 0, "", func(l Link) error {
+		r, err := journal.Read(l.Body)
+		if err != nil {
+			return err
+		}
+		at = r.At
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return at, err
+}
+
+// begun says whether the first record is there.
+func (d *Dossier) begun() bool { return len(d.Links) > 0 && brings(d.Links[0]) }
+
+// brings says whether a record is of the message that brought its owner.
+func brings(l Link) bool {
+	r, err := journal.Read(l.Body)
+	return err == nil && r.Kind == journal.Change && slices.ContainsFunc(r.Parts, func(p journal.Part) bool { return p.What == journalMessage })
 }
 
 // proofsOf finds what the verdicts relied on.
@@ -190,13 +253,28 @@ func (s *Store) configurationOf(ctx context.Context, d *Dossier) error {
 			break
 		}
 	}
-	// It began under a configuration whose record lies in a file.
-	_, err := s.inFiles(ctx, 0, "", func(l Link) error {
-		if l.Seq >= d.Links[0].Seq || !bytes.Contains(l.Body[:min(len(l.Body), 80)], []byte(`"kind":"`+string(journal.Configuration)+`"`)) {
-			return nil
-		}
-		_, err := names(&l)
+	// It began under a configuration whose record lies in a file: the last one before.
+	files, err := s.Segments(ctx)
+	if err != nil {
 		return err
-	})
-	return err
+	}
+	for _, g := range slices.Backward(files) {
+		if g.First >= d.Links[0].Seq {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := s.inFile(g, 0, "", func(l Link) error {
+			if l.Seq >= d.Links[0].Seq || !bytes.Contains(l.Body[:min(len(l.Body), 80)], []byte(`"kind":"`+string(journal.Configuration)+`"`)) {
+				return nil
+			}
+			_, err := names(&l)
+			return err
+		})
+		if err != nil || d.Configuration != nil {
+			return err
+		}
+	}
+	return nil
 }

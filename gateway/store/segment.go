@@ -55,6 +55,9 @@ func (s *Store) inFiles(ctx context.Context, after int64, owner string, each fun
 		if g.Last <= after {
 			continue
 		}
+		if err := ctx.Err(); err != nil { // a file takes seconds
+			return after, err
+		}
 		if err := s.inFile(g, after, owner, each); err != nil {
 			return after, err
 		}

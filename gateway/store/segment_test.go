@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kopir/gateway"
 	"kopir/gateway/journal"
@@ -71,6 +72,7 @@ func movedRecords(t *testing.T, s *Store) {
 	before := links(t, s, 0, "")
 	first := move(1)
 	commit(t, s, gateway.Change{Events: []gateway.Event{{Application: "N-2", At: t0, Kind: gateway.EventNote}}})
+	must(s.Note(t.Context(), journal.Configuration, "", "test", journal.Part{What: "service", ID: "svc", Note: "e1"}))
 	fill(6, 3)
 	second := move(first.Last + 1)
 	fill(9, 2)
@@ -117,6 +119,32 @@ func movedRecords(t *testing.T, s *Store) {
 	}
 	if got := links(t, s, 0, ""); len(got) != len(all) {
 		t.Errorf("%d records of %d", len(got), len(all))
+	}
+
+	// An application is looked for from the file on in which it can begin, and its
+	// configuration back to the file that has it; one whose time of receipt is later
+	// than its records, in all.
+	receivedAt := func(number string, at time.Time) {
+		t.Helper()
+		must(s.writer.write(t.Context(), func(t *tx) error {
+			_, err := t.exec(`UPDATE applications SET received_at = ? WHERE number = ?`, micros(at), number)
+			return err
+		}))
+	}
+	receivedAt("N-7", time.Now().Add(2*clocksApart))
+	receivedAt("N-3", time.Now().Add(2*clocksApart))
+	old := files[first.File]
+	files[first.File] = old[:len(old)/2]
+	d, err := s.Dossier(t.Context(), "N-7")
+	if err != nil || len(d.Links) != 1 || d.Configuration == nil || d.Configuration.Seq <= first.Last {
+		t.Errorf("of the second file: %+v, %v", d, err)
+	}
+	if _, err := s.Dossier(t.Context(), "N-3"); err == nil {
+		t.Error("of the first file, which is cut off: found")
+	}
+	files[first.File] = old
+	if d, err := s.Dossier(t.Context(), "N-3"); err != nil || len(d.Links) != 1 {
+		t.Errorf("received later than recorded: %+v, %v", d, err)
 	}
 
 	// What is wrong with a file.
