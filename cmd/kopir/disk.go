@@ -44,7 +44,8 @@ func (l *loaded) checkDisk() []fault {
 
 // diskFolders are those that grow while the bridge works. With databases on
 // servers and nothing else that grows, it is that of the configuration: the
-// servers' own disks cannot be seen from here.
+// servers' own disks cannot be seen from here. The archive is another matter:
+// when it is full nothing moves there, and no citizen is turned away for that.
 func (l *loaded) diskFolders() []string {
 	var all []string
 	for _, p := range []string{l.Store.Path, l.Local.Path} {
@@ -52,10 +53,8 @@ func (l *loaded) diskFolders() []string {
 			all = append(all, filepath.Dir(l.path(p)))
 		}
 	}
-	for _, p := range []string{l.Revocation.Folder, l.Retention.Folder} {
-		if p != "" {
-			all = append(all, l.path(p))
-		}
+	if p := l.Revocation.Folder; p != "" {
+		all = append(all, l.path(p))
 	}
 	if len(all) == 0 && l.dir != "" {
 		all = append(all, l.dir)
@@ -64,22 +63,37 @@ func (l *loaded) diskFolders() []string {
 	return slices.Compact(all)
 }
 
+// archiveFolders is the one that is named, if any.
+func (l *loaded) archiveFolders() []string {
+	if l.Retention.Folder == "" {
+		return nil
+	}
+	return []string{l.path(l.Retention.Folder)}
+}
+
 // disk watches how full the disks are. New work is refused before nothing can
 // be written any more, so that what was taken can be brought to its end. Of a
 // server's disk is known only that it is full, when a write fails for it.
 type disk struct {
-	folders []string
+	folders []string // of which a full one refuses new work
+	archive []string // of which a full one is told
 	usage   func(folder string) (used, total uint64, err error)
 	store   room
 
 	mu     sync.Mutex
 	limits diskConfig
 	at     time.Time
-	used   float64 // of the fullest, 0 to 1
-	err    error
+	own    fullness
+	stored fullness // of the archive
 
 	sized time.Time
 	size  int64 // of the store
+}
+
+// fullness is the share of the fullest of some disks that is used, 0 to 1.
+type fullness struct {
+	used float64
+	err  error
 }
 
 // room is what a store knows of its disk.
@@ -95,18 +109,21 @@ const sizeFor = time.Minute
 const diskFor = time.Second
 
 func newDisk(l *loaded) *disk {
-	return &disk{folders: l.diskFolders(), limits: l.Disk, usage: diskUsage}
+	return &disk{folders: l.diskFolders(), archive: l.archiveFolders(), limits: l.Disk, usage: diskUsage}
 }
 
-// fullest is the share of the fullest disk that is used.
-func (d *disk) fullest() (float64, error) {
+// measure says how full the bridge's disks and that of the archive are.
+func (d *disk) measure() (own, archive fullness) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if age := time.Since(d.at); age >= 0 && age < diskFor {
-		return d.used, d.err
+	if age := time.Since(d.at); age < 0 || age >= diskFor {
+		d.at, d.own, d.stored = time.Now(), d.fullest(d.folders), d.fullest(d.archive)
 	}
-	d.at, d.used, d.err = time.Now(), 0, nil
-	for _, f := range d.folders {
+	return d.own, d.stored
+}
+
+func (d *disk) fullest(folders []string) (is fullness) {
+	for _, f := range folders {
 		used, total, err := d.usage(f)
 		for up := filepath.Dir(f); errors.Is(err, fs.ErrNotExist) && up != f; up = filepath.Dir(f) {
 			f = up // it is made when something comes into it
@@ -114,19 +131,19 @@ func (d *disk) fullest() (float64, error) {
 		}
 		switch {
 		case err != nil:
-			d.err = errors.Join(d.err, err)
+			is.err = errors.Join(is.err, err)
 		case total > 0:
-			d.used = max(d.used, float64(used)/float64(total))
+			is.used = max(is.used, float64(used)/float64(total))
 		}
 	}
-	return d.used, d.err
+	return is
 }
 
 // use goes over to another configuration.
 func (d *disk) use(l *loaded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.folders, d.limits = l.diskFolders(), l.Disk
+	d.folders, d.archive, d.limits = l.diskFolders(), l.archiveFolders(), l.Disk
 }
 
 func (d *disk) bounds() diskConfig {
@@ -141,25 +158,27 @@ func (d *disk) room() error {
 	if d.store.Full() {
 		return errors.New("the database has no room on its disk, and new work is refused until a write succeeds")
 	}
-	if used, _ := d.fullest(); used*100 >= float64(d.bounds().Refuse) {
-		return fmt.Errorf("the disk is %.1f%% full, and new work is refused from %d%% on", used*100, d.bounds().Refuse)
+	if own, _ := d.measure(); own.used*100 >= float64(d.bounds().Refuse) {
+		return fmt.Errorf("the disk is %.1f%% full, and new work is refused from %d%% on", own.used*100, d.bounds().Refuse)
 	}
 	return nil
 }
 
 // condition is the part of /readyz.
 func (d *disk) condition() server.Condition {
-	used, err := d.fullest()
+	own, archive := d.measure()
 	limits := d.bounds()
-	c := server.Condition{Say: fmt.Sprintf("%.0f%% used", used*100), Remedy: "free space, or give the disk more: what is in the bridge's own store must not be deleted", Cause: err}
+	c := server.Condition{Say: fmt.Sprintf("%.0f%% used", own.used*100), Remedy: "free space, or give the disk more: what is in the bridge's own store must not be deleted", Cause: errors.Join(own.err, archive.err)}
 	switch {
 	case d.store.Full():
 		c.Health, c.Say = server.Failing, "the disk of the database is full: a write found no room"
-	case used*100 >= float64(limits.Refuse):
+	case own.used*100 >= float64(limits.Refuse):
 		c.Health = server.Failing
-	case used*100 >= float64(limits.Warn):
+	case own.used*100 >= float64(limits.Warn):
 		c.Health = server.Warning
-	case err != nil:
+	case archive.used*100 >= float64(limits.Warn):
+		c.Health, c.Say = server.Warning, fmt.Sprintf("of the disk of retention.folder %.0f%% are used: nothing is archived when it is full", archive.used*100)
+	case c.Cause != nil:
 		c.Health, c.Say = server.Warning, "it cannot be measured"
 	default:
 		return server.Condition{}
@@ -169,6 +188,7 @@ func (d *disk) condition() server.Condition {
 
 var (
 	diskDesc       = prometheus.NewDesc("kopir_disk_used_ratio", "Share of the fullest disk that the bridge writes to that is used. Not that of a database server.", nil, nil)
+	archiveDesc    = prometheus.NewDesc("kopir_archive_used_ratio", "Share of the disk of retention.folder that is used; nought without one.", nil, nil)
 	diskWarnDesc   = prometheus.NewDesc("kopir_disk_warn_ratio", "From which share on it is told (disk.warn).", nil, nil)
 	diskRefuseDesc = prometheus.NewDesc("kopir_disk_refuse_ratio", "From which share on new work is refused (disk.refuse).", nil, nil)
 	storeFullDesc  = prometheus.NewDesc("kopir_store_full", "1 from when a write found no room on the disk of the bridge's database until one succeeds; new work is refused.", nil, nil)
@@ -177,7 +197,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (d *disk) Describe(out chan<- *prometheus.Desc) {
-	for _, one := range []*prometheus.Desc{diskDesc, diskWarnDesc, diskRefuseDesc, storeFullDesc, storeSizeDesc} {
+	for _, one := range []*prometheus.Desc{diskDesc, archiveDesc, diskWarnDesc, diskRefuseDesc, storeFullDesc, storeSizeDesc} {
 		out <- one
 	}
 }
@@ -187,8 +207,12 @@ func (d *disk) Collect(out chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, v float64) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
 	}
-	if used, err := d.fullest(); err == nil {
-		gauge(diskDesc, used)
+	own, archive := d.measure()
+	if own.err == nil {
+		gauge(diskDesc, own.used)
+	}
+	if archive.err == nil {
+		gauge(archiveDesc, archive.used)
 	}
 	limits := d.bounds()
 	gauge(diskWarnDesc, float64(limits.Warn)/100)

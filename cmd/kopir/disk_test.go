@@ -86,31 +86,37 @@ func TestDiskFolders(t *testing.T) {
 }
 
 // TestDiskOfTheArchive: its folder is watched on either store, before there is
-// anything in it, and after a reload that names another.
+// anything in it, and until a reload names none. When it is full that is told,
+// and nobody is turned away.
 func TestDiskOfTheArchive(t *testing.T) {
 	dir := t.TempDir()
 	l := &loaded{dir: dir}
+	l.Disk = diskConfig{Warn: 90, Refuse: 95}
 	l.Store.Driver, l.Retention.Folder = "postgres", "elsewhere/archive"
 	d := newDisk(l)
+	d.store = &roomOf{}
 	var asked []string
 	d.usage = func(f string) (uint64, uint64, error) {
 		asked = append(asked, f)
 		if _, err := os.Stat(f); err != nil {
 			return 0, 0, err
 		}
-		return 97, 100, nil
+		if len(asked) > 1 {
+			return 97, 100, nil
+		}
+		return 10, 100, nil
 	}
-	if used, err := d.fullest(); err != nil || used != 0.97 || asked[0] != filepath.Join(dir, "elsewhere", "archive") || asked[len(asked)-1] != dir {
-		t.Errorf("%v %v %v", used, err, asked)
+	if c := d.condition(); c.Health != server.Warning || !strings.Contains(c.Say, "retention.folder 97%") || d.room() != nil {
+		t.Errorf("%+v %v", c, d.room())
 	}
-	l.Retention.Folder, l.Disk = "", diskConfig{Warn: 90, Refuse: 95}
+	if want := []string{dir, filepath.Join(dir, "elsewhere", "archive"), filepath.Join(dir, "elsewhere"), dir}; !slices.Equal(asked, want) {
+		t.Errorf("%q, want %q", asked, want)
+	}
+	l.Retention.Folder = ""
 	d.use(l)
-	if d.at = (time.Time{}); d.room() != nil {
-		t.Error("the disk of a folder that is not named any more counts")
-	}
-	l.Store.Driver, l.Store.Path, l.Retention.Folder = "sqlite", "data/kopir.db", "/mnt/archive"
-	if all := l.diskFolders(); !slices.Contains(all, "/mnt/archive") || !slices.Contains(all, filepath.Join(dir, "data")) {
-		t.Error(all)
+	asked, d.at = nil, time.Time{}
+	if c := d.condition(); c.Health != "" {
+		t.Errorf("the disk of a folder that is not named any more counts: %+v", c)
 	}
 }
 
