@@ -171,7 +171,7 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 	do(`UPDATE applications SET iin = '850505400456', partner_number = 'PEP-1' WHERE number = 'A-100'`)
 	do(`UPDATE applications SET removed = '' WHERE number = 'A-2000'`)
 	if s.d.shared {
-		do(`DELETE FROM processes WHERE id <> ?`, s.writer.process) // those of other tests, which fall silent meanwhile
+		do(`DELETE FROM processes WHERE id <> ?`, s.writer.process)                                                            // those of other tests, which fall silent meanwhile
 		if _, err := s.read.ExecContext(ctx, `VACUUM (INDEX_CLEANUP ON, ANALYZE) outbox, applications, replays`); err != nil { // as the server does by itself
 			t.Fatal(err)
 		}
