@@ -34,7 +34,8 @@ const (
 // the start with the time at which a bridge believed its clock last.
 //
 // A suspected clock is believed again when it was set back, when the store's
-// agrees, or, where there is no other, when it has run evenly for clockSettle.
+// agrees, or, where there is no other, when a partner's signed time agrees or it
+// has run evenly for clockSettle.
 // A start is taken as a person's word that it is right: forward, because nobody
 // can know how long the machine was off; back it is suspected.
 type timekeeper struct {
@@ -72,17 +73,24 @@ func (b *Bridge) steady() time.Time {
 }
 
 // now is the time by which everything is judged and dated: the clock's, or the
-// steady one where the store's clock says that ours was set. So no application
-// comes tomorrow, and no result is dated before it. Where nobody else knows the
-// time, the clock may just have been set right.
+// steady one while ours was set. So no application comes tomorrow, and no result
+// is dated before it. Where nobody else knows the time, the clock may just have
+// been set right: nothing new is taken meanwhile (alone).
 func (b *Bridge) now() time.Time {
 	wall := b.keeper.wall()
-	if b.keeper.believed.Load().shared {
-		if steady := b.steady(); wall.Sub(steady).Abs() > clockSlack {
-			return steady
-		}
+	if steady := b.steady(); wall.Sub(steady).Abs() > clockSlack {
+		return steady
 	}
 	return wall
+}
+
+// alone says why a message of this time is not taken, where there is no clock but
+// ours and that was set: its terms would run from a time that may be wrong.
+func (b *Bridge) alone(ctx context.Context, at time.Time) error {
+	if b.keeper.believed.Load().shared || !b.misled(ctx, at) {
+		return nil
+	}
+	return untimely(b.ClockFault())
 }
 
 // ClockFault says why the clock is not believed; nil: it is.
@@ -161,6 +169,27 @@ func (k *timekeeper) check(ctx context.Context) error {
 		return nil
 	}
 	return k.suspicion()
+}
+
+// confirm takes the clock for right that was set and agrees with the time that a
+// partner signed, where nobody else can say what time it is. A time that agrees
+// with what it should show keeps it from being believed for running evenly.
+func (k *timekeeper) confirm(ctx context.Context, signed time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wall, run := k.wall().Round(0), k.elapsed()
+	switch off := wall.Sub(signed); {
+	case k.off == 0 || k.believed.Load().shared:
+		return false
+	case (off - k.off).Abs() <= clockSlack:
+		k.since = run
+		return false
+	case off.Abs() > clockSlack:
+		return false
+	}
+	k.log.Warn("the clock is believed again: a partner's signed time agrees", zap.Duration("by", k.off), zap.Time("at", wall))
+	k.believe(ctx, wall, run, false)
+	return true
 }
 
 // recall lets go at once what was put off by a clock that ran ahead, as that of

@@ -92,9 +92,11 @@ func (w *town) restsNothing(at time.Time) {
 	}
 }
 
-// TestWrongClockDelaysNothing: what is put on its way while the clock runs
-// ahead goes at once when it is right again, and not hours later.
-func TestWrongClockDelaysNothing(t *testing.T) {
+// TestWrongClock, where nobody else knows the time: while it runs ahead nothing
+// new is taken, as its terms would run from then; what people decide is dated by
+// the time that was believed, and goes out at once when the clock is right again,
+// not hours later. A partner's signed time says whether it is right.
+func TestWrongClock(t *testing.T) {
 	w := newTown(t)
 	var run time.Duration
 	o := w.options(zapcore.NewNopCore())
@@ -103,16 +105,46 @@ func TestWrongClockDelaysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.AlarmAll(t.Context()); err != nil { // looks at the clock
+	app, _ := w.apply("m-0")
+	right := w.clock()
+	send := func(id string, want gateway.Code) {
+		t.Helper()
+		raw := w.envelope(syncRequest(id, w.document("portal", form("portal"), "citizen"), right), "portal")
+		if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != want {
+			t.Errorf("%s: %q, want %q: %s", id, r.Code, want, r.Bytes)
+		}
+	}
+	pass := func(d time.Duration) { w.pass(d); run += d; right = right.Add(d) }
+	believed := func(want bool) {
+		t.Helper()
+		if _, err := b.AlarmAll(t.Context()); err != nil { // looks at the clock
+			t.Fatal(err)
+		}
+		if is := b.ClockFault() == nil; is != want {
+			t.Errorf("believed %v: %v", is, b.ClockFault())
+		}
+	}
+	w.pass(3 * time.Hour)
+	send("m-1", gateway.TryLater)
+	if app, err = b.Take(t.Context(), app.Number, ann); err != nil {
 		t.Fatal(err)
 	}
-	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
-	right := w.clock()
-	w.pass(3 * time.Hour)
-	if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" {
-		t.Fatalf("%s %s", r.Code, r.Bytes)
+	if !app.ChangedAt.Equal(right) {
+		t.Errorf("taken at %s, and it was %s", app.ChangedAt, right)
 	}
+	pass(9 * time.Minute)
+	send("m-1", gateway.TryLater) // its time says that the clock is wrong
+	pass(9 * time.Minute)
+	believed(false)
+	pass(2 * time.Minute)
+	believed(true) // ten minutes in which nobody said so
 	w.pass(-3 * time.Hour)
+	believed(false)
+	send("m-1", "")
+	believed(true)
+	if all := w.all(); len(all) != 2 || !all[0].ReceivedAt.Equal(right) && !all[1].ReceivedAt.Equal(right) {
+		t.Errorf("none of %d came at %s", len(all), right)
+	}
 	w.restsNothing(right)
 }
 
@@ -150,6 +182,7 @@ func TestStartedAheadOfTheStore(t *testing.T) {
 // are on their way.
 func TestStartedBehind(t *testing.T) {
 	w := newTown(t)
+	app, _ := w.apply("m-1")
 	if err := w.store.SetMark(t.Context(), "clock", w.clock().Add(30*time.Hour).UTC().Format(time.RFC3339)); err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +193,9 @@ func TestStartedBehind(t *testing.T) {
 		t.Fatal(err, b.ClockFault())
 	}
 	right := w.clock()
-	raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), right), "portal")
 	w.pass(3 * time.Hour)
-	b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw})
+	if _, err := b.Take(t.Context(), app.Number, ann); err != nil {
+		t.Fatal(err)
+	}
 	w.restsNothing(right)
 }

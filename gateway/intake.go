@@ -148,8 +148,8 @@ func (g *Ground) whole() Text {
 }
 
 // serviceFor finds the service that a message is for.
-func (b *Bridge) serviceFor(m *inbound, serviceID string) (*mappings.Service, error) {
-	if err := b.room(); err != nil {
+func (b *Bridge) serviceFor(ctx context.Context, m *inbound, serviceID string) (*mappings.Service, error) {
+	if err := b.room(ctx, m.at); err != nil {
 		return nil, err
 	}
 	s, ok := b.set().Offered(serviceID, m.at)
@@ -320,22 +320,21 @@ func (b *Bridge) evidence(kind EvidenceKind, at time.Time, v *signature.Verdict)
 	return e
 }
 
-// room says whether new work is taken: a message that is not is sent again, and
-// one that came before gets its stored answer all the same.
-func (b *Bridge) room() error {
-	if b.o.Room == nil {
-		return nil
+// room says whether new work of this time is taken: a message that is not is sent
+// again, and one that came before gets its stored answer all the same.
+func (b *Bridge) room(ctx context.Context, at time.Time) error {
+	if b.o.Room != nil {
+		if err := b.o.Room(); err != nil {
+			return &Error{Code: TryLater, Say: "no new work is taken for the moment; nothing was kept, send the same bytes again later", Cause: err}
+		}
 	}
-	if err := b.o.Room(); err != nil {
-		return &Error{Code: TryLater, Say: "no new work is taken for the moment; nothing was kept, send the same bytes again later", Cause: err}
-	}
-	return nil
+	return b.alone(ctx, at)
 }
 
 // commitIntake writes it. When the same message was written meanwhile by
 // another hand, that one's answer counts.
 func (b *Bridge) commitIntake(ctx context.Context, d *draft) (*Message, error) {
-	if err := b.room(); err != nil {
+	if err := b.room(ctx, d.at); err != nil {
 		return nil, err
 	}
 	b.switching.RLock()

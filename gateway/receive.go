@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -364,6 +365,9 @@ const (
 // timely refuses what is too old, unless it is our clock that is wrong: a
 // refusal is for good, and the message may be right.
 func (b *Bridge) timely(ctx context.Context, m *inbound) error {
+	if slices.ContainsFunc(m.signed(), func(t time.Time) bool { return b.keeper.confirm(ctx, t) }) {
+		m.at = b.now().UTC()
+	}
 	err := m.fresh()
 	if err != nil && b.misled(ctx, m.at) {
 		return untimely(b.ClockFault())
@@ -400,22 +404,37 @@ func (m *inbound) fresh() error {
 			return refuse(Stale, "Security/Timestamp/Created", "the message is older than %s; send it anew", maxStamp)
 		}
 	}
-	var date time.Time
-	switch p := m.message.Payload.(type) {
-	case *soap.SyncSendMessageRequest:
-		date = p.RequestInfo.MessageDate
-	case *soap.AsyncSendMessageRequest:
-		date = p.MessageInfo.MessageDate
-	default:
-		return nil
-	}
+	date, dated := m.date()
 	switch {
+	case !dated:
 	case date.After(m.at.Add(maxAhead)):
 		return refuse(Stale, "messageDate", "the date lies ahead of ours; set the clock")
 	case date.Before(m.at.Add(-maxOld)):
 		return refuse(Stale, "messageDate", "the message is older than %d days; send it anew under a new id", int(maxOld/(24*time.Hour)))
 	}
 	return nil
+}
+
+// date is when the Body says that it was made, if it does.
+func (m *inbound) date() (date time.Time, dated bool) {
+	switch p := m.message.Payload.(type) {
+	case *soap.SyncSendMessageRequest:
+		return p.RequestInfo.MessageDate, true
+	case *soap.AsyncSendMessageRequest:
+		return p.MessageInfo.MessageDate, true
+	}
+	return time.Time{}, false
+}
+
+// signed are the times under the signature of the sending system.
+func (m *inbound) signed() (all []time.Time) {
+	if date, dated := m.date(); dated {
+		all = append(all, date)
+	}
+	if t := m.system.Signatures[0].Timestamp; t != nil && t.Signed {
+		all = append(all, t.Created)
+	}
+	return all
 }
 
 // perform does what the operation asks for.

@@ -64,7 +64,7 @@ func (b *Bridge) asyncRequest(ctx context.Context, m *inbound, r *soap.AsyncSend
 
 // takeIn is what both channels share: unwrap, and accept.
 func (b *Bridge) takeIn(ctx context.Context, m *inbound, serviceID string, data soap.Data, as soap.MessageType, correlation string) (*draft, *judgement, error) {
-	s, err := b.serviceFor(m, serviceID)
+	s, err := b.serviceFor(ctx, m, serviceID)
 	if err != nil {
 		return nil, nil, err
 	}
