@@ -26,7 +26,7 @@ bench: ## figures, with their references in the same run
 	@.ci/bench
 
 crashtest: ## ten minutes of kills, pauses, cut connections and full disks: nothing may be lost
-	@.ci/crashtest 3m
+	@.ci/crashtest 80s
 
 generate: ## regenerate what is generated, and fail on a difference
 	$(GO) generate ./...
