@@ -173,6 +173,22 @@ func TestTrace(t *testing.T) {
 			}
 		}
 	}
+	// Authorities are asked where somebody needs the answer; the seal of the
+	// journal belongs to no application.
+	parents := map[string]string{}
+	for _, s := range stub.spans {
+		if s.Name == "authority question" {
+			at := slices.IndexFunc(stub.spans, func(p *spans.Span) bool { return bytes.Equal(p.SpanId, s.ParentSpanId) })
+			if at < 0 {
+				t.Errorf("the parent of a question by %s is not told", textOf(s, "kopir.kind"))
+				continue
+			}
+			parents[textOf(s, "kopir.kind")] += stub.spans[at].Name + " " + textOf(s, "kopir.outcome") + ";"
+		}
+	}
+	if !strings.Contains(parents["ocsp"], "verify person answered;") || !strings.Contains(parents["tsa"], "checkpoint answered;") {
+		t.Errorf("authorities were asked in %v", parents)
+	}
 	root := ours[slices.IndexFunc(ours, func(s *spans.Span) bool { return s.Name == "receive" })]
 	if len(root.ParentSpanId) != 0 || len(root.Links) != 1 || hex.EncodeToString(root.Links[0].TraceId) != callers || textOf(root, "kopir.outcome") != "accepted" {
 		t.Errorf("the receipt: %v", root)

@@ -12,6 +12,7 @@ import (
 
 	"kopir/signature"
 	"kopir/signature/cms"
+	"kopir/signature/hop"
 )
 
 // The policies of time stamps, by their words in requests.
@@ -85,14 +86,19 @@ func (a *Authority) stamp(ctx context.Context, message []byte, signer int, polic
 	if err != nil {
 		return nil, badRequest("%v", err)
 	}
+	outcome := hop.NoAnswer
+	ctx, end := hop.Ask(ctx, "tsa", at, &outcome)
+	defer end()
 	answer, err := a.ask(ctx, at, request)
 	if err != nil {
 		return nil, &fail{http.StatusInternalServerError, "the time stamp authority: " + err.Error()}
 	}
+	outcome = hop.Unusable
 	out, err := signature.AddTimestamp(message, signer, request, answer)
 	if err != nil {
 		return nil, &fail{http.StatusInternalServerError, "the time stamp authority's answer is not to be used: " + err.Error()}
 	}
+	outcome = hop.Answered
 	return out, nil
 }
 

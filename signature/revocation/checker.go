@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"kopir/signature/hop"
 	"kopir/signature/nuc"
 	"kopir/signature/verdict"
 )
@@ -319,7 +320,7 @@ func (c *Checker) fromResponder(ctx context.Context, source Source, leaf, issuer
 	}
 	result := c.flight.DoChan(fmt.Sprintf("ocsp %x %x", key.leaf, key.issuer), func() (any, error) {
 		// One question serves all who wait for it, so it does not end with the
-		// first of them.
+		// first of them; its span is in the trace of that one.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Budget)
 		defer cancel()
 		return c.askResponders(ctx, source.OCSP, leaf, issuer), nil
@@ -392,6 +393,9 @@ func (c *Checker) askResponders(ctx context.Context, urls []string, leaf, issuer
 // of this certificate: a responder that serves one authority and refuses
 // another is well.
 func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certificate) (f finding, problem *Answer, down bool) {
+	outcome := hop.NoAnswer
+	ctx, end := hop.Ask(ctx, "ocsp", url, &outcome)
+	defer end()
 	fail := func(down bool, err error) (finding, *Answer, bool) {
 		a := unknown(verdict.TryLater, "OCSP at "+url, "%v", err)
 		return finding{}, &a, down
@@ -405,6 +409,7 @@ func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certi
 	if err != nil {
 		return fail(true, err)
 	}
+	outcome = hop.Unusable
 	r, err := ParseOCSP(raw)
 	if err != nil {
 		return fail(true, err)
@@ -419,6 +424,8 @@ func (c *Checker) query(ctx context.Context, url string, leaf, issuer *nuc.Certi
 	if err != nil {
 		return fail(false, err)
 	}
-	f, problem = c.believe(ctx, r, one, issuer, true)
+	if f, problem = c.believe(ctx, r, one, issuer, true); problem == nil {
+		outcome = hop.Answered
+	}
 	return f, problem, false
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"kopir/signature/hop"
 	"kopir/signature/nuc"
 	"kopir/signature/verdict"
 )
@@ -161,18 +162,30 @@ func (c *Checker) fetch(ctx context.Context, p *publication, urls []string, delt
 		if c.rests(url) {
 			continue
 		}
-		var raw []byte
-		if raw, err = c.get(ctx, url); err != nil {
-			c.rest(url) // another authority's list, below, is no fault of the address
-		} else {
-			c.wakes(url)
-			if err = c.accept(p, raw, delta); err == nil {
-				return nil
-			}
+		if err = c.fetchFrom(ctx, p, url, delta); err == nil {
+			return nil
 		}
 		err = fmt.Errorf("%s: %w", url, err)
 	}
 	return err
+}
+
+func (c *Checker) fetchFrom(ctx context.Context, p *publication, url string, delta bool) error {
+	outcome := hop.NoAnswer
+	ctx, end := hop.Ask(ctx, "crl", url, &outcome)
+	defer end()
+	raw, err := c.get(ctx, url)
+	if err != nil {
+		c.rest(url) // another authority's list, below, is no fault of the address
+		return err
+	}
+	c.wakes(url)
+	outcome = hop.Unusable
+	if err := c.accept(p, raw, delta); err != nil {
+		return err
+	}
+	outcome = hop.Answered
+	return nil
 }
 
 // accept takes a list over if it reads, verifies, and is not older than what
