@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"kopir/signature/verdict"
@@ -73,11 +75,13 @@ func (b *Bridge) putOff(ctx context.Context, h Hold, failed error) error {
 // Unasked is how often a held application could not be asked about since the start.
 func (b *Bridge) Unasked() uint64 { return b.unasked.Load() }
 
-func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
+func (b *Bridge) askHeld(ctx context.Context, h Hold) (err error) {
 	app, err := b.o.Store.Application(ctx, h.Application)
 	if err != nil {
 		return err
 	}
+	ctx, span := b.continued(ctx, app.Trace, "judge again", trace.WithAttributes(attribute.String("kopir.application", h.Application), attribute.Int("kopir.try", h.Tries+1)))
+	defer func() { failed(span, err); span.End() }()
 	s, err := b.described(app)
 	if err != nil {
 		return err
@@ -91,6 +95,7 @@ func (b *Bridge) askHeld(ctx context.Context, h Hold) error {
 		return err
 	}
 	if j.held != verdict.None {
+		span.SetAttributes(attribute.String("kopir.outcome", "held"))
 		h.Tries++
 		h.NextAt, h.Reason = b.now().UTC().Add(askAfter(h.Tries)), j.held
 		b.log.Warn("still held", zap.String("application", h.Application), zap.Int("tries", h.Tries), zap.String("reason", string(h.Reason)), zap.String("detail", detail(j.verdict)), keptTraceID(app.Trace))

@@ -8,6 +8,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -115,6 +116,48 @@ func TestTraceOfRegistries(t *testing.T) {
 	}
 	if !strings.Contains(app.Trace, question.SpanContext.TraceID().String()) || change.Parent.SpanID() != question.SpanContext.SpanID() {
 		t.Errorf("the question: %v; what followed: %v", question.SpanContext, change.Parent)
+	}
+}
+
+// A held application is judged again in its own trace, as often as it takes.
+func TestTraceOfHeld(t *testing.T) {
+	w, told, _ := tracedTown(t)
+	number := w.hold(1)[0]
+	app, err := w.store.Application(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.lists.set(nil, w.keysOf([]string{"citizen"}))
+	for range 2 {
+		w.pass(time.Hour)
+		if n, err := w.bridge.Reask(t.Context()); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		w.lists.set(nil, nil)
+	}
+	again := map[trace.SpanID]string{}
+	for _, s := range told.GetSpans() {
+		if s.Name != "judge again" {
+			continue
+		}
+		outcome := ""
+		for _, a := range s.Attributes {
+			if a.Key == "kopir.outcome" {
+				outcome = a.Value.AsString()
+			}
+		}
+		if again[s.SpanContext.SpanID()] = outcome; !strings.Contains(app.Trace, s.SpanContext.TraceID().String()) || !strings.Contains(app.Trace, s.Parent.SpanID().String()) {
+			t.Errorf("%v of %v; the application's is %s", s.SpanContext, s.Parent, app.Trace)
+		}
+	}
+	within := map[string]int{}
+	for _, s := range told.GetSpans() {
+		if outcome, ok := again[s.Parent.SpanID()]; ok {
+			within[s.Name+" "+outcome]++
+		}
+	}
+	if len(again) != 2 || within["verify person held"] != 1 || within["verify person "] != 1 || within["status change "] != 1 {
+		t.Errorf("%d times, %v", len(again), within)
 	}
 }
 
