@@ -34,7 +34,7 @@ func (n *node) pollers() []*client.Poller {
 	f := n.wired.Load()
 	for _, p := range f.l.Gateway.Poll {
 		one := &client.Poller{
-			From: f.gate, ServiceID: p.ServiceID, Every: time.Duration(p.Every), Amount: int32(p.Amount), Handle: client.HandOver(f.bridge),
+			From: f.gate, ServiceID: p.ServiceID, Every: time.Duration(p.Every), Amount: int32(p.Amount), Handle: client.HandOver(f.bridge), Tracer: n.tracer(),
 			Failed: func(err error) {
 				n.log.Warn("messages not fetched", zap.String("service", p.ServiceID), zap.Error(err))
 			},

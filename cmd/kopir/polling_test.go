@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,10 +34,20 @@ func TestPollingBridge(t *testing.T) {
 	defer cancel()
 	var s *sim.Sim
 	var lost atomic.Int64
+	var calls sync.Map // span that a traceparent named, by call
+	stub := &traceStub{}
+	collector := httptest.NewServer(stub)
+	defer collector.Close()
 	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
+		}
+		for _, call := range []string{"getMessages", "sendDeliveryNotification"} {
+			if bytes.Contains(body, []byte(call)) {
+				parent := append(strings.Split(r.Header.Get("Traceparent"), "-"), "", "")[2]
+				calls.Store(call+" "+parent, parent)
+			}
 		}
 		if bytes.Contains(body, []byte("sendDeliveryNotification")) && lost.Add(1) == 1 {
 			panic(http.ErrAbortHandler) // the gateway never hears of it
@@ -64,6 +76,7 @@ func TestPollingBridge(t *testing.T) {
 	}
 	const service = "ALMATY_UNEMPLOYED_CERTIFICATE"
 	polled := strings.Replace(string(text), "\nregistries:", "\n  poll: [{service_id: "+service+", every: 100ms}]\nregistries:", 1)
+	polled += "\ntraces: {otlp: \"" + collector.URL + "/v1/traces\"}\n"
 	if err := os.WriteFile(file, []byte(polled), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +143,36 @@ func TestPollingBridge(t *testing.T) {
 	page, err := n.bridge.Applications(ctx, gateway.Filter{}, "", 10)
 	if err != nil || len(page.Applications) != 2 {
 		t.Errorf("%d applications, %v", len(page.Applications), err)
+	}
+
+	// What is fetched has a trace like what is pushed, which leads to that of the
+	// question; the gateway is told the span of each call.
+	if err := until(ctx, func() error {
+		if err := n.traces.ForceFlush(ctx); err != nil {
+			return err
+		}
+		stub.mu.Lock()
+		defer stub.mu.Unlock()
+		names, received, named := map[string]string{}, map[string]int{}, map[string]int{}
+		for _, s := range stub.spans {
+			names[hex.EncodeToString(s.SpanId)] = s.Name
+		}
+		for _, s := range stub.spans {
+			if s.Name == "receive" && textOf(s, "kopir.door") == string(gateway.FetchDoor) && textOf(s, "kopir.outcome") == "accepted" && len(s.ParentSpanId) == 0 && len(s.Links) == 1 {
+				received[names[hex.EncodeToString(s.Links[0].SpanId)]]++
+			}
+		}
+		calls.Range(func(call, span any) bool {
+			what, _, _ := strings.Cut(call.(string), " ")
+			named[what+" in "+names[span.(string)]]++
+			return true
+		})
+		if _, dumb := calls.Load("getMessages "); dumb || received["fetch"] != 2 || named["getMessages in fetch question"] == 0 || named["sendDeliveryNotification in confirmation"] < 3 {
+			return fmt.Errorf("received %v, calls %v", received, named)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 
 	// An UPDATE of something that the bridge never sent is none of its business.

@@ -5,6 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"kopir/gateway"
 	"kopir/gateway/soap"
 )
@@ -72,6 +77,9 @@ type Poller struct {
 	Handle func(ctx context.Context, f Fetched) error
 	// Failed is told of what went wrong; nil: nobody is.
 	Failed func(err error)
+	// Tracer makes a span of each question and confirmation; nil: none. What is
+	// fetched begins its own trace, which is linked to that of the question.
+	Tracer trace.Tracer
 
 	left int32 // unsettled at the last question
 }
@@ -115,11 +123,15 @@ func (p *Poller) Run(ctx context.Context) error {
 // messages that were confirmed or refused for good; the error joins all that
 // failed.
 func (p *Poller) Once(ctx context.Context) (taken int, err error) {
+	ctx, span := p.tracer().Start(ctx, "fetch", trace.WithAttributes(attribute.String("kopir.service", p.ServiceID)))
+	defer func() { span.SetAttributes(attribute.Int("kopir.taken", taken)); span.End() }()
 	amount := p.Amount
 	if amount > 0 {
 		amount = min(amount+p.left, maxAmount)
 	}
-	got, answer, err := p.From.Messages(ctx, Query{ServiceID: p.ServiceID, Amount: amount})
+	asking, end := p.hop(ctx, "fetch question")
+	got, answer, err := p.From.Messages(asking, Query{ServiceID: p.ServiceID, Amount: amount})
+	end(err)
 	p.left = 0
 	if err != nil {
 		return 0, err
@@ -156,8 +168,33 @@ func (p *Poller) settle(ctx context.Context, f Fetched) (final bool, err error) 
 		}
 		refusal, resend = &soap.ErrorInfo{ErrorCode: r.Code, ErrorMessage: r.Text, ErrorData: r.Data}, r.Resend
 	}
-	if _, _, err := p.From.Confirm(ctx, info.MessageID, info.ServiceID, refusal, resend); err != nil {
+	telling, end := p.hop(ctx, "confirmation", attribute.String("kopir.message_id", info.MessageID))
+	_, _, err = p.From.Confirm(telling, info.MessageID, info.ServiceID, refusal, resend)
+	end(err)
+	if err != nil {
 		return false, err
 	}
 	return !resend, nil
+}
+
+func (p *Poller) tracer() trace.Tracer {
+	if p.Tracer == nil {
+		return noop.Tracer{}
+	}
+	return p.Tracer
+}
+
+// hop makes a span of one call to the gateway; of an error it tells the cause.
+func (p *Poller) hop(ctx context.Context, name string, about ...attribute.KeyValue) (context.Context, func(error)) {
+	ctx, span := p.tracer().Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(about...))
+	return ctx, func(err error) {
+		if err != nil {
+			cause := ""
+			if e := (*Error)(nil); errors.As(err, &e) {
+				cause = string(e.Cause)
+			}
+			span.SetStatus(codes.Error, cause)
+		}
+		span.End()
+	}
 }
