@@ -63,6 +63,7 @@ func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
 	}
 	at := b.now().UTC()
 	v := b.caller(ctx, key, c, at)
+	b.verdicts.count(byRequest, v)
 	switch {
 	case v.Outcome == verdict.Passed:
 	case askAgain(v):
@@ -77,6 +78,11 @@ func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
 		return nil, tryLater(err)
 	}
 	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, call: c, bare: key.Certificate == nil}, nil
+}
+
+// Doubt counts a request whose signature does not hold, whoever made it.
+func (b *Bridge) Doubt(reason verdict.Reason) {
+	b.verdicts.count(byRequest, &signature.Verdict{Outcome: verdict.Failed, Reason: reason})
 }
 
 // caller judges who holds the key.

@@ -101,6 +101,21 @@ func TestAdmit(t *testing.T) {
 	w.pass(20 * 365 * 24 * time.Hour)
 	_, err = w.admit("mpep", "3")
 	want("expired", err, gateway.SignatureRefused, verdict.Expired)
+	// Since it was opened anew; a nonce that is used again has a signature that holds.
+	w.bridge.Doubt(verdict.SigCryptoFailure)
+	all := w.bridge.Verdicts()
+	for _, k := range []gateway.VerdictKind{
+		{Outcome: verdict.Passed}, {Outcome: verdict.Undetermined, Reason: verdict.TryLater},
+		{Outcome: verdict.Failed, Reason: verdict.Revoked}, {Outcome: verdict.Failed, Reason: verdict.Expired}, {Outcome: verdict.Failed, Reason: verdict.SigCryptoFailure},
+	} {
+		count := uint64(1)
+		if k.Signature = "request"; k.Outcome == verdict.Passed {
+			count = 2
+		}
+		if all[k] != count {
+			t.Errorf("%v: %d, want %d", k, all[k], count)
+		}
+	}
 }
 
 // A partner without keys, or with one that is another's, is a fault; one that

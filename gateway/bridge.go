@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kopir/mappings"
+	"kopir/signature/verdict"
 )
 
 // Door is the address to which a message was sent.
@@ -83,6 +84,8 @@ type Doors interface {
 
 	// Admit believes the signed HTTP request of a partner, once.
 	Admit(ctx context.Context, c Call) (*Admission, error)
+	// Doubt counts a request that is not put to Admit: its signature does not hold.
+	Doubt(reason verdict.Reason)
 	// Notices lists what a partner that speaks REST was told, from after a place
 	// in that list on; from the first with "".
 	Notices(ctx context.Context, by *Admission, after string, limit int) (NoticePage, error)

@@ -7,9 +7,13 @@ import (
 	"kopir/signature/verdict"
 )
 
+// byRequest is what verdicts over HTTP requests are counted under. Kept as
+// evidence they are the sending system's, as those over a Body.
+const byRequest EvidenceKind = "request"
+
 // VerdictKind is what verdicts are counted by.
 type VerdictKind struct {
-	Signature EvidenceKind // BySystem, ByPerson, ByOfficial
+	Signature EvidenceKind // BySystem, ByPerson, ByOfficial, byRequest
 	Outcome   verdict.Outcome
 	Reason    verdict.Reason
 }
@@ -33,7 +37,7 @@ func (t *tally) count(kind EvidenceKind, v *signature.Verdict) {
 // is there with nought where an outcome needs no reason.
 func (b *Bridge) Verdicts() map[VerdictKind]uint64 {
 	out := map[VerdictKind]uint64{}
-	for _, kind := range []EvidenceKind{BySystem, ByPerson, ByOfficial} {
+	for _, kind := range []EvidenceKind{BySystem, ByPerson, ByOfficial, byRequest} {
 		out[VerdictKind{Signature: kind, Outcome: verdict.Passed}] = 0
 		for _, reason := range []verdict.Reason{verdict.HashFailure, verdict.Revoked, verdict.NoCertificateChain} {
 			out[VerdictKind{kind, verdict.Failed, reason}] = 0

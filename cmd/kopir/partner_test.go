@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,12 @@ func TestPartnerOverREST(t *testing.T) {
 		if err := json.Unmarshal(b, &x); err != nil || status != 422 || x.Code != c.code || len(x.Faults) < c.least {
 			t.Errorf("%s: %d %s", what, status, b)
 		}
+	}
+
+	metrics, err := p.fetch(t.Context(), p.bridge+"/metrics")
+	if err != nil || !regexp.MustCompile(`kopir_verdicts_total{outcome="TOTAL_PASSED",reason="",signature="request"} [1-9]`).Match(metrics) ||
+		!bytes.Contains(metrics, []byte(`kopir_verdicts_total{outcome="TOTAL_FAILED",reason="HASH_FAILURE",signature="request"} 1`)) {
+		t.Errorf("requests are not counted: %v", err)
 	}
 
 	// What it was told: by call-back, and in its list.

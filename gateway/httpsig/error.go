@@ -1,6 +1,10 @@
 package httpsig
 
-import "fmt"
+import (
+	"fmt"
+
+	"kopir/signature/verdict"
+)
 
 // Reason says what is wrong with a signature, for machines.
 type Reason string
@@ -34,6 +38,19 @@ type Error struct {
 
 // Error is one English sentence without any value of the message but names.
 func (e *Error) Error() string { return "httpsig: " + e.Say }
+
+// Verdict is what is wrong in the words of verdicts on other signatures.
+func (e *Error) Verdict() verdict.Reason {
+	switch e.Reason {
+	case Missing, Malformed, NotOne:
+		return verdict.FormatFailure
+	case Mismatch:
+		return verdict.SigCryptoFailure
+	case WrongDigest:
+		return verdict.HashFailure
+	}
+	return verdict.SigConstraintsFailure
+}
 
 func bad(reason Reason, field, what, format string, args ...any) *Error {
 	return &Error{Reason: reason, Field: field, What: what, Say: fmt.Sprintf(format, args...)}

@@ -70,21 +70,21 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 	}
 	m, err := httpsig.Incoming(r, s.origin)
 	if err != nil {
-		return Principal{}, believed(err)
+		return Principal{}, s.doubted(err)
 	}
 	signed, err := httpsig.Read(m)
 	if err == nil {
 		err = signed.Check(httpsig.OfRequest(r.ContentLength != 0, deciding(r)...), s.clock())
 	}
 	if err != nil {
-		return Principal{}, believed(err)
+		return Principal{}, s.doubted(err)
 	}
 	key, ok := s.signers[signed.KeyID]
 	if !ok {
 		return Principal{}, notBelieved("Signature-Input", ruleUnknownKey, "keyid", "no partner has the key of this keyid", nil)
 	}
 	if err := signed.Verify(key.Key); err != nil {
-		return Principal{}, believed(err)
+		return Principal{}, s.doubted(err)
 	}
 	body, f := s.readBody(r)
 	if f != nil {
@@ -92,7 +92,7 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 	}
 	if r.ContentLength != 0 {
 		if err := httpsig.CheckDigest(r.Header, body); err != nil {
-			return Principal{}, believed(err)
+			return Principal{}, s.doubted(err)
 		}
 	}
 	by, err := s.doors.Admit(r.Context(), gateway.Call{
@@ -103,6 +103,14 @@ func (s *Server) admit(c *gin.Context) (Principal, *fail) {
 		return Principal{}, s.notAdmitted(err)
 	}
 	return Principal{Name: "partner/" + by.Sender, Partner: by, Answered: key.Answers}, nil
+}
+
+// doubted is believed of what was judged: it counts.
+func (s *Server) doubted(err error) *fail {
+	if e := (*httpsig.Error)(nil); errors.As(err, &e) {
+		s.doors.Doubt(e.Verdict())
+	}
+	return believed(err)
 }
 
 // notAdmitted is a key or a nonce that does not serve.

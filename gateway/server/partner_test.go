@@ -122,6 +122,12 @@ func TestSignedRequestsRefused(t *testing.T) {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
+	// What is no signature that was judged is not counted.
+	counted := map[string]verdict.Reason{
+		"missing": verdict.FormatFailure, "malformed": verdict.FormatFailure, "not_one": verdict.FormatFailure, "not_covered": verdict.SigConstraintsFailure,
+		"incomplete": verdict.SigConstraintsFailure, "expired": verdict.SigConstraintsFailure, "ahead": verdict.SigConstraintsFailure,
+		"other_algorithm": verdict.SigConstraintsFailure, "mismatch": verdict.SigCryptoFailure, "wrong_digest": verdict.HashFailure,
+	}
 	for _, c := range []struct {
 		name, rule, field string
 		change            func(*http.Request)
@@ -181,6 +187,11 @@ func TestSignedRequestsRefused(t *testing.T) {
 			if w.Header().Get("Accept-Signature") == "" || w.Header().Get("Signature") != "" {
 				t.Errorf("%s: headers %v", c.name, w.Header())
 			}
+			want := counted[strings.TrimPrefix(c.rule, ruleSignature)]
+			if got := s.doors.doubted; want == "" && len(got) > 0 || want != "" && (len(got) != 1 || got[0] != want) {
+				t.Errorf("%s: counted as %v, want %q", c.name, got, want)
+			}
+			s.doors.doubted = nil
 		}
 	}
 	if len(s.admitted) > 0 {

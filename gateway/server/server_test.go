@@ -21,6 +21,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/mappings"
+	"kopir/signature/verdict"
 )
 
 // scripted is a bridge that does what a test says; a method without a script
@@ -37,7 +38,10 @@ type scripted struct {
 	submit       func(gateway.Submission, gateway.Actor) (*gateway.Application, error)
 	admit        func(gateway.Call) (*gateway.Admission, error)
 	notices      func(*gateway.Admission, string, int) (gateway.NoticePage, error)
+	doubted      []verdict.Reason
 }
+
+func (d *scripted) Doubt(r verdict.Reason) { d.doubted = append(d.doubted, r) }
 
 func (d *scripted) Admit(_ context.Context, c gateway.Call) (*gateway.Admission, error) {
 	return d.admit(c)
