@@ -20,7 +20,8 @@ func daysLeft(c *nuc.Certificate, at time.Time) int {
 
 // ending is a certificate that the bridge depends on, and when it ends.
 type ending struct {
-	kind        string // root, intermediate, candidate, key, next key, previous key, partner key
+	kind        string // root, intermediate, candidate, key, next key, previous key, partner key, sender certificate
+	sender      string // whose it is, of a partner's
 	certificate *nuc.Certificate
 	days        int
 	within      int // the nearest of warnAt that has come; 0: none
@@ -38,6 +39,9 @@ func newEnding(kind string, c *nuc.Certificate, at time.Time) ending {
 
 func (e ending) String() string {
 	what := fmt.Sprintf("the %s %s (%x)", e.kind, e.certificate.SubjectName, e.certificate.Fingerprint[:8])
+	if e.sender != "" {
+		what += " of " + e.sender
+	}
 	end := e.certificate.NotAfter.Format(time.DateOnly)
 	if e.days < 0 {
 		return fmt.Sprintf("%s ended %d days ago, on %s", what, -e.days, end)

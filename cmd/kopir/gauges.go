@@ -54,7 +54,7 @@ var (
 	openDesc   = prometheus.NewDesc("kopir_deliveries_open", "Deliveries that are not done: queued, or dead and waiting for a person.", []string{"route", "state"}, nil)
 	oldestDesc = prometheus.NewDesc("kopir_deliveries_oldest_seconds", "Age of the oldest delivery that is not done.", []string{"route", "state"}, nil)
 	heldDesc   = prometheus.NewDesc("kopir_applications_held", "Applications whose signature could not be judged yet.", nil, nil)
-	endDesc    = prometheus.NewDesc("kopir_certificate_expires_seconds", "Time until a certificate that the bridge depends on expires; negative once it has.", []string{"kind", "sha256"}, nil)
+	endDesc    = prometheus.NewDesc("kopir_certificate_expires_seconds", "Time until a certificate that the bridge depends on expires; negative once it has.", []string{"kind", "sender", "sha256"}, nil)
 	hitDesc    = prometheus.NewDesc("kopir_trust_candidate_chains_total", "Chains that would have held if the candidate were trusted.", []string{"sha256"}, nil)
 	issueDesc  = prometheus.NewDesc("kopir_trust_bundle_issue", "Issue number of the trust bundle in use; 0 without one.", nil, nil)
 	localDesc  = prometheus.NewDesc("kopir_local_up", "1 while the local database answers; while it does not, applications are accepted and their rows wait.", nil, nil)
@@ -79,8 +79,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(keyDesc, m.keys.Signing(now).Certificate.NotAfter.Sub(now).Seconds())
+	told := map[[3]string]bool{} // a certificate may be named twice; a series that stands twice spoils all
 	for _, e := range m.endings(now) {
-		gauge(endDesc, e.certificate.NotAfter.Sub(now).Seconds(), e.kind, fmt.Sprintf("%x", e.certificate.Fingerprint))
+		labels := [3]string{e.kind, e.sender, fmt.Sprintf("%x", e.certificate.Fingerprint)}
+		if !told[labels] {
+			told[labels] = true
+			gauge(endDesc, e.certificate.NotAfter.Sub(now).Seconds(), labels[:]...)
+		}
 	}
 	for _, h := range m.trust.Hits() {
 		out <- prometheus.MustNewConstMetric(hitDesc, prometheus.CounterValue, float64(h.Chains), fmt.Sprintf("%x", h.Certificate.Fingerprint))

@@ -159,7 +159,7 @@ func (n *node) mention(now time.Time) {
 		case e.within == warnAt[len(warnAt)-1]:
 			say = n.log.Error
 		}
-		say("a certificate ends", zap.String("kind", e.kind), zap.String("subject", e.certificate.SubjectName.String()),
+		say("a certificate ends", zap.String("kind", e.kind), zap.String("sender", e.sender), zap.String("subject", e.certificate.SubjectName.String()),
 			zap.Int("days_left", e.days), zap.Time("not_after", e.certificate.NotAfter))
 	}
 	for _, h := range n.m.trust.Hits() {
@@ -183,11 +183,21 @@ func (m *materials) endings(at time.Time) []ending {
 			out = append(out, e)
 		}
 	}
-	for _, keys := range m.partnerKeys {
+	partners := func(kind, sender string, c *nuc.Certificate) {
+		e := newEnding(kind, c, at)
+		e.sender = sender
+		out = append(out, e)
+	}
+	for sender, keys := range m.partnerKeys {
 		for _, k := range keys {
 			if k.certificate != nil {
-				out = append(out, newEnding("partner key", k.certificate, at))
+				partners("partner key", sender, k.certificate)
 			}
+		}
+	}
+	for sender, all := range m.senderCertificates {
+		for _, c := range all {
+			partners("sender certificate", sender, c)
 		}
 	}
 	if m.trust != nil {

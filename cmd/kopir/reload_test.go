@@ -68,7 +68,7 @@ func TestReloadWithoutRestart(t *testing.T) {
 	s.write("in-use.trust", one)
 	s.edit("trust: [trust]", "trust_bundle:\n  file: in-use.trust\n  keys: [\""+pin+"\"]")
 	s.edit("# known: [known]", "known: [stranger.cer]")
-	s.edit("status_service: PEP_STATUS", "status_service: PEP_STATUS\n    certificates: [stranger.cer]")
+	s.edit("status_service: PEP_STATUS", "status_service: PEP_STATUS\n    certificates: [stranger.cer, stranger.cer]")
 	s.edit(`ocsp: ["`, `# ocsp: ["`)
 	s.edit(`  delta: ["`, `  # delta: ["`)
 
@@ -120,6 +120,8 @@ func TestReloadWithoutRestart(t *testing.T) {
 	}
 	if text := metrics(); !strings.Contains(text, "kopir_trust_bundle_issue 1") || !strings.Contains(text, `kopir_certificate_expires_seconds{kind="root"`) || strings.Contains(text, "previous key") {
 		t.Fatal(text)
+	} else if strings.Count(text, `kopir_certificate_expires_seconds{kind="sender certificate",sender="PEP",sha256="`) != 1 {
+		t.Error("the end of a partner's pinned certificate is not told once")
 	}
 
 	// What is believed stands in the last record of a configuration, and a candidate does not.
