@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"kopir/signature"
 	"kopir/signature/nuc"
 	"kopir/signature/verdict"
@@ -40,7 +42,8 @@ type Admission struct {
 	partner *Partner
 	verdict *signature.Verdict
 	call    Call
-	bare    bool // the key has no certificate
+	bare    bool              // the key has no certificate
+	span    trace.SpanContext // in which it was judged
 }
 
 // evidence is what proves later who brought a document: the judgement, the
@@ -56,7 +59,9 @@ func (a *Admission) evidence(b *Bridge, at time.Time, body []byte) Evidence {
 
 // Admit finds out whose call it is: the certificate is judged, and the nonce
 // is spent for good, so that the same signed bytes are admitted once.
-func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
+func (b *Bridge) Admit(ctx context.Context, c Call) (_ *Admission, err error) {
+	ctx, span := b.arrive(ctx, "admit")
+	defer func() { failed(span, err); span.End() }()
 	p, key := b.partners.byKey(c.KeyID)
 	if p == nil {
 		return nil, refuse(UnknownSender, "keyid", "no partner has this key; ask the operator of this bridge")
@@ -77,7 +82,7 @@ func (b *Bridge) Admit(ctx context.Context, c Call) (*Admission, error) {
 	case err != nil:
 		return nil, tryLater(err)
 	}
-	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, call: c, bare: key.Certificate == nil}, nil
+	return &Admission{Sender: p.SenderID, Channel: p.Channel, partner: p, verdict: v, call: c, bare: key.Certificate == nil, span: span.SpanContext()}, nil
 }
 
 // Doubt counts a request whose signature does not hold, whoever made it.

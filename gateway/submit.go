@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"kopir/gateway/soap"
 	"kopir/mappings"
 	"kopir/signature/verdict"
@@ -18,6 +20,9 @@ import (
 func (b *Bridge) Submit(ctx context.Context, sub Submission, who Actor) (*Application, error) {
 	ctx, span := b.arrive(ctx, "receive")
 	defer span.End()
+	if sub.By != nil {
+		span.AddLink(trace.Link{SpanContext: sub.By.span})
+	}
 	at := b.now().UTC()
 	sum := sha256.Sum256(sub.Document)
 	m := &Message{ID: b.newID(), Sender: "office/" + who.Name, SHA256: hex.EncodeToString(sum[:]), Door: RESTDoor, Operation: "submit", At: at, Raw: sub.Document}

@@ -161,6 +161,26 @@ func TestTraceOfHeld(t *testing.T) {
 	}
 }
 
+// What a partner brings by REST leads to the trace in which its key was judged.
+func TestTraceOfAdmission(t *testing.T) {
+	w := newTown(t)
+	key := w.keys["portal"].Certificate
+	w, told, _ := tracedTown(t, func(o *gateway.Options) {
+		o.Partners = append(o.Partners, gateway.Partner{SenderID: "MPEP", Channel: gateway.Portal, REST: true, Collects: true, Keys: []gateway.PartnerKey{{ID: "mpep", Certificate: key}}})
+	})
+	if _, err := w.bridge.Submit(t.Context(), gateway.Submission{Service: certificate, ID: "p-1", Document: w.document("portal", form("portal"), "citizen"), By: w.admitted("mpep")}, gateway.Actor{}); err != nil {
+		t.Fatal(err)
+	}
+	spans := map[string]tracetest.SpanStub{}
+	for _, s := range told.GetSpans() {
+		spans[s.Name] = s
+	}
+	admit, receive := spans["admit"], spans["receive"]
+	if !admit.SpanContext.IsValid() || len(receive.Links) != 1 || receive.Links[0].SpanContext.SpanID() != admit.SpanContext.SpanID() {
+		t.Errorf("admitted in %v; received with %v", admit.SpanContext, receive.Links)
+	}
+}
+
 // Without a tracer nothing is kept of traces.
 func TestNoTrace(t *testing.T) {
 	w := newTown(t)
