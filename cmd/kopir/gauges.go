@@ -19,7 +19,7 @@ import (
 // a silence.
 type gauges struct {
 	store *store.Store
-	open  *openCount
+	open  *openCount[store.Open]
 	local *mio.DB
 	m     func() *materials
 	log   *zap.Logger
@@ -29,21 +29,22 @@ type gauges struct {
 // goes through very much.
 const openFor = 5 * time.Second
 
-// openCount counts what is not delivered, for /metrics and /readyz.
-type openCount struct {
+// openCount is a count of what is not delivered that stands for a while, for
+// /metrics and /readyz.
+type openCount[T any] struct {
 	mu  sync.Mutex // guards what follows
-	all []store.Open
+	all []T
 	at  time.Time
 }
 
-func (c *openCount) count(ctx context.Context, s *store.Store) ([]store.Open, error) {
+func (c *openCount[T]) count(ctx context.Context, ask func(context.Context) ([]T, error)) ([]T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if now.Sub(c.at) < openFor {
 		return c.all, nil
 	}
-	all, err := s.OpenDeliveries(ctx)
+	all, err := ask(ctx)
 	if err == nil {
 		c.all, c.at = all, now
 	}
@@ -102,7 +103,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(heldDesc, float64(n))
 	}
 	g.drift(ctx, out)
-	list, err := g.open.count(ctx, g.store)
+	list, err := g.open.count(ctx, g.store.OpenDeliveries)
 	if err != nil {
 		g.log.Warn("metrics", zap.Error(err))
 		return

@@ -15,6 +15,7 @@ import (
 // way, how tries end and how long they take, and the dead letters by cause.
 type laneGauges struct {
 	store  *store.Store
+	dead   *openCount[gateway.DeadGroup]
 	bridge *gateway.Bridge
 	log    *zap.Logger
 }
@@ -57,7 +58,7 @@ func (g *laneGauges) Collect(out chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	groups, err := g.store.DeadGroups(ctx)
+	groups, err := g.dead.count(ctx, g.store.DeadGroups)
 	if err != nil {
 		g.log.Warn("metrics", zap.Error(err))
 		return

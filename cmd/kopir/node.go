@@ -51,7 +51,8 @@ type node struct {
 	repoll     chan struct{}                // there are other pollers
 	server     *server.Server
 	disk       *disk
-	open       openCount
+	open       openCount[store.Open]
+	dead       openCount[gateway.DeadGroup]
 	began      time.Time
 	reloads
 }
@@ -233,7 +234,7 @@ func (n *node) serverOptions(f *wiring) (server.Options, error) {
 			Memory: l.bodyMemory(), Connections: l.Limits.Connections, Notice: time.Duration(l.Limits.Notice),
 		},
 		PublicURL: l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: l.TrustedProxies,
-		Collectors: []prometheus.Collector{&gauges{n.store, &n.open, n.local, n.opened, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, n.bridge, n.log}, proofGauges{n}, n.disk},
+		Collectors: []prometheus.Collector{&gauges{n.store, &n.open, n.local, n.opened, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, &n.dead, n.bridge, n.log}, proofGauges{n}, n.disk},
 		Readiness:  n.readiness(), Panics: n.bridge.Panics,
 	}, nil
 }

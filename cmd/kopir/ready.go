@@ -144,7 +144,7 @@ func (n *node) localCondition(ctx context.Context) server.Condition {
 const outboxLate = time.Hour
 
 func (n *node) outboxCondition(ctx context.Context) server.Condition {
-	open, err := n.open.count(ctx, n.store)
+	open, err := n.open.count(ctx, n.store.OpenDeliveries)
 	if err != nil {
 		return server.Condition{Health: server.Warning, Say: "it cannot be read", Remedy: "see store", Cause: err}
 	}
