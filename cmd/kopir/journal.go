@@ -60,7 +60,7 @@ type journalFinding struct {
 	Signers     []string     `json:"signers,omitempty"`
 	Audit       *store.Audit `json:"audit,omitempty"`
 	Archives    int          `json:"archives,omitempty"` // sealed files of applications
-	Missing     []string     `json:"missing,omitempty"`  // of these, not there
+	Missing     []string     `json:"missing,omitempty"`  // files, not there
 	Changed     []string     `json:"changed,omitempty"`  // not what was recorded
 }
 
@@ -226,25 +226,38 @@ func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.St
 	defer func() { f.Signers = seals.Signers }()
 	var chain journal.Chain
 	judge := f.counting(seals)
-	err := st.Journal(ctx, 0, "", func(l store.Link) error {
-		if err := chain.Add(l.Body, l.Hash); err != nil {
-			return err
+	var faults []error // a file that is not here hides none that comes after it
+	for {
+		err := st.Journal(ctx, chain.Seq, "", func(l store.Link) error {
+			if err := chain.Add(l.Body, l.Hash); err != nil {
+				return err
+			}
+			if l.Checkpoint != nil {
+				f.Checkpoints++
+				return chain.Seal(l.Checkpoint, judge)
+			}
+			return nil
+		})
+		var lost *store.LostFile
+		if errors.As(err, &lost) {
+			faults = append(faults, err)
+			chain.Seq, chain.Head = lost.Segment.Last, lost.Segment.Hash
+			continue
 		}
-		if l.Checkpoint != nil {
-			f.Checkpoints++
-			return chain.Seal(l.Checkpoint, judge)
+		if err == nil {
+			err = notCut(ctx, st)
 		}
-		return nil
-	})
-	f.take(chain)
-	if err != nil {
-		return err
+		if err != nil {
+			faults = append([]error{err}, faults...) // what is changed weighs more
+		}
+		break
 	}
-	// Read after the chain: a running bridge goes on writing.
-	if seq, _, err := st.LastCheckpoint(ctx); err != nil {
-		return err
-	} else if last, _, err := st.Head(ctx); err != nil || seq > last {
-		return errors.Join(err, &journal.Fault{Seq: last + 1, What: fmt.Sprintf("it is missing: a checkpoint was made over record %d", seq)})
+	f.take(chain)
+	if len(faults) > 0 { // rows are compared with a whole chain alone
+		for _, err := range faults[1:] {
+			f.Missing = append(f.Missing, err.Error())
+		}
+		return faults[0]
 	}
 	a, err := st.Audit(ctx)
 	f.Audit = &a
@@ -253,6 +266,19 @@ func (f *journalFinding) verifyOpen(ctx context.Context, l *loaded, st *store.St
 	}
 	f.Archives, f.Missing, f.Changed, err = keeper{sealer{store: st, m: m}, l}.checkArchives(ctx)
 	return err
+}
+
+// notCut looks for a checkpoint over more records than there are. It is called
+// after the chain was read: a running bridge goes on writing.
+func notCut(ctx context.Context, st *store.Store) error {
+	seq, _, err := st.LastCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if last, _, err := st.Head(ctx); err != nil || seq > last {
+		return errors.Join(err, &journal.Fault{Seq: last + 1, What: fmt.Sprintf("it is missing: a checkpoint was made over record %d", seq)})
+	}
+	return nil
 }
 
 // openConfigured opens the store of a configuration beside a bridge that may be

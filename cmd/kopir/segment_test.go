@@ -139,5 +139,27 @@ func journalInFiles(t *testing.T, configure func(*play) string) {
 			t.Fatal(err)
 		}
 	}
+	first, second := filepath.Base(parts[0])+" is not in ", filepath.Base(parts[1])+" is not in "
+	if err := os.Remove(parts[0]); err != nil { // and what comes after it is not hidden
+		t.Fatal(err)
+	}
+	next := readAll(t, parts[1])
+	if err := os.WriteFile(parts[1], bytes.Replace(next, []byte(`"kind":"`), []byte(`"kind":"_`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := verify(exitFailed); !strings.HasPrefix(said, "broken") || !strings.Contains(said, first) || strings.Contains(said, second) {
+		t.Error(said)
+	}
+	if err := os.Remove(parts[1]); err != nil {
+		t.Fatal(err)
+	}
+	if said := verify(exitFailed); !strings.HasPrefix(said, "incomplete: records 1 to ") || !strings.Contains(said, first) || !strings.Contains(said, second) || !strings.Contains(said, "\nup to record ") {
+		t.Error(said)
+	}
+	for i, b := range [][]byte{text, next} {
+		if err := os.WriteFile(parts[i], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	verify(exitPassed)
 }

@@ -75,17 +75,20 @@ func (s *Store) inFiles(ctx context.Context, after int64, owner string, each fun
 	return after, nil
 }
 
-// lostFile is the fault of a chain of which a file cannot be read, with why.
-type lostFile struct {
+// LostFile is the fault of a chain of which a file cannot be read, with why.
+// What hangs on its last record can be verified all the same.
+type LostFile struct {
 	*journal.Fault
-	why error
+	Segment Segment
+	why     error
 }
 
-func (e *lostFile) Unwrap() []error { return []error{e.Fault, e.why} }
+// Unwrap gives both.
+func (e *LostFile) Unwrap() []error { return []error{e.Fault, e.why} }
 
 func (s *Store) inFile(g Segment, after int64, owner string, each func(Link) error) error {
 	lost := func(why error) error {
-		return &lostFile{&journal.Fault{Seq: g.First, What: fmt.Sprintf("records %d to %d lie in %s, and it cannot be read: %v", g.First, g.Last, g.File, why)}, why}
+		return &LostFile{&journal.Fault{Seq: g.First, What: fmt.Sprintf("records %d to %d lie in %s, and it cannot be read: %v", g.First, g.Last, g.File, why)}, g, why}
 	}
 	if s.moved == nil {
 		return lost(errors.New("no folder is named (retention.folder)"))
