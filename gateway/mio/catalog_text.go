@@ -28,6 +28,8 @@ const (
 	postgresUnique = `SELECT a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
 		WHERE i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL AND c.relname = {table} AND n.nspname = {schema}`
+	postgresLed = `SELECT a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE i.indisvalid AND c.relname = {table} AND n.nspname = {schema}`
 
 	mysqlColumns = `SELECT c.TABLE_SCHEMA, c.TABLE_NAME, t.TABLE_TYPE LIKE '%VIEW%', COALESCE(t.ENGINE IN ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE'), 0),
 		c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE = 'YES',
@@ -38,6 +40,8 @@ const (
 		ORDER BY BINARY c.TABLE_NAME <> BINARY {table}, c.TABLE_NAME, c.ORDINAL_POSITION`
 	mysqlUnique = `SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
 		WHERE TABLE_NAME = {table} AND TABLE_SCHEMA = {schema} AND NON_UNIQUE = 0 AND SUB_PART IS NULL GROUP BY INDEX_NAME HAVING COUNT(*) = 1`
+	mysqlLed = `SELECT COLUMN_NAME FROM information_schema.STATISTICS
+		WHERE TABLE_NAME = {table} AND TABLE_SCHEMA = {schema} AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL`
 
 	sqlserverColumns = `SELECT s.name, o.name, CASE WHEN o.type = 'V' THEN 1 ELSE 0 END, 0, c.name,
 		CONCAT(t.name, CASE WHEN c.max_length > 0 AND t.name IN ('nvarchar', 'nchar') THEN CONCAT('(', c.max_length / 2, ')')

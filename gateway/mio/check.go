@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"kopir/mappings"
 )
@@ -66,4 +67,43 @@ func Inspect(ctx context.Context, o Options, set *mappings.Set) ([]mappings.Faul
 		own[s.File()] = !s.Local.Foreign()
 	}
 	return slices.DeleteFunc(found, func(f mappings.Fault) bool { return f.Code == "no-table" && own[f.File] }), nil
+}
+
+// Unindexed tells of tables out of which changed rows are read without an index.
+// A file gets its index when it is opened; what a view reads by is not known here.
+func Unindexed(ctx context.Context, o Options, set *mappings.Set) (notes []string, err error) {
+	m, err := Open(o, set)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	for _, s := range set.Services() {
+		l := &s.Local
+		if m.d.led == "" || l.Status.Changed == "" {
+			continue
+		}
+		t, err := m.readTable(ctx, l.Table)
+		if err != nil {
+			return nil, err
+		}
+		if t == nil || t.View {
+			continue
+		}
+		schema, bare, _ := strings.Cut(t.Name, ".")
+		indexed := false
+		err = m.each(ctx, m.db, m.d.catalog(m.d.led, schema, bare), t.Name, func(scan func(...any) error) error {
+			var column string
+			err := scan(&column)
+			indexed = indexed || strings.EqualFold(column, l.Status.Changed)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		note := fmt.Sprintf("%s has no index on (%s, %s): it is read whole every two seconds, in search of rows that changed", t.Name, l.Status.Changed, l.Key)
+		if !indexed && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	return notes, nil
 }

@@ -39,6 +39,7 @@ type Dialect struct {
 
 	columns string // catalog query of one table or view: {table}, {schema}
 	unique  string // columns that are unique alone: {table}, {schema}
+	led     string // columns with which an index begins: {table}, {schema}; empty: that is not asked
 
 	classes map[string]Class // by the database's own code
 }
@@ -70,7 +71,7 @@ var postgres = Dialect{
 	Name: "postgres", quotes: [2]string{`"`, `"`}, mark: "$#", limit: "{query} LIMIT {n}",
 	datetime: isoSpace, instant: isoSpace + "Z07:00", words: true,
 	user: "SELECT quote_ident(current_user)", usage: "SELECT has_schema_privilege({schema}, 'USAGE')", byColumn: []string{"SELECT", "INSERT", "UPDATE"},
-	columns: postgresColumns, unique: postgresUnique, classes: postgresClasses,
+	columns: postgresColumns, unique: postgresUnique, led: postgresLed, classes: postgresClasses,
 }
 
 // A TIMESTAMP of MariaDB is an instant, written and read in the zone of the
@@ -81,7 +82,7 @@ var mysql = Dialect{
 	kinds:   map[string]mappings.Kind{"timestamp": mappings.InstantKind},
 	nowhere: " FROM DUAL", byColumn: []string{"SELECT", "INSERT", "UPDATE"},
 	user:    "SELECT CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))",
-	columns: mysqlColumns, unique: mysqlUnique, classes: mysqlClasses,
+	columns: mysqlColumns, unique: mysqlUnique, led: mysqlLed, classes: mysqlClasses,
 }
 
 var sqlserver = Dialect{

@@ -241,6 +241,38 @@ func TestChangedByIndex(t *testing.T) {
 	}
 }
 
+// TestUnindexed: a table of a server without an index by which changed rows are
+// found is named, once; one that begins with another column is none.
+func TestUnindexed(t *testing.T) {
+	served(t, func(t *testing.T, s *site) {
+		index := func(name, columns string) {
+			s.do(t, s.upper("CREATE INDEX "+name+" ON ~T_APPLICATION ("+columns+")"))
+		}
+		notes := func() []string {
+			t.Helper()
+			_, o, user := s.clerk(t)
+			table := s.o.Schema + "." + s.name("T_APPLICATION")
+			if s.d == &postgres {
+				s.do(t, "GRANT USAGE ON SCHEMA "+s.o.Schema+" TO "+user)
+			}
+			s.do(t, "GRANT SELECT, INSERT, UPDATE ON "+table+" TO "+user)
+			all, err := Unindexed(t.Context(), o, s.set())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		index("other", "~APPL_NO , ~DT_CHANGED")
+		if got := notes(); len(got) != 1 || !strings.Contains(got[0], "T_APPLICATION has no index on (DT_CHANGED, APPL_NO)") {
+			t.Errorf("%q", got)
+		}
+		index("changed", "~DT_CHANGED , ~APPL_NO")
+		if got := notes(); len(got) > 0 {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 func columnOf(t *testing.T, tab *table, name string) *mappings.Column {
 	t.Helper()
 	c, err := tab.column(name)
