@@ -90,7 +90,7 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	limit = min(max(limit, 1), maxPage)
 	var w where
 	// Of what is open, or one person's, there is little: it is looked through without
-	// the index of an office, which embedded SQLite would take because it is sorted.
+	// the index of an office or a channel, which embedded SQLite would take because it is sorted.
 	few := f.IIN != "" || f.Number != ""
 	if f.LateExpected || f.Overdue != nil && *f.Overdue || len(f.States) > 0 && !slices.ContainsFunc(f.States, gateway.State.Final) {
 		w.and("state NOT IN ('completed', 'refused')") // as the index says it; the term of what is over runs no more
@@ -99,15 +99,14 @@ func (s *Store) Applications(ctx context.Context, f gateway.Filter, after string
 	if f.Service != "" {
 		w.and("service = ?", f.Service)
 	}
-	if f.Channel != "" {
-		w.and("channel = ?", string(f.Channel))
-	}
-	switch {
-	case f.Office == "":
-	case few:
-		w.and("office || '' = ?", f.Office)
-	default:
-		w.and("office = ?", f.Office)
+	for _, c := range []struct{ column, value string }{{"channel", string(f.Channel)}, {"office", f.Office}} {
+		switch {
+		case c.value == "":
+		case few:
+			w.and(c.column+" || '' = ?", c.value)
+		default:
+			w.and(c.column+" = ?", c.value)
+		}
 	}
 	if f.Number != "" {
 		numbers, err := oneColumn[string](ctx, s, `SELECT number FROM applications WHERE number = ? UNION SELECT number FROM applications WHERE partner_number = ?`, f.Number, f.Number) // as in named

@@ -130,6 +130,9 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter, after 
 	if len(f.States) > 0 && !slices.ContainsFunc(f.States, func(s gateway.DeliveryState) bool { return s != gateway.Queued && s != gateway.Dead }) {
 		w.and("o.state IN ('queued', 'dead')") // as the indexes say it: SQLite takes none by values
 	}
+	if len(f.States) == 1 && f.States[0] == gateway.Dropped {
+		w.and("o.state = 'dropped'")
+	}
 	in(&w, "o.state", f.States)
 	if f.Unblocked {
 		w.and(`NOT EXISTS (SELECT 1 FROM outbox p WHERE p.application = o.application AND p.route = o.route AND p.seq < o.seq AND p.state = 'dead')`)

@@ -116,6 +116,7 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 		{"a partner's poll", "outbox_open", few, 20 * few, sent(gateway.DeliveryFilter{Route: gateway.ToPortal, Receiver: "P", States: queued, Unblocked: true, Service: "svc"}, "")},
 		{"dead letters", "outbox_open", few, 20 * few, sent(gateway.DeliveryFilter{States: dead}, cursor(1, "D"))},
 		{"all that waits", "outbox_open", few, 20 * few, sent(gateway.DeliveryFilter{States: append(dead, queued...)}, "")},
+		{"what was given up", "outbox_dropped", 1, few, sent(gateway.DeliveryFilter{States: []gateway.DeliveryState{gateway.Dropped}}, "")},
 		{"a group", "outbox_dead", few, 20 * few, sent(gateway.DeliveryFilter{States: dead, Group: &gateway.DeadGroup{Route: gateway.ToPortal, Cause: gateway.CauseRefused, Code: "X"}, FailedBy: later}, "")},
 		{"what waits of one", "outbox_line", 1, few, sent(gateway.DeliveryFilter{Application: "B-4001", Route: gateway.ToPortal, States: append(dead, queued...)}, "")},
 		{"the rest of a list", "outbox_created", few, 20 * few, sent(gateway.DeliveryFilter{}, cursor(past/2, "D"))},
@@ -127,6 +128,8 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 		{"late", "applications_open", few, 20 * few, apps(gateway.Filter{Overdue: &yes})},
 		{"late in an office", "applications_open", few, 20 * few, apps(gateway.Filter{Office: "small", Overdue: &yes})},
 		{"late soon", "applications_open", few, 20 * few, apps(gateway.Filter{LateExpected: true})},
+		{"a channel", "applications_channel", 1, few, apps(gateway.Filter{Channel: gateway.Akim})},
+		{"late in a channel", "applications_open", few, 20 * few, apps(gateway.Filter{Channel: gateway.Portal, Overdue: &yes})},
 		{"a person's in an office", "applications_iin", 1, few, apps(gateway.Filter{Office: "small", IIN: "850505400456"})},
 		{"a number", "applications_partner_number", 1, few, apps(gateway.Filter{Number: "PEP-1"})},
 		{"what can be archived", "applications_here", 1, 20 * few, over(false)},
@@ -170,6 +173,8 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 	}
 	do(`UPDATE applications SET iin = '850505400456', partner_number = 'PEP-1' WHERE number = 'A-100'`)
 	do(`UPDATE applications SET removed = '' WHERE number = 'A-2000'`)
+	do(`UPDATE applications SET channel = 'akim' WHERE number = 'A-101'`)
+	do(`UPDATE outbox SET state = 'dropped' WHERE id = 'D-101'`)
 	if s.d.shared {
 		do(`DELETE FROM processes WHERE id <> ?`, s.writer.process)                                                            // those of other tests, which fall silent meanwhile
 		if _, err := s.read.ExecContext(ctx, `VACUUM (INDEX_CLEANUP ON, ANALYZE) outbox, applications, replays`); err != nil { // as the server does by itself
