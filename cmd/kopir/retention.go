@@ -109,24 +109,19 @@ func (k keeper) round(ctx context.Context, now time.Time) error {
 	r := k.l.Retention
 	var faults []error
 	each := func(after age, archived bool, do func(string) error) {
-		for failed := 0; after > 0 && ctx.Err() == nil; {
-			owners, err := k.store.Over(ctx, now.Add(-time.Duration(after)), archived, retentionBatch+failed)
-			if err != nil {
+		failed, cursor := 0, ""
+		for more := after > 0; more && failed < retentionBatch && ctx.Err() == nil; more = cursor != "" { // those that failed again in an hour
+			var owners []string
+			var err error
+			if owners, cursor, err = k.store.Over(ctx, now.Add(-time.Duration(after)), archived, cursor, retentionBatch); err != nil {
 				faults = append(faults, err)
 				return
 			}
-			if len(owners) <= failed {
-				return // those that failed are all there is
-			}
-			failed = 0
 			for _, owner := range owners {
 				if err := do(owner); err != nil {
 					faults = append(faults, err)
 					failed++
 				}
-			}
-			if failed > 0 {
-				return // again in an hour
 			}
 		}
 	}

@@ -78,6 +78,7 @@ var suite = []struct {
 	{"each failed try is kept", triesKept},
 	{"refused messages within a budget", refusedWithin},
 	{"records of the journal in files", movedRecords},
+	{"what is over, page by page", overByPages},
 }
 
 func openTemp(t *testing.T) *Store { return openAt(t, filepath.Join(t.TempDir(), "a b?c#.db")) }

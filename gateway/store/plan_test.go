@@ -104,7 +104,10 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 		return func() (int, error) { page, err := s.Deliveries(ctx, f, after, few); return len(page.Deliveries), err }
 	}
 	over := func(archived bool) func() (int, error) {
-		return func() (int, error) { all, err := s.Over(ctx, later, archived, few); return len(all), err }
+		return func() (int, error) {
+			all, _, err := s.Over(ctx, later, archived, cursor(past/4, ""), few)
+			return len(all), err
+		}
 	}
 	running := []gateway.State{gateway.Received, gateway.InProgress, gateway.Extended}
 	queued, dead := []gateway.DeliveryState{gateway.Queued}, []gateway.DeliveryState{gateway.Dead}

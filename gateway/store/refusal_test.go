@@ -71,7 +71,7 @@ func refusedWithin(t *testing.T, s *Store) {
 		t.Errorf("%+v", a)
 	}
 	// What is over goes, and nothing is left to answer by.
-	owners, err := s.Over(t.Context(), t0.Add(time.Hour), true, 10)
+	owners, _, err := s.Over(t.Context(), t0.Add(time.Hour), true, "", 10)
 	must(err)
 	if len(owners) != 6 {
 		t.Errorf("%v", owners)

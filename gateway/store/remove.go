@@ -232,33 +232,50 @@ func (t *tx) forgetReplays(owner string) error {
 
 // Over lists what is over since before a time and not erased, oldest first:
 // applications, by their last change, and messages that became none. With
-// archived false those in files are left out.
-func (s *Store) Over(ctx context.Context, before time.Time, archived bool, limit int) (owners []string, err error) {
-	removed := `removed <> 'erased'` // each as an index has it
-	if !archived {
-		removed = `removed = ''`
+// archived false those in files are left out. It reads so many applications from a
+// cursor on, empty for the first, and gives the next one, empty after the last: so
+// those that changed since are passed over, and read once.
+func (s *Store) Over(ctx context.Context, before time.Time, archived bool, after string, limit int) (owners []string, next string, err error) {
+	var w where
+	w.and("state IN ('completed', 'refused')")
+	w.and(map[bool]string{true: `removed <> 'erased'`, false: `removed = ''`}[archived]) // each as an index has it
+	w.and("received_at < ?", micros(before))
+	w.and("NOT EXISTS (SELECT 1 FROM outbox o WHERE o.application = a.number AND o.state IN ('queued', 'dead'))")
+	if after != "" {
+		at, number, err := parseCursor(after)
+		if err != nil {
+			return nil, "", err
+		}
+		w.and("(received_at, number) > (?, ?)", at, number)
 	}
-	bodies, err := bodies[gateway.Application](ctx, s, "over", `SELECT body FROM applications a WHERE state IN ('completed', 'refused') AND `+removed+` AND received_at < ?
-		AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.application = a.number AND o.state IN ('queued', 'dead')) ORDER BY received_at, number LIMIT ?`, micros(before), 4*limit)
+	rows, err := s.query(ctx, `SELECT received_at, number, body FROM applications a`+w.String()+` ORDER BY received_at, number LIMIT ?`, append(w.args, limit+1)...)
 	if err != nil {
-		return nil, err
+		return nil, "", fmt.Errorf("store: over: %w", err)
 	}
-	for _, a := range bodies {
-		if a.ChangedAt.Before(before) && len(owners) < limit {
+	page, err := applicationPage(rows, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, a := range page.Applications {
+		if a.ChangedAt.Before(before) {
 			owners = append(owners, a.Number)
 		}
 	}
-	if !archived {
-		return owners, nil
+	if !archived || page.Next != "" {
+		return owners, page.Next, nil
 	}
 	for _, keeping := range []string{"0", "3"} { // each has an index of its own
+		n := 0
 		if err := s.scan(ctx, `SELECT id FROM messages WHERE application = '' AND keeping = `+keeping+` AND at < ? ORDER BY at LIMIT ?`, []any{micros(before), limit}, func(v []any) {
-			owners = append(owners, "message/"+string(raw(v[0])))
+			owners, n = append(owners, "message/"+string(raw(v[0]))), n+1
 		}); err != nil {
-			return nil, err
+			return nil, "", err
+		}
+		if n == limit { // those behind come when these are gone
+			next = cursor(micros(before), "")
 		}
 	}
-	return owners, nil
+	return owners, next, nil
 }
 
 // mostForgotten is about how many answers one transaction forgets: the first time

@@ -91,7 +91,7 @@ func erased(t *testing.T, s *Store) {
 	if !strings.Contains(dump(t, s), person) {
 		t.Fatal("the person is not in the store to begin with")
 	}
-	if over, err := s.Over(t.Context(), t0.Add(time.Hour), true, 10); err != nil || len(over) != 1 || over[0] != "N-1" {
+	if over, _, err := s.Over(t.Context(), t0.Add(time.Hour), true, "", 10); err != nil || len(over) != 1 || over[0] != "N-1" {
 		t.Errorf("over: %v %v", over, err)
 	}
 	if err := s.Remove(t.Context(), "N-1", gone, nil); err != nil {
@@ -117,7 +117,7 @@ func erased(t *testing.T, s *Store) {
 	if err := s.Remove(t.Context(), "N-9", gone, nil); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("unknown: %v", err)
 	}
-	if over, err := s.Over(t.Context(), t0.Add(time.Hour), true, 10); err != nil || len(over) != 0 {
+	if over, _, err := s.Over(t.Context(), t0.Add(time.Hour), true, "", 10); err != nil || len(over) != 0 {
 		t.Errorf("over: %v %v", over, err)
 	}
 	if a := audit(t, s); len(a.Faults) > 0 || a.Erased == 0 {
@@ -151,6 +151,42 @@ func erased(t *testing.T, s *Store) {
 }
 
 // movedDue is a term that is done, and that a person moved for a reason.
+// overByPages: applications that changed lately hide none of those behind them,
+// however many they are, and are read once; messages come when all were read.
+func overByPages(t *testing.T, s *Store) {
+	for i := range 9 {
+		a := application(fmt.Sprint("N-", i), t0.Add(time.Duration(i)*time.Minute))
+		a.State = gateway.Completed
+		if i != 6 {
+			a.ChangedAt = t0.Add(48 * time.Hour)
+		}
+		commit(t, s, gateway.Change{Message: message(a.Number, "PORTAL", a.Number, a.Number), Application: a})
+	}
+	for i := range 3 {
+		commit(t, s, gateway.Change{Message: message(fmt.Sprint(i), "PORTAL", fmt.Sprint("alone-", i), "")})
+	}
+	var all []string
+	pages, next := 0, ""
+	for more := true; more && pages < 9; more = next != "" {
+		owners, after, err := s.Over(t.Context(), t0.Add(time.Hour), true, next, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range owners {
+			if id, ok := strings.CutPrefix(o, "message/"); ok {
+				if err := s.Remove(t.Context(), "message/"+id, gateway.Removal{What: gateway.Erased, At: t0, By: "test"}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		all, next, pages = append(all, owners...), after, pages+1
+	}
+	slices.Sort(all)
+	if want := []string{"N-6", "message/0", "message/1", "message/2"}; !slices.Equal(all, want) || pages != 6 {
+		t.Errorf("%v on %d pages", all, pages)
+	}
+}
+
 func movedDue(number, person string) gateway.Due {
 	return gateway.Due{Application: number, Service: "s", Office: "o", Step: 5, StartedAt: t0, DueAt: t0.Add(time.Hour), DoneAt: t0.Add(time.Minute), Took: 60, Extended: 1,
 		Moved: []gateway.Shift{{At: t0, By: gateway.Actor{Name: person, IIN: "900101300123"}, Reason: gateway.Text{RU: "waits for " + person, KK: "waits for " + person}, Days: 3, From: t0}}}
