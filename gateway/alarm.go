@@ -64,15 +64,21 @@ func (b *Bridge) tick(ctx context.Context) (int, error) {
 	}
 	resumed := 0
 	for _, due := range still {
-		_, err := b.amend(ctx, due.Application, 0, func(d *draft) error { return d.resume(Actor{Name: "timer"}) })
-		switch {
-		case err == nil:
+		about := []zap.Field{zap.String("application", due.Application), zap.Int("step", due.Step)}
+		err := b.guard(func() error {
+			_, err := b.amend(ctx, due.Application, 0, func(d *draft) error { return d.resume(Actor{Name: "timer"}) })
+			return err
+		}, about...)
+		if err == nil {
 			resumed++
-		case CodeOf(err) == TryLater:
-			return len(told) + resumed, err
-		default:
-			b.log.Error("suspension", zap.String("application", due.Application), zap.Int("step", due.Step), zap.Error(err))
+			continue
 		}
+		// Others go before one that cannot run on. It loses nothing: it runs on from when it should have.
+		next := at.Add(min(max(at.Sub(due.ResumeAt), firstAsk), maxAsk))
+		if err := b.o.Store.PutOff(ctx, due, at, next); err != nil {
+			return len(told) + resumed, err
+		}
+		b.log.Error("suspended term cannot run on", append(about, zap.Time("next", next), zap.Error(err))...)
 	}
 	return len(told) + resumed, nil
 }

@@ -2,7 +2,7 @@ package gateway_test
 
 import (
 	"context"
-
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -123,6 +123,81 @@ func TestSuspension(t *testing.T) {
 	moved := tl.Dues[len(tl.Dues)-1].Moved
 	if len(moved) != 2 || moved[0].Reason != why || moved[0].By != ann || w.local5(moved[0].From) != "2026-11-26 18:00" || w.local5(moved[0].To) != "2026-12-01 18:00" {
 		t.Errorf("what moved the term: %+v", moved)
+	}
+}
+
+// Suspended terms that cannot run on do not stand before the others: each is put
+// off, and loses nothing by it.
+func TestPoisonAmongTheSuspended(t *testing.T) {
+	w := newTown(t)
+	ctx := t.Context()
+	const round = 16
+	s := &unreadable{Store: w.store, numbers: map[string]bool{}}
+	var numbers []string
+	for i := range round + 3 {
+		app := w.taken(fmt.Sprintf("m-%d", i))
+		if _, err := w.bridge.Suspend(ctx, app.Number, ann, gateway.Suspension{Days: 1, Reason: why}); err != nil {
+			t.Fatal(err)
+		}
+		if numbers = append(numbers, app.Number); i < round {
+			s.numbers[app.Number] = true
+		}
+	}
+	w.rewire(func(o *gateway.Options) { o.Store = s })
+	tick := func(what string, want int) {
+		t.Helper()
+		if n, err := w.bridge.Tick(ctx); n != want || err != nil {
+			t.Errorf("%s: %d ran on, want %d; %v", what, n, want, err)
+		}
+	}
+	w.pass(34 * time.Hour) // an hour and more after they should run on
+	tick("those that do not read come first", 0)
+	tick("the others", 3)
+	w.pass(15*time.Minute - time.Second)
+	clear(s.numbers)
+	tick("before the pause is over", 0)
+	w.pass(time.Second)
+	tick("mended", round)
+	ends := map[time.Time]int{}
+	for _, n := range numbers {
+		app, err := w.bridge.Application(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[app.DueAt]++
+	}
+	if len(ends) != 1 {
+		t.Errorf("those that were put off end at another time: %v", ends)
+	}
+}
+
+// A suspended term that runs into a defect stops no other.
+func TestDefectInASuspendedTerm(t *testing.T) {
+	w := newTown(t)
+	ctx := t.Context()
+	s := &faultyStore{Store: w.store}
+	w.rewire(func(o *gateway.Options) { o.Store = s })
+	first := ""
+	for i := range 2 {
+		app := w.taken(fmt.Sprintf("m-%d", i))
+		if _, err := w.bridge.Suspend(ctx, app.Number, ann, gateway.Suspension{Days: 1, Reason: why}); err != nil {
+			t.Fatal(err)
+		}
+		if first == "" || app.Number < first {
+			first = app.Number
+		}
+	}
+	s.commit = func(c gateway.Change) {
+		if c.Application != nil && c.Application.Number == first {
+			panic("a term that nobody thought of")
+		}
+	}
+	w.pass(48 * time.Hour)
+	if n, err := w.bridge.Tick(ctx); n != 1 || err != nil || w.bridge.Panics() != 1 {
+		t.Errorf("%d ran on, %d panics, %v", n, w.bridge.Panics(), err)
+	}
+	if n, err := w.bridge.Tick(ctx); n != 0 || err != nil || w.bridge.Panics() != 1 {
+		t.Errorf("not put off: %d, %d panics, %v", n, w.bridge.Panics(), err)
 	}
 }
 

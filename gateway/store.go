@@ -54,6 +54,9 @@ type Store interface {
 	NextDue(ctx context.Context) (time.Time, error)
 	// Suspended gives terms that stand still and should run on by now.
 	Suspended(ctx context.Context, at time.Time, limit int) ([]Due, error)
+	// PutOff lets Suspended give a term that it gave at a time not before another,
+	// and changes nothing of the term itself.
+	PutOff(ctx context.Context, d Due, at, next time.Time) error
 	// DuesAfter walks over all open terms by application, from after a number on.
 	DuesAfter(ctx context.Context, application string, limit int) ([]Due, error)
 	// OpenDues lists open terms, the next to end first, Deadlines counts them.

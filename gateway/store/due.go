@@ -107,6 +107,16 @@ func (s *Store) Suspended(ctx context.Context, at time.Time, limit int) ([]gatew
 	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE resume_at > 0 AND resume_at <= ? ORDER BY resume_at, application LIMIT ?`, micros(at), limit))
 }
 
+// PutOff lets Suspended give a term no sooner than next. What stands still anew
+// meanwhile has another end.
+func (s *Store) PutOff(ctx context.Context, d gateway.Due, at, next time.Time) error {
+	return s.writer.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE dues SET resume_at = ? WHERE application = ? AND step = ? AND started_at = ? AND resume_at > 0 AND resume_at <= ?`,
+			micros(next), d.Application, d.Step, micros(d.StartedAt), micros(at))
+		return err
+	})
+}
+
 // NextDue is when something must be said of a due time next, or a suspension ends.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var tell, resume int64

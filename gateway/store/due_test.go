@@ -138,6 +138,26 @@ func staysTold(t *testing.T, s *Store) {
 	if still, err := s.Suspended(t.Context(), t0.Add(5*time.Hour), 10); err != nil || len(still) != 1 {
 		t.Errorf("suspended %v, %v", still, err)
 	}
+	if err := s.PutOff(t.Context(), d, t0.Add(5*time.Hour), t0.Add(6*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Duration]int{6*time.Hour - time.Second: 0, 6 * time.Hour: 1} {
+		if still, err := s.Suspended(t.Context(), t0.Add(at), 10); err != nil || len(still) != want || want == 1 && !still[0].ResumeAt.Equal(d.ResumeAt) {
+			t.Errorf("put off, after %v: %v, %v", at, still, err)
+		}
+	}
+	if next, err := s.NextDue(t.Context()); err != nil || !next.Equal(t0.Add(6*time.Hour)) {
+		t.Errorf("next %v, %v", next, err)
+	}
+	if err := s.PutOff(t.Context(), d, t0.Add(5*time.Hour), t0.Add(9*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if still, err := s.Suspended(t.Context(), t0.Add(6*time.Hour), 10); err != nil || len(still) != 1 {
+		t.Errorf("one with another end was put off: %v, %v", still, err)
+	}
+	if a := audit(t, s); len(a.Faults) > 0 {
+		t.Errorf("%+v", a)
+	}
 	d.ResumeAt, d.DoneAt = time.Time{}, t0.Add(6*time.Hour)
 	commit(t, s, gateway.Change{Dues: []gateway.Due{d}})
 	if got := fire(t, s, 10*time.Hour); got != nil {
