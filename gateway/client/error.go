@@ -20,7 +20,7 @@ type Outcome string
 const (
 	NotSent Outcome = "not_sent" // it never left
 	Unknown Outcome = "unknown"  // it may have arrived
-	Refused Outcome = "refused"  // the peer answered with a fault: it was not taken
+	Refused Outcome = "refused"  // the peer answered with a fault
 )
 
 // Error is a failed exchange.
@@ -71,6 +71,13 @@ var (
 	}
 	passing = map[string]bool{"SCE004": true, "SCE909": true, "SE_PROCESSOR": true}
 )
+
+// unsure says whether a message may have been taken all the same. Of the faults
+// that pass, only the one of a service that is missing or unavailable says that
+// nobody took it; an error inside the gateway may come after that.
+func (e *Error) unsure() bool {
+	return e.Outcome == Unknown || e.Outcome == Refused && e.Temporary && e.Code != "SCE004"
+}
 
 // NoMessage is what a gateway is taken to say of an id that it does not know.
 // The contract names no code for that; with a question that differs from others

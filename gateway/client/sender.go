@@ -147,7 +147,7 @@ func (s *Sender) Send(ctx context.Context, d gateway.Delivery) (gateway.Receipt,
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.Outcome == Unknown, Cause: e.Cause, Code: e.code(), RetryAfter: e.RetryAfter, Err: err}
+		return receipt, &gateway.SendError{Permanent: !e.Temporary, Unknown: e.unsure(), Cause: e.Cause, Code: e.code(), RetryAfter: e.RetryAfter, Err: err}
 	case err != nil:
 		return receipt, err
 	}

@@ -325,9 +325,12 @@ func TestSenderErrors(t *testing.T) {
 	services, _ := mappings.Builtin()
 	d := gateway.Delivery{Route: gateway.ToPortal, Service: "almaty-unemployed-certificate", Partner: "portal", MessageType: "NOTIFICATION", MessageID: "m-1", ServiceID: "ALMATY_UNEMPLOYED_CERTIFICATE", MessageDate: now, Body: []byte("<a/>")}
 	for name, c := range map[string]struct {
-		code      string
-		permanent bool
-	}{"refused": {"SCE001", true}, "down": {"SCE004", false}} {
+		code              string
+		permanent, unsure bool
+	}{
+		"refused": {"SCE001", true, false}, "down": {"SCE004", false, false}, // nobody took it
+		"internal": {"SCE909", false, true}, "another platform's": {"SE_PROCESSOR", false, true}, "never seen": {"X1", false, true},
+	} {
 		e := newEnd(t, func(*soap.Message) (int, soap.Payload, string) {
 			return 500, soap.NewFault(soap.AsyncSendMessage, "Server", c.code, "text", now), ""
 		})
@@ -335,7 +338,7 @@ func TestSenderErrors(t *testing.T) {
 			SignDocument: func(d []byte) ([]byte, error) { return d, nil }})
 		receipt, err := s.Send(context.Background(), d)
 		se, _ := err.(*gateway.SendError)
-		if se == nil || se.Permanent != c.permanent || se.Code != c.code || len(receipt.Sent) == 0 || len(receipt.Answer) == 0 {
+		if se == nil || se.Permanent != c.permanent || se.Unknown != c.unsure || se.Code != c.code || len(receipt.Sent) == 0 || len(receipt.Answer) == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
