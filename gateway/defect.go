@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -16,16 +18,30 @@ var errDefect error = &SendError{Cause: CauseDefect, Err: errors.New("a defect o
 // then the next one that takes it over: what panicked has failed.
 func (b *Bridge) guard(do func() error, about ...zap.Field) (err error) {
 	defer func() {
-		r := recover()
-		if r == nil {
-			return
+		if r := recover(); r != nil {
+			b.Defect(r, debug.Stack(), about...)
+			err = errDefect
 		}
-		b.panics.Add(1)
-		text := fmt.Sprint(r)
-		b.log.Error("panic", append(about, zap.String("panic", text[:min(len(text), 200)]), zap.ByteString("stack", debug.Stack()))...)
-		err = errDefect
 	}()
 	return do()
+}
+
+// Defect counts and tells of a panic that was caught.
+func (b *Bridge) Defect(panicked any, stack []byte, about ...zap.Field) {
+	b.panics.Add(1)
+	text := fmt.Sprint(panicked)
+	b.log.Error("panic", append(about, zap.String("panic", text[:min(len(text), 200)]), zap.ByteString("stack", stack))...)
+}
+
+// Keep runs do, and again after a pause as often as it runs into a defect, until
+// it returns or ctx ends.
+func (b *Bridge) Keep(ctx context.Context, name string, do func(context.Context)) {
+	for ctx.Err() == nil && b.guard(func() error { do(ctx); return nil }, zap.String("loop", name)) != nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(faultPause):
+		}
+	}
 }
 
 // Panics is how many defects the loops, and what they carry, ran into since the start.

@@ -16,7 +16,7 @@ const (
 
 // WhileLeading runs do in the one process of those on the store that leads
 // under this name, with a context that ends when it leads no more, and runs it
-// again when it leads again. It returns when ctx has ended and do with it.
+// again when it leads again, or when do runs into a defect. It returns when ctx has ended and do with it.
 //
 // A leader that is paused and wakes up late may finish a step that its
 // successor does too: what do does must stand being done twice. Versions of
@@ -62,7 +62,7 @@ func (b *Bridge) WhileLeading(ctx context.Context, name string, do func(context.
 			term, end := context.WithCancel(ctx)
 			done := make(chan struct{})
 			stop = func() { end(); <-done }
-			go func() { defer close(done); do(term) }()
+			go func() { defer close(done); b.Keep(term, name, do) }()
 		}
 		timer.Reset(leadFor / 5)
 	}

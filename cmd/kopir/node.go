@@ -115,7 +115,7 @@ func newNode(ctx context.Context, l *loaded, m *materials, log *zap.Logger) (n *
 	if n.stamper, err = l.stamper(); err != nil {
 		return n, fmt.Errorf("journal.tsa: %w", err)
 	}
-	n.revocation = l.checker(m)
+	n.revocation = l.checker(m, func(panicked any, stack []byte) { n.bridge.Defect(panicked, stack, zap.String("about", "revocation")) })
 	n.verifier = &signature.Verifier{Trust: m.trust, Revocation: n.revocation}
 	began := time.Now()
 	n.traces = newTraces(l, log)
@@ -249,12 +249,12 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 		n.bridge.Run(loops)
 	}()
 	var others sync.WaitGroup
-	others.Go(func() { n.refresh(loops) })
-	others.Go(func() { n.watch(loops, watchEvery) })
-	others.Go(func() { n.seal(loops) })
-	others.Go(func() { n.askAboutOurselves(loops) })
-	others.Go(func() { n.retain(loops) })
-	others.Go(func() { n.poll(loops) })
+	for name, loop := range map[string]func(context.Context){
+		"revocation lists": n.refresh, "reload": func(ctx context.Context) { n.watch(ctx, watchEvery) }, "checkpoint": n.seal,
+		"our own certificate": n.askAboutOurselves, "retention": n.retain, "poll": n.poll,
+	} {
+		others.Go(func() { n.bridge.Keep(loops, name, loop) })
+	}
 	limits := n.conf().Limits
 	err := n.server.Serve(ctx, listener, int(limits.Header), time.Duration(limits.ReadTimeout), time.Duration(limits.Drain))
 	stop()
@@ -266,13 +266,13 @@ func (n *node) run(ctx context.Context, listener net.Listener) error {
 
 // checker asks the configured addresses about what the authorities of the
 // trust issued, and looks at the stored evidence.
-func (l *loaded) checker(m *materials) *revocation.Checker {
+func (l *loaded) checker(m *materials, defect func(panicked any, stack []byte)) *revocation.Checker {
 	c := revocation.NewChecker(revocation.Options{
 		Sources: l.sources(m),
 		Proxy:   l.proxy(),
 		Folder:  l.path(l.Revocation.Folder),
 		Timeout: time.Duration(l.Revocation.Timeout), Budget: 2 * time.Duration(l.Revocation.Timeout),
-		Refresh: time.Duration(l.Revocation.Refresh),
+		Refresh: time.Duration(l.Revocation.Refresh), Defect: defect,
 	})
 	for _, list := range m.lists {
 		c.AddCRL(list)

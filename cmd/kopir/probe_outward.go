@@ -73,7 +73,7 @@ func (l *loaded) revocationQuestions(m *materials) []question {
 	if m.trust == nil {
 		return nil // told, and without authorities there is nothing to compare with
 	}
-	checker := l.checker(m)
+	checker := l.checker(m, nil)
 	others := m.trust.Authorities()
 	for _, own := range m.authorities {
 		if own != nil {

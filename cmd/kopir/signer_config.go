@@ -172,7 +172,7 @@ func (s *signerSettings) open() (signer.Options, []fault) {
 		return signer.Options{}, []fault{s.at("trust_bundle.kept", plainFileError(err), "name a file that this user may write")}
 	}
 	l := s.c.Limits
-	o := signer.Options{Trust: m.trust, Revocation: s.checker(m), Clock: time.Now, Limits: signer.Limits{
+	o := signer.Options{Trust: m.trust, Revocation: s.checker(m, nil), Clock: time.Now, Limits: signer.Limits{
 		Body: int64(l.Body), Read: time.Duration(l.ReadTimeout), Request: time.Duration(l.Request), Concurrent: l.Concurrent, Keys: l.Keys,
 	}}
 	addresses := map[string]string{}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"net/url"
 	"sync"
@@ -39,6 +40,9 @@ type Options struct {
 	Refresh    time.Duration // how often lists are fetched: 1 h
 	MaxListAge time.Duration // how long a fetched list counts after the last successful fetch: 24 h
 
+	// Defect is told of a panic, which whoever asked gets as an error; nil: the standard log is.
+	Defect func(panicked any, stack []byte)
+
 	Transport http.RoundTripper                     // http.DefaultTransport's settings
 	Proxy     func(*http.Request) (*url.URL, error) // without Transport: that of the environment
 }
@@ -58,6 +62,9 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxListAge, 24*time.Hour)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Defect == nil {
+		o.Defect = func(panicked any, stack []byte) { log.Printf("revocation: panic: %v\n%s", panicked, stack) }
 	}
 	return o
 }
@@ -323,12 +330,20 @@ func (c *Checker) fromResponder(ctx context.Context, source Source, leaf, issuer
 		// first of them; its span is in the trace of that one.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Budget)
 		defer cancel()
-		return c.askResponders(ctx, source.OCSP, leaf, issuer), nil
+		var found asked
+		err := c.guard(func() error {
+			found = c.askResponders(ctx, source.OCSP, leaf, issuer)
+			return nil
+		})
+		return found, err
 	})
 	select {
 	case <-ctx.Done():
 		return unknown(verdict.TryLater, "OCSP", "no answer in time: %v", ctx.Err())
 	case r := <-result:
+		if r.Err != nil {
+			return unknown(verdict.TryLater, "OCSP", "%v", r.Err)
+		}
 		asked := r.Val.(asked)
 		if asked.problem != nil {
 			return *asked.problem

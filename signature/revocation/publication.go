@@ -133,9 +133,9 @@ func (c *Checker) prepare() {
 func (c *Checker) refresh(ctx context.Context, p *publication) error {
 	p.fetching.Lock()
 	defer p.fetching.Unlock()
-	err := c.fetch(ctx, p, p.source.CRL, false)
+	err := c.guard(func() error { return c.fetch(ctx, p, p.source.CRL, false) })
 	if len(p.source.Delta) > 0 {
-		err = errors.Join(err, c.fetch(ctx, p, p.source.Delta, true))
+		err = errors.Join(err, c.guard(func() error { return c.fetch(ctx, p, p.source.Delta, true) }))
 	}
 	if err != nil {
 		p.mu.Lock()
