@@ -14,6 +14,10 @@ import (
 // it goes further than the log.
 var errDefect error = &SendError{Cause: CauseDefect, Err: errors.New("a defect of the bridge; its log has the stack")}
 
+// errFollowing is errDefect in what follows from a try: when the delivery is given
+// up for it, nothing may follow, or it could not even be given up.
+var errFollowing error = &SendError{Cause: CauseDefect, Err: errors.New("a defect of the bridge in what follows from the try; its log has the stack")}
+
 // guard keeps a defect that one thing runs into from ending the process, and
 // then the next one that takes it over: what panicked has failed.
 func (b *Bridge) guard(do func() error, about ...zap.Field) (err error) {

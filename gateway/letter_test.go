@@ -133,6 +133,42 @@ func TestALetterIsLost(t *testing.T) {
 	}
 }
 
+// A letter that is lost is given up as well when the cabinet cannot be told of it.
+func TestDefectOnTheWayToTheCabinet(t *testing.T) {
+	w := newTown(t)
+	s, email := &faultyStore{Store: w.store}, &mailbox{fail: &gateway.SendError{Permanent: true, Code: "550", Err: errors.New("no such mailbox")}}
+	w.rewire(func(o *gateway.Options) { o.Store, o.Posts = s, map[gateway.Route]gateway.Post{gateway.ToEmail: email} })
+	s.commit = func(c gateway.Change) {
+		for _, e := range c.Events {
+			if strings.HasPrefix(e.Detail, "undelivered to email") {
+				panic("a cabinet that nobody thought of")
+			}
+		}
+	}
+	app := w.finishWith(map[string]string{"delivery": "email", "email": "citizen@example.kz"})
+	letter := func(passes int) gateway.Delivery {
+		t.Helper()
+		for range passes {
+			w.pass(time.Hour + 10*time.Minute)
+			w.deliver()
+		}
+		p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToEmail}, "", 2)
+		if err != nil || len(p.Deliveries) != 1 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		return p.Deliveries[0]
+	}
+	if d := letter(1); d.State != gateway.Queued || d.Cause != gateway.CauseDefect || d.Tries == 0 {
+		t.Errorf("at first: %+v", d)
+	}
+	if d := letter(80); d.State != gateway.Dead || d.Cause != gateway.CauseDefect || d.Tries < 20 {
+		t.Errorf("at last: %+v", d)
+	}
+	if told := strings.Join(w.history(app.Number), "\n"); !strings.Contains(told, "dead email: a defect of the bridge") {
+		t.Error(told)
+	}
+}
+
 // TestALetterGoesToTheCabinet: where the portal was not told of the state, it is
 // when the letter is refused for good; with the result, as it was to be enclosed.
 func TestALetterGoesToTheCabinet(t *testing.T) {

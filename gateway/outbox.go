@@ -52,7 +52,7 @@ func (b *Bridge) carry(ctx context.Context, l *lane, d Delivery) {
 	}
 	b.learn(context.WithoutCancel(ctx), l, err)
 	if b.guard(func() error { b.settleAtLast(ctx, d, err, also); return nil }, about...) != nil { // it was what follows that panicked
-		b.guard(func() error { b.settleAtLast(ctx, d, errDefect, nil); return nil }, about...)
+		b.guard(func() error { b.settleAtLast(ctx, d, errFollowing, nil); return nil }, about...)
 	}
 	l.took(b.now().Sub(began))
 }
@@ -186,7 +186,7 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 			dr.change.Deliveries = append(dr.change.Deliveries, d)
 			if d.State == Dead {
 				dr.event(Event{Kind: EventDead, Actor: Actor{Name: "outbox"}, Detail: string(d.Route) + ": " + d.Error})
-				if d.Route.personal() {
+				if d.Route.personal() && failed != errFollowing {
 					return dr.inCabinet(d)
 				}
 			}
