@@ -28,10 +28,7 @@ func (b *Bridge) reaskAll(ctx context.Context) (time.Duration, error) {
 // reask judges held applications again, as of the time of their receipt, and
 // moves on those that can be decided now. It gives how many it asked about.
 func (b *Bridge) reask(ctx context.Context) (int, error) {
-	held, err := b.o.Store.HeldBefore(ctx, b.now(), heldBatch)
-	if err != nil {
-		return 0, err
-	}
+	held, unread := b.o.Store.HeldBefore(ctx, b.now(), heldBatch)
 	faults := make([]error, len(held))
 	var all sync.WaitGroup
 	for i, h := range held {
@@ -56,7 +53,7 @@ func (b *Bridge) reask(ctx context.Context) (int, error) {
 			return len(held), err
 		}
 	}
-	return len(held), nil
+	return len(held), unread
 }
 
 // putOff lets others go before one that cannot be asked about: it stays held, and

@@ -13,10 +13,11 @@ import (
 	"kopir/signature/verdict"
 )
 
-// unreadable is a store that cannot give some applications.
+// unreadable is a store that cannot give some of what it has.
 type unreadable struct {
 	gateway.Store
 	numbers map[string]bool
+	hold    error // of a hold beside the others
 }
 
 func (s *unreadable) Application(ctx context.Context, number string) (*gateway.Application, error) {
@@ -24,6 +25,23 @@ func (s *unreadable) Application(ctx context.Context, number string) (*gateway.A
 		return nil, errors.New("the row does not read")
 	}
 	return s.Store.Application(ctx, number)
+}
+
+func (s *unreadable) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gateway.Hold, error) {
+	held, err := s.Store.HeldBefore(ctx, at, limit)
+	return held, errors.Join(err, s.hold)
+}
+
+// A hold that does not read is told of and stops no other.
+func TestAHoldThatDoesNotRead(t *testing.T) {
+	w := newTown(t)
+	w.hold(2)
+	s := &unreadable{Store: w.store, hold: errors.New("a hold does not read")}
+	w.rewire(func(o *gateway.Options) { o.Store = s })
+	w.pass(time.Minute)
+	if n, err := w.bridge.Reask(t.Context()); n != 2 || !errors.Is(err, s.hold) || w.in(gateway.Received) != 2 {
+		t.Errorf("%d %v, %d received", n, err, w.in(gateway.Received))
+	}
 }
 
 // hold lets so many applications be held, and gives their numbers.

@@ -67,7 +67,8 @@ type Store interface {
 	// Clock is what time the store's own machine has; zero: it has none beside ours.
 	Clock(ctx context.Context) (time.Time, error)
 
-	// HeldBefore gives held applications whose next question has come.
+	// HeldBefore gives held applications whose next question has come; beside an
+	// error those that could be read.
 	HeldBefore(ctx context.Context, at time.Time, limit int) ([]Hold, error)
 
 	// Claim gives deliveries of a lane whose turn and time have come, at most

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -563,6 +564,13 @@ func holds(t *testing.T, s *Store) {
 	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 10); err != nil || len(got) != 1 || got[0].Tries != 1 {
 		t.Errorf("%v %v", got, err)
 	}
+	// One that does not read stands before it, and is named.
+	commit(t, s, gateway.Change{Hold: &gateway.Hold{Application: "B-spoilt", Since: t0, NextAt: t0}})
+	tamper(t, s, `UPDATE holds SET body = '{"tries":' WHERE application = 'B-spoilt'`)
+	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 10); err == nil || !strings.Contains(err.Error(), "B-spoilt") || len(got) != 1 || got[0].Application != "A" {
+		t.Errorf("beside one that does not read: %v %v", got, err)
+	}
+	commit(t, s, gateway.Change{Release: "B-spoilt"})
 	commit(t, s, gateway.Change{Release: "A"})
 	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 10); err != nil || got != nil {
 		t.Errorf("%v %v", got, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,26 +21,29 @@ func (t *tx) putHold(h *gateway.Hold) error {
 		h.Application, micros(h.NextAt), blob(h.Document), body)
 }
 
-// HeldBefore gives held applications whose next question has come.
+// HeldBefore gives held applications whose next question has come. Those that do
+// not read are passed over; the error beside the others names them.
 func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gateway.Hold, error) {
-	rows, err := s.query(ctx, `SELECT body, document FROM holds WHERE next_at <= ? ORDER BY next_at, application LIMIT ?`, micros(at), limit)
+	rows, err := s.query(ctx, `SELECT application, body, document FROM holds WHERE next_at <= ? ORDER BY next_at, application LIMIT ?`, micros(at), limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: holds: %w", err)
 	}
 	defer rows.Close()
 	var all []gateway.Hold
+	var faults []error
 	for rows.Next() {
-		var body string
+		var number, body string
 		var document []byte
-		if err := rows.Scan(&body, &document); err != nil {
+		if err := rows.Scan(&number, &body, &document); err != nil {
 			return nil, fmt.Errorf("store: holds: %w", err)
 		}
 		var h gateway.Hold
 		if err := fromJSON(body, &h); err != nil {
-			return nil, err
+			faults = append(faults, fmt.Errorf("store: hold of %s: %w", number, err))
+			continue
 		}
 		h.Document = document
 		all = append(all, h)
 	}
-	return all, rows.Err()
+	return all, errors.Join(append(faults, rows.Err())...)
 }
