@@ -52,12 +52,6 @@ type Audit struct {
 
 const maxFaults = 100
 
-func (a *Audit) fault(format string, args ...any) {
-	if len(a.Faults) < maxFaults {
-		a.Faults = append(a.Faults, fmt.Sprintf(format, args...))
-	}
-}
-
 // thing is a part of records: its kind and id, and whose.
 type thing struct{ what, id string }
 
@@ -65,6 +59,90 @@ type recorded struct {
 	owner   string
 	digests []journal.Hash // of things that do not change: all; else the last
 	seen    bool
+}
+
+// auditing is an Audit under way.
+type auditing struct {
+	*Audit
+	things  map[thing]*recorded
+	removed map[string]bool     // owners whose content was archived or erased, by the journal
+	keys    map[string][]byte   // of owners
+	doubts  map[string][]string // what seems to be wrong, by owner
+	lately  map[string]bool     // owners of records that were read since it was cleared
+}
+
+func (a *auditing) doubt(owner, format string, args ...any) {
+	a.doubts[owner] = append(a.doubts[owner], fmt.Sprintf(format, args...))
+}
+
+// take notes what a record speaks of.
+func (a *auditing) take(body []byte) error {
+	r, err := journal.Read(body)
+	if err != nil {
+		return err
+	}
+	a.lately[r.Owner] = true
+	if r.Kind == journal.Erasure || r.Kind == journal.Archive {
+		a.removed[r.Owner] = true
+	}
+	if r.Kind != journal.Change {
+		return nil
+	}
+	for _, p := range r.Parts {
+		k := thing{p.What, p.ID}
+		if p.What == journalVerdict {
+			k.id = r.Owner
+		}
+		known := a.things[k]
+		if known == nil {
+			known = &recorded{owner: r.Owner}
+			a.things[k] = known
+		}
+		if p.What == journalVerdict {
+			known.digests = append(known.digests, p.Digest)
+		} else {
+			known.digests = []journal.Hash{p.Digest}
+		}
+	}
+	return nil
+}
+
+// judge compares a row with its last record.
+func (a *auditing) judge(r journal.Thing) {
+	k := thing{r.What, r.ID}
+	known := a.things[k]
+	if known == nil {
+		a.Older++
+		return
+	}
+	known.seen = true
+	if a.removed[known.owner] {
+		a.Erased++
+		return
+	}
+	key := a.keys[known.owner]
+	if key == nil {
+		a.doubt(known.owner, "%s %s: the key of %s is gone", k.what, k.id, known.owner)
+		return
+	}
+	if !slices.Contains(known.digests, r.Digest(key)) {
+		a.doubt(known.owner, "%s %s is not as it was recorded", k.what, k.id)
+		return
+	}
+	a.Rows++
+}
+
+// missing looks for rows that were recorded and not seen.
+func (a *auditing) missing(of func(owner string) bool) {
+	for k, known := range a.things {
+		switch {
+		case known.seen || !slices.Contains(lasting, k.what) || !of(known.owner):
+		case a.removed[known.owner]:
+			a.Erased++
+		default:
+			a.doubt(known.owner, "%s %s was recorded and is gone", k.what, k.id)
+		}
+	}
 }
 
 // auditAtOnce is for how many records an audit holds in memory what they speak
@@ -87,7 +165,7 @@ func (p span) where(owner string) (cond string, args []any) {
 }
 
 // Audit compares every row that the journal speaks of with what it says. It
-// takes the chain for verified.
+// takes the chain for verified. A bridge may go on writing meanwhile.
 func (s *Store) Audit(ctx context.Context) (a Audit, err error) {
 	if a.Records, _, err = s.Head(ctx); err != nil {
 		return a, err
@@ -124,82 +202,76 @@ func (s *Store) spans(ctx context.Context, parts int64) ([]span, error) {
 }
 
 // auditSpan is Audit of some owners.
-func (s *Store) auditSpan(ctx context.Context, p span, a *Audit) error {
-	things := map[thing]*recorded{}
-	removed := map[string]bool{} // owners whose content was archived or erased, by the journal
-	err := s.recordsOf(ctx, p, func(body []byte) error {
-		r, err := journal.Read(body)
+func (s *Store) auditSpan(ctx context.Context, p span, sum *Audit) error {
+	a := &auditing{Audit: sum, things: map[thing]*recorded{}, removed: map[string]bool{}, doubts: map[string][]string{}, lately: map[string]bool{}}
+	after, _, err := s.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.recordsOf(ctx, p, a.take); err != nil {
+		return err
+	}
+	if a.keys, err = s.ownerKeys(ctx, p); err != nil {
+		return err
+	}
+	if err := s.rowsIn(ctx, p, a.judge); err != nil {
+		return err
+	}
+	a.missing(func(string) bool { return true })
+	for len(a.doubts) > 0 {
+		again, err := s.auditAgain(ctx, a, &after)
 		if err != nil {
 			return err
 		}
-		if r.Kind == journal.Erasure || r.Kind == journal.Archive {
-			removed[r.Owner] = true
+		if !again {
+			break
 		}
-		if r.Kind != journal.Change {
-			return nil
-		}
-		for _, p := range r.Parts {
-			k := thing{p.What, p.ID}
-			if p.What == journalVerdict {
-				k.id = r.Owner
-			}
-			known := things[k]
-			if known == nil {
-				known = &recorded{owner: r.Owner}
-				things[k] = known
-			}
-			if p.What == journalVerdict {
-				known.digests = append(known.digests, p.Digest)
-			} else {
-				known.digests = []journal.Hash{p.Digest}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	keys, err := s.ownerKeys(ctx, p)
-	if err != nil {
-		return err
-	}
-	err = s.rowsIn(ctx, p, func(r journal.Thing) {
-		k := thing{r.What, r.ID}
-		known := things[k]
-		if known == nil {
-			a.Older++
-			return
-		}
-		known.seen = true
-		if removed[known.owner] {
-			a.Erased++
-			return
-		}
-		key := keys[known.owner]
-		if key == nil {
-			a.fault("%s %s: the key of %s is gone", k.what, k.id, known.owner)
-			return
-		}
-		if !slices.Contains(known.digests, r.Digest(key)) {
-			a.fault("%s %s is not as it was recorded", k.what, k.id)
-			return
-		}
-		a.Rows++
-	})
-	if err != nil {
-		return err
-	}
-	for k, known := range things {
-		switch {
-		case known.seen || !slices.Contains(lasting, k.what):
-		case removed[known.owner]:
-			a.Erased++
-		default:
-			a.fault("%s %s was recorded and is gone", k.what, k.id)
-		}
+	for _, faults := range a.doubts {
+		sum.Faults = append(sum.Faults, faults[:min(len(faults), maxFaults-len(sum.Faults))]...)
 	}
 	return nil
 }
+
+// auditAgain compares what is in doubt once more, where it was written to between
+// its records and its rows: by the records after one, which it moves on. Not again:
+// nothing was, and what is in doubt are faults.
+func (s *Store) auditAgain(ctx context.Context, a *auditing, after *int64) (again bool, err error) {
+	clear(a.lately)
+	err = s.Journal(ctx, *after, "", func(l Link) error {
+		*after = l.Seq
+		return a.take(l.Body)
+	})
+	if err != nil {
+		return false, err
+	}
+	mine := map[string]int{} // how much was in doubt of each
+	for owner, all := range a.doubts {
+		if a.lately[owner] {
+			mine[owner] = len(all)
+			delete(a.doubts, owner)
+		}
+	}
+	of := func(owner string) bool { return mine[owner] > 0 }
+	for _, known := range a.things {
+		known.seen = known.seen && !of(known.owner)
+	}
+	sum := *a.Audit
+	for owner := range mine {
+		if err := s.rows(ctx, owner, a.judge); err != nil {
+			return false, err
+		}
+	}
+	a.missing(of)
+	for owner, before := range mine {
+		sum.Rows += int64(max(before-len(a.doubts[owner]), 0))
+	}
+	*a.Audit = sum // what was counted the first time is not counted again
+	return len(mine) > 0, nil
+}
+
+// lasting are the things whose rows stay until they are erased.
+var lasting = []string{journalMessage, journalVerdict, journalApplication, journalEvent, journalDue, journalResult, journalPayload, journalDelivery, journalTry}
 
 // recordsOf gives the records of a span, those of each owner in their order.
 func (s *Store) recordsOf(ctx context.Context, p span, each func(body []byte) error) error {
@@ -266,9 +338,6 @@ func ownerIn(body []byte) (string, error) {
 	}
 	return string(owner), nil
 }
-
-// lasting are the things whose rows stay until they are erased.
-var lasting = []string{journalMessage, journalVerdict, journalApplication, journalEvent, journalDue, journalResult, journalPayload, journalDelivery, journalTry}
 
 // ownerKeys are the keys of a span; nil: destroyed.
 func (s *Store) ownerKeys(ctx context.Context, p span) (map[string][]byte, error) {

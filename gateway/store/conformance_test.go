@@ -73,6 +73,7 @@ var suite = []struct {
 	{"drift is counted by place", driftsCounted},
 	{"writes survive a reopening", reopen},
 	{"the journal tells what was written", journalTells},
+	{"an audit beside a bridge that writes", auditedWhileWriting},
 	{"what was changed behind the bridge is found", behind},
 	{"what is erased leaves nothing", erased},
 	{"terms of what is removed name nobody", bareTerms},
