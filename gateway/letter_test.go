@@ -171,7 +171,13 @@ func TestDefectOnTheWayToTheCabinet(t *testing.T) {
 
 // TestALetterGoesToTheCabinet: where the portal was not told of the state, it is
 // when the letter is refused for good; with the result, as it was to be enclosed.
+// Where the portal has no word for it, the letter is given up all the same.
 func TestALetterGoesToTheCabinet(t *testing.T) {
+	t.Run("", func(t *testing.T) { letterToCabinet(t, false) })
+	t.Run("no code", func(t *testing.T) { letterToCabinet(t, true) })
+}
+
+func letterToCabinet(t *testing.T, nameless bool) {
 	set, faults := builtin()
 	if len(faults) > 0 {
 		t.Fatal(faults)
@@ -187,8 +193,26 @@ func TestALetterGoesToTheCabinet(t *testing.T) {
 	email, _ := w.withPosts()
 	email.fail = &gateway.SendError{Permanent: true, Code: "550", Err: errors.New("no such mailbox")}
 	app := w.finishWith(map[string]string{"delivery": "email", "email": "citizen@example.kz"})
+	if nameless {
+		known := s.Statuses
+		t.Cleanup(func() { s.Statuses = known })
+		s.Statuses = slices.Clone(known)
+		for i := range s.Statuses {
+			s.Statuses[i].Portal = ""
+		}
+	}
 	for range 3 {
 		w.deliver()
+	}
+	if nameless {
+		p, err := w.bridge.Deliveries(t.Context(), gateway.DeliveryFilter{Route: gateway.ToEmail}, "", 2)
+		if err != nil || len(p.Deliveries) != 1 || p.Deliveries[0].State != gateway.Dead {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if told := strings.Join(w.history(app.Number), "\n"); !strings.Contains(told, "not put into the cabinet either: ") {
+			t.Error(told)
+		}
+		return
 	}
 	if got := w.codes(gateway.ToPortal); !slices.Equal(got, []string{"ACCEPTED", "COMPLETED"}) {
 		t.Errorf("the portal got %v", got)

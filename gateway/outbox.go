@@ -78,8 +78,7 @@ func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, als
 	end := time.Now().Add(sendLease)
 	for pause := settlePause; ; pause = min(2*pause, faultPause) {
 		err := b.settle(context.WithoutCancel(ctx), d, failed, also)
-		var decided *Error
-		if err == nil || errors.Is(err, ErrLease) || errors.As(err, &decided) && decided.Code != TryLater || time.Now().After(end) {
+		if err == nil || errors.Is(err, ErrLease) || forGood(err) || time.Now().After(end) {
 			return
 		}
 		select {
@@ -91,6 +90,12 @@ func (b *Bridge) settleAtLast(ctx context.Context, d Delivery, failed error, als
 }
 
 const settlePause = 250 * time.Millisecond
+
+// forGood says that another try would end in the same error.
+func forGood(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code != TryLater
+}
 
 // giveBack ends a lease at once, so that others, or a restart, go on without
 // waiting for its end. What others have taken over already stays theirs.
@@ -187,7 +192,11 @@ func (b *Bridge) settle(ctx context.Context, d Delivery, failed error, also func
 			if d.State == Dead {
 				dr.event(Event{Kind: EventDead, Actor: Actor{Name: "outbox"}, Detail: string(d.Route) + ": " + d.Error})
 				if d.Route.personal() && failed != errFollowing {
-					return dr.inCabinet(d)
+					err := dr.inCabinet(d)
+					if !forGood(err) {
+						return err
+					}
+					dr.event(Event{Kind: EventNote, Actor: Actor{Name: "bridge"}, Detail: "not put into the cabinet either: " + err.Error()})
 				}
 			}
 			if also != nil {

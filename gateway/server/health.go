@@ -90,7 +90,7 @@ func (s *Server) Look(ctx context.Context) []Part {
 	found := make([]Condition, len(s.readiness))
 	var asked sync.WaitGroup
 	for i, r := range s.readiness { // one that hangs must not hide the others
-		asked.Go(func() { found[i] = r.Check(ctx) })
+		asked.Go(func() { found[i] = s.check(ctx, r) })
 	}
 	asked.Wait()
 	all := make([]Part, len(found))
@@ -116,6 +116,17 @@ func (s *Server) Look(ctx context.Context) []Part {
 		}
 	}
 	return all
+}
+
+// check asks one part. A defect that it runs into is told, and ends nothing.
+func (s *Server) check(ctx context.Context, r Readiness) (c Condition) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p, zap.String("part", r.Name))
+			c = Condition{Health: Warning, Say: "how it is cannot be told: a defect of the bridge", Remedy: "the log has the stack: report it"}
+		}
+	}()
+	return r.Check(ctx)
 }
 
 // watch looks from time to time, so that the log and the metrics know what

@@ -676,10 +676,12 @@ func TestReadyTellsWhatIsNotReady(t *testing.T) {
 				return Condition{Health: Failing, Say: "it does not answer", Remedy: "look there", Cause: fmt.Errorf("refused at 10.0.0.1")}
 			}
 			return Condition{Health: Warning, Say: "it is slow"}
-		}}}
+		}}, {"outbox", func(context.Context) Condition { panic("nobody thought of this") }}}
 	})
 	if w := b.call("", httptest.NewRequest("GET", "/readyz", nil)); w.Code != 200 || !strings.Contains(w.Body.String(), `{"name":"gateway","ready":true,"state":"warn","since":"`) {
 		t.Errorf("ready: %d %s", w.Code, w.Body)
+	} else if s := w.Body.String(); !strings.Contains(s, `{"name":"outbox","ready":true,"state":"warn"`) || strings.Contains(s, "nobody thought") {
+		t.Errorf("a defect of a check: %s", s)
 	}
 	down = true
 	w := b.call("", httptest.NewRequest("GET", "/readyz", nil))
@@ -690,7 +692,7 @@ func TestReadyTellsWhatIsNotReady(t *testing.T) {
 		t.Errorf("not ready is still alive: %d", w.Code)
 	}
 	w = b.call("", httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`kopir_requests_total{route="/readyz",status="503"} 1`, "kopir_requests_in_flight 1", "go_goroutines"} {
+	for _, want := range []string{`kopir_requests_total{route="/readyz",status="503"} 1`, "kopir_requests_in_flight 1", "kopir_panics_total 2", "go_goroutines"} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("metrics lack %s", want)
 		}
