@@ -84,6 +84,15 @@ func (b *Bridge) now() time.Time {
 	return wall
 }
 
+// receipt is the time at which a message is judged: where nobody else knows it,
+// the clock's, so that one with a signed time that agrees can say that it is right.
+func (b *Bridge) receipt() time.Time {
+	if b.keeper.believed.Load().shared {
+		return b.now()
+	}
+	return b.keeper.wall()
+}
+
 // alone says why a message of this time is not taken, where there is no clock but
 // ours and that was set: its terms would run from a time that may be wrong.
 func (b *Bridge) alone(ctx context.Context, at time.Time) error {
@@ -138,7 +147,6 @@ func (k *timekeeper) check(ctx context.Context) error {
 	if off.Abs() <= clockSlack {
 		if k.off != 0 {
 			k.log.Info("the clock is believed again", zap.Time("at", wall))
-			k.recall(ctx, wall)
 		}
 		k.believe(ctx, wall, run, shared)
 		return nil
@@ -204,6 +212,9 @@ func (k *timekeeper) recall(ctx context.Context, wall time.Time) {
 // believe takes the clock as it is now for right.
 func (k *timekeeper) believe(ctx context.Context, wall time.Time, run time.Duration, shared bool) {
 	k.believed.Store(&instant{wall, run, shared})
+	if k.off != 0 {
+		k.recall(ctx, wall)
+	}
 	first := !k.began
 	k.began, k.base, k.then, k.off = true, wall, run, 0
 	if first || run-k.kept >= clockEvery {

@@ -148,6 +148,40 @@ func TestWrongClock(t *testing.T) {
 	w.restsNothing(right)
 }
 
+// TestStartedAheadAndSetRight: the time that a bridge believed is wrong. A message
+// says so, also when every certificate had ended then; what was put on its way
+// meanwhile goes at once.
+func TestStartedAheadAndSetRight(t *testing.T) {
+	for _, ahead := range []time.Duration{30 * time.Hour, 3 * 365 * 24 * time.Hour} {
+		w := newTown(t)
+		app, _ := w.apply("m-0")
+		raw := w.envelope(syncRequest("m-1", w.document("portal", form("portal"), "citizen"), w.clock()), "portal")
+		w.pass(ahead)
+		o := w.options(zapcore.NewNopCore())
+		o.Elapsed = func() time.Duration { return 0 }
+		b, err := gateway.New(o)
+		if err != nil || b.ClockFault() != nil {
+			t.Fatal(err, b.ClockFault())
+		}
+		w.pass(-ahead)
+		if _, err := b.AlarmAll(t.Context()); err != nil || b.ClockFault() == nil {
+			t.Fatal(err, b.ClockFault())
+		}
+		if _, err := b.Take(t.Context(), app.Number, ann); err != nil && ahead < 365*24*time.Hour { // no calendar has that year
+			t.Fatal(err)
+		}
+		if r := b.Receive(t.Context(), gateway.Incoming{Door: gateway.SyncDoor, Raw: raw}); r.Code != "" || b.ClockFault() != nil {
+			t.Errorf("%s: %q, %v: %s", ahead, r.Code, b.ClockFault(), r.Bytes)
+		}
+		for _, app := range w.all() {
+			if !app.ReceivedAt.Equal(w.clock()) {
+				t.Errorf("%s: %s came at %s, and it was %s", ahead, app.Number, app.ReceivedAt, w.clock())
+			}
+		}
+		w.restsNothing(w.clock().Add(gateway.QuietAfter))
+	}
+}
+
 // TestStartedAheadOfTheStore: a process that starts while its clock runs ahead
 // dates applications and reckons deliveries by the store's clock from its first
 // message on. It may be killed before its clock is right again, and nobody else

@@ -68,7 +68,7 @@ func (b *Bridge) Receive(ctx context.Context, in Incoming) Reply {
 // take brings a message through the steps and writes its line of the log.
 func (b *Bridge) take(ctx context.Context, in Incoming) (*inbound, error) {
 	sum := sha256.Sum256(in.Raw)
-	m := &inbound{in: in, at: b.now().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
+	m := &inbound{in: in, at: b.receipt().UTC(), id: b.newID(), sha: hex.EncodeToString(sum[:])}
 	m.trail = trail{door: in.Door, remote: in.Remote, request: in.Request, bytes: len(in.Raw)}
 	ctx, span := b.arrive(ctx, "receive")
 	defer span.End()
