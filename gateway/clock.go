@@ -205,7 +205,7 @@ func (k *timekeeper) confirm(ctx context.Context, signed time.Time) bool {
 // once too often does no harm.
 func (k *timekeeper) recall(ctx context.Context, wall time.Time) {
 	if _, err := k.store.Recall(ctx, wall); err != nil {
-		k.log.Warn("deliveries may rest for as long as the clock was ahead", zap.Error(err))
+		k.log.Warn("deliveries and held applications may rest for as long as the clock was ahead", zap.Error(err))
 	}
 }
 

@@ -96,8 +96,8 @@ type Store interface {
 	// Beat says that this process lives, and frees what silent ones had claimed:
 	// how many deliveries. Several processes may share one store.
 	Beat(ctx context.Context) (int64, error)
-	// Recall makes due soon what rests beyond a time by more than a minute, and
-	// says how much.
+	// Recall makes due soon what rests beyond a time by more than a minute: of
+	// deliveries, and says how many, and held applications.
 	Recall(ctx context.Context, at time.Time) (int64, error)
 	// Awake says whether this process was heard of lately, so that nobody has
 	// taken over what it has under way: asked right before anything leaves.

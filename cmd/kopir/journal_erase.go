@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"kopir/gateway"
+	"kopir/gateway/failpoint"
 )
 
 // maxReason bounds the reason of an erasure: it stays in the journal for ever.
@@ -60,7 +61,7 @@ func runJournalArchive(ctx context.Context, args []string, s stdio) int {
 		if !k.l.Retention.any() {
 			return errors.New("the configuration names none of retention.archive_after, erase_after and journal_after")
 		}
-		return k.round(ctx, time.Now())
+		return k.round(ctx, failpoint.Now())
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"kopir/gateway"
 	"kopir/gateway/bundle"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/journal"
 	"kopir/gateway/store"
 )
@@ -140,6 +141,7 @@ func (k keeper) erase(ctx context.Context, owner, who, reason string, at time.Ti
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.EraseDone)
 	k.log.Info("erased", zap.String("application", owner))
 	// The file is nothing but noise now; what cannot be removed does no harm.
 	if path := k.archived(owner); path != "" {
@@ -189,10 +191,12 @@ func (k keeper) archive(ctx context.Context, owner, who string, at time.Time) er
 	if err := keepFile(path, sealed); err != nil {
 		return fmt.Errorf("archive %s: %w", owner, err)
 	}
+	failpoint.Here(failpoint.ArchiveFiled)
 	file := journal.Part{What: "archive", ID: filepath.Base(path), Note: fmt.Sprintf("%d bytes", len(sealed)), Digest: journal.Sum(sealed)}
 	if err := k.store.Remove(ctx, owner, gateway.Removal{What: gateway.Archived, At: at.UTC().Truncate(time.Second), By: who}, &file); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.ArchiveDone)
 	k.log.Info("archived", zap.String("application", owner), zap.String("file", filepath.Base(path)))
 	return nil
 }

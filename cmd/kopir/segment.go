@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"kopir/gateway/bundle"
+	"kopir/gateway/failpoint"
 	"kopir/gateway/journal"
 	"kopir/gateway/store"
 )
@@ -88,9 +89,11 @@ func (k keeper) moveSegment(ctx context.Context, before time.Time) (moved bool, 
 	if g.Sum, err = k.writeSegment(ctx, start, g); err != nil {
 		return false, fmt.Errorf("journal: %s: %w", g.File, err)
 	}
+	failpoint.Here(failpoint.RecordsFiled)
 	if err := k.store.Move(ctx, g, processName()); err != nil {
 		return false, err
 	}
+	failpoint.Here(failpoint.RecordsMoved)
 	k.log.Info("records of the journal went into a file", zap.Int64("first", g.First), zap.Int64("last", g.Last), zap.String("file", g.File))
 	return true, nil
 }

@@ -123,7 +123,7 @@ func (c *chaos) during(ctx context.Context, kind string, do func(context.Context
 // points are those that this trial can come by after its first start.
 func (t *trial) points() []failpoint.Row {
 	return slices.DeleteFunc(failpoint.Points(), func(r failpoint.Row) bool {
-		return r.Point == failpoint.MigrationDone || r.Alone && t.o.Database == Postgres
+		return r.Point == failpoint.MigrationDone || r.Aged || r.Alone && t.o.Database == Postgres
 	})
 }
 

@@ -44,7 +44,7 @@ func (t *trial) report(e *Evidence, v Verdict) *Report {
 	if t.o.Failing && t.o.Trouble != Nothing {
 		passed := t.fleet.passed()
 		for _, row := range failpoint.Points() {
-			if !passed[string(row.Point)] && !row.Rare && !(row.Alone && t.o.Database == Postgres) {
+			if !passed[string(row.Point)] && !row.Rare && !row.Aged && !(row.Alone && t.o.Database == Postgres) {
 				r.Unpassed = append(r.Unpassed, row.Point)
 			}
 		}

@@ -53,7 +53,11 @@ type act struct {
 	keyed   bool      // requests bear an Idempotency-Key
 	refused bool      // the last request, for good
 	told    time.Time // of a clerk's status that the bridge does not have yet
+	rests   time.Time // until when nobody looks at it
 }
+
+// restFor is how long an act rests that cannot go on: others go on meanwhile.
+const restFor = time.Second
 
 // staff decides applications by REST and in the local database. It hears of an
 // application when the portal does.
@@ -64,6 +68,7 @@ type staff struct {
 	mu   sync.Mutex
 	seen map[string]bool
 	jobs []*act
+	rest []*act // the first to go on first
 	busy int
 	more chan struct{}
 }
@@ -99,7 +104,7 @@ func (s *staff) add(number string) {
 func (s *staff) open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.jobs) + s.busy
+	return len(s.jobs) + len(s.rest) + s.busy
 }
 
 // desks are how many of the staff work at once.
@@ -123,12 +128,10 @@ func (s *staff) run(ctx context.Context) {
 				s.mu.Lock()
 				s.busy--
 				if !done {
-					s.jobs = append(s.jobs, a)
+					a.rests = time.Now().Add(restFor)
+					s.rest = append(s.rest, a)
 				}
 				s.mu.Unlock()
-				if !done {
-					pause(ctx, 50*time.Millisecond)
-				}
 			}
 		})
 	}
@@ -139,11 +142,15 @@ func (s *staff) run(ctx context.Context) {
 func (s *staff) take1() *act {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.jobs) == 0 {
+	from := &s.jobs
+	if len(s.rest) > 0 && !time.Now().Before(s.rest[0].rests) {
+		from = &s.rest
+	}
+	if len(*from) == 0 {
 		return nil
 	}
-	a := s.jobs[0]
-	s.jobs = s.jobs[1:]
+	a := (*from)[0]
+	*from = (*from)[1:]
 	s.busy++
 	return a
 }

@@ -46,6 +46,12 @@ const (
 	LeadTaken     Point = "lead.taken"
 	LeasesFreed   Point = "leases.freed"
 	MigrationDone Point = "migration.done"
+
+	ArchiveFiled Point = "archive.filed"
+	ArchiveDone  Point = "archive.done"
+	RecordsFiled Point = "records.filed"
+	RecordsMoved Point = "records.moved"
+	EraseDone    Point = "erase.done"
 )
 
 // Row is a point with what has just happened there.
@@ -55,6 +61,7 @@ type Row struct {
 	Start bool // passed while a process starts
 	Alone bool // passed on SQLite only
 	Rare  bool // passed only when something went wrong before
+	Aged  bool // passed by what is a year old: not in a trial, see TestKilledWhileArchiving
 }
 
 // Points lists them all.
@@ -89,5 +96,10 @@ func Points() []Row {
 		{Point: ResultKept, When: "a signed result is kept"},
 		{Point: SealSigned, When: "a checkpoint of the journal is signed, and not kept"},
 		{Point: SealKept, When: "a checkpoint of the journal is kept"},
+		{Point: ArchiveFiled, When: "the file of an application is on disk, its content still in the store", Aged: true},
+		{Point: ArchiveDone, When: "an application is archived", Aged: true},
+		{Point: RecordsFiled, When: "a file of records is on disk, and the store has them too", Aged: true},
+		{Point: RecordsMoved, When: "the store has let go of the records of a file", Aged: true},
+		{Point: EraseDone, When: "a key is destroyed, and what it opened is still a file", Aged: true},
 	}
 }

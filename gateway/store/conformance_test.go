@@ -565,6 +565,13 @@ func holds(t *testing.T, s *Store) {
 	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 10); err != nil || len(got) != 1 || got[0].Tries != 1 {
 		t.Errorf("%v %v", got, err)
 	}
+	// The clock that put it off ran ahead.
+	if _, err := s.Recall(t.Context(), t0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.HeldBefore(t.Context(), t0, 10); err != nil || len(got) != 1 {
+		t.Errorf("recalled: %v %v", got, err)
+	}
 	// One that does not read stands before it, and is named.
 	commit(t, s, gateway.Change{Hold: &gateway.Hold{Application: "B-spoilt", Since: t0, NextAt: t0}})
 	tamper(t, s, `UPDATE holds SET body = '{"tries":' WHERE application = 'B-spoilt'`)

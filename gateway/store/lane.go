@@ -147,11 +147,15 @@ func (s *Store) Hasten(ctx context.Context, lane gateway.Lane, at time.Time) (n 
 }
 
 // Recall makes due soon what rests beyond a time by more than a minute: as soon
-// as what may still be on its way may be asked about. It is for a clock that ran
-// ahead and was set right: by it deliveries were put off until then.
+// as what may still be on its way may be asked about; and held applications at
+// once. It is for a clock that ran ahead and was set right: by it they were put
+// off until then.
 func (s *Store) Recall(ctx context.Context, at time.Time) (n int64, err error) {
 	err = s.writer.write(ctx, func(t *tx) error {
 		n, err = t.exec(`UPDATE outbox SET next_at = ? WHERE state IN ('queued', 'dead') AND state = 'queued' AND next_at > ? AND lease <= 0`, micros(at.Add(gateway.QuietAfter)), micros(at.Add(time.Minute)))
+		if err == nil {
+			_, err = t.exec(`UPDATE holds SET next_at = ? WHERE next_at > ?`, micros(at), micros(at.Add(time.Minute)))
+		}
 		return err
 	})
 	if err != nil {
