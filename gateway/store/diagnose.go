@@ -53,10 +53,3 @@ func Diagnose(err error) (say, remedy string) {
 	}
 	return "the database does not answer", "see that it runs and can be reached"
 }
-
-// noRoom says that a write failed because the database's disk is full.
-func noRoom(err error) bool {
-	var pg *pgconn.PgError
-	var lite *sqlitedriver.Error
-	return errors.As(err, &pg) && pg.Code == "53100" || errors.As(err, &lite) && lite.Code()&0xff == 13
-}

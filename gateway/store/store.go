@@ -152,18 +152,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.SetMark(ctx, "ping", "")
 }
 
-// Size is how many bytes the database takes.
-func (s *Store) Size(ctx context.Context) (n int64, err error) {
-	if err := s.row(ctx, s.d.size).Scan(&n); err != nil {
-		return 0, fmt.Errorf("store: size: %w", err)
-	}
-	return n, nil
-}
-
-// Full says whether the database had no room on its disk for a write, and has
-// taken none since.
-func (s *Store) Full() bool { return s.writer.full.Load() }
-
 func (s *Store) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
 	return s.read.QueryContext(ctx, s.d.text(q), args...)
 }

@@ -160,25 +160,10 @@ func (w *writer) run() {
 			}
 		}
 		w.commit(group)
-		w.weigh(group)
+		w.noteRoom(group)
 		for _, j := range group {
 			close(j.done)
 		}
-	}
-}
-
-// weigh keeps whether there was room for a group.
-func (w *writer) weigh(group []*job) {
-	written := false
-	for _, j := range group {
-		if noRoom(j.err) {
-			w.full.Store(true)
-			return
-		}
-		written = written || j.err == nil && w.wrote
-	}
-	if written {
-		w.full.Store(false)
 	}
 }
 
