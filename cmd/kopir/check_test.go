@@ -351,11 +351,37 @@ func TestCheckAsksTheLocalServer(t *testing.T) {
 	if address == "" {
 		t.Skip("no postgres here: KOPIR_POSTGRES names none (.ci/with-postgres starts one)")
 	}
-	s.write("keys/local.dsn", []byte(emptyPostgres(t)+"\n"))
+	own := emptyPostgres(t)
+	s.write("keys/local.dsn", []byte(own+"\n"))
 	s.edit("  dsn: postgres://kopir@127.0.0.1:1/mio\n  password_file: keys/local.password", "  dsn_file: keys/local.dsn")
 	code, _, errs = kopir(t, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
 	if code != exitFailed || !strings.Contains(errs, "local.dsn_file: keys/local.dsn: almaty-unemployed-certificate.yaml:") || !strings.Contains(errs, "local.table: the database has no table unemployed_certificate") {
 		t.Errorf("%d\n%s", code, errs)
+	}
+	// What fits and is slow is a note.
+	const akimat = "../../testdata/akimats/upper-case/"
+	s.write("mappings/housing-aid.yaml", readAll(t, akimat+"housing-aid.yaml"))
+	s.edit("# mappings: mappings", "mappings: mappings")
+	s.edit("services: [almaty-unemployed-certificate]", "services: [housing-aid]")
+	s.edit("    services: [ALMATY_UNEMPLOYED_CERTIFICATE]\n", "")
+	db, err := sql.Open("pgx", own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	check := func(q string) string {
+		t.Helper()
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+		return must(t, exitPassed, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
+	}
+	const note = "note: local: T_APPLICATION has no index on (DT_CHANGED, APPL_NO)"
+	if said := check(string(readAll(t, akimat+"schema.postgres.sql"))); strings.Count(said, note) != 1 {
+		t.Error(said)
+	}
+	if said := check(`CREATE INDEX changed ON "T_APPLICATION" ("DT_CHANGED", "APPL_NO")`); strings.Contains(said, "has no index") {
+		t.Error(said)
 	}
 }
 

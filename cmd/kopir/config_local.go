@@ -176,23 +176,16 @@ func (l *loaded) probeLocal(ctx context.Context, m *materials) []fault {
 	if m.set == nil || err != nil || o.Driver != "sqlite" && (o.URL == "" || mio.CheckURL(o.Driver, o.URL) != nil) {
 		return nil // told already
 	}
-	found, err := mio.Inspect(ctx, o, m.set)
-	if err != nil {
-		return []fault{l.at(key, fmt.Sprintf("%s: %v", name, err), "check address, user and password, and that the server answers this machine")}
-	}
-	var fs []fault
-	for _, f := range found {
-		fs = append(fs, l.at(key, name+": "+strings.TrimSuffix(f.In(mappings.English), "."), ""))
-	}
-	if len(fs) > 0 {
-		return fs
-	}
-	notes, err := mio.Unindexed(ctx, o, m.set)
+	found, notes, err := mio.Inspect(ctx, o, m.set)
 	if err != nil {
 		return []fault{l.at(key, fmt.Sprintf("%s: %v", name, err), "check address, user and password, and that the server answers this machine")}
 	}
 	for _, n := range notes {
 		m.notes = append(m.notes, "local: "+n)
 	}
-	return nil
+	var fs []fault
+	for _, f := range found {
+		fs = append(fs, l.at(key, name+": "+strings.TrimSuffix(f.In(mappings.English), "."), ""))
+	}
+	return fs
 }

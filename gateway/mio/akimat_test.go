@@ -253,7 +253,7 @@ func TestTablesThatChange(t *testing.T) {
 		if err := s.Write(t.Context(), application("normalised", "CV-2")); err == nil || classOf(err) != Missing {
 			t.Errorf("%v", err)
 		}
-		faults, err := Inspect(t.Context(), s.o, s.set())
+		faults, _, err := Inspect(t.Context(), s.o, s.set())
 		if err != nil || len(faults) != 1 || faults[0].Code != "no-column" || faults[0].Path != "local.files.name" || faults[0].Line < 2 {
 			t.Errorf("%v %v", faults, err)
 		}

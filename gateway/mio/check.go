@@ -42,8 +42,9 @@ func (m *DB) check(ctx context.Context, set *mappings.Set) error {
 
 // Inspect compares a database with the descriptions, at their places, and
 // changes nothing; tables that OpenFile makes are no fault when they are missing.
+// The notes tell of tables out of which changed rows are read without an index.
 // The error is that of a database that does not answer.
-func Inspect(ctx context.Context, o Options, set *mappings.Set) ([]mappings.Fault, error) {
+func Inspect(ctx context.Context, o Options, set *mappings.Set) (faults []mappings.Fault, notes []string, err error) {
 	o.readOnly = true
 	if o.Driver == sqlite.Name {
 		if _, err := os.Stat(o.Path); err != nil {
@@ -52,31 +53,29 @@ func Inspect(ctx context.Context, o Options, set *mappings.Set) ([]mappings.Faul
 	}
 	m, err := Open(o, set)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer m.Close()
 	if err := m.Ping(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found, err := set.CheckSchema(live{m, ctx})
-	if err != nil || !m.makes() {
-		return found, err
+	if faults, err = set.CheckSchema(live{m, ctx}); err != nil {
+		return nil, nil, err
+	}
+	if !m.makes() {
+		notes, err = m.unindexed(ctx, set)
+		return faults, notes, err
 	}
 	own := map[string]bool{} // files of descriptions
 	for _, s := range set.Services() {
 		own[s.File()] = !s.Local.Foreign()
 	}
-	return slices.DeleteFunc(found, func(f mappings.Fault) bool { return f.Code == "no-table" && own[f.File] }), nil
+	return slices.DeleteFunc(faults, func(f mappings.Fault) bool { return f.Code == "no-table" && own[f.File] }), nil, nil
 }
 
-// Unindexed tells of tables out of which changed rows are read without an index.
+// unindexed tells of tables out of which changed rows are read without an index.
 // A file gets its index when it is opened; what a view reads by is not known here.
-func Unindexed(ctx context.Context, o Options, set *mappings.Set) (notes []string, err error) {
-	m, err := Open(o, set)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
+func (m *DB) unindexed(ctx context.Context, set *mappings.Set) (notes []string, err error) {
 	for _, s := range set.Services() {
 		l := &s.Local
 		if m.d.led == "" || l.Status.Changed == "" {

@@ -256,7 +256,7 @@ func TestUnindexed(t *testing.T) {
 				s.do(t, "GRANT USAGE ON SCHEMA "+s.o.Schema+" TO "+user)
 			}
 			s.do(t, "GRANT SELECT, INSERT, UPDATE ON "+table+" TO "+user)
-			all, err := Unindexed(t.Context(), o, s.set())
+			_, all, err := Inspect(t.Context(), o, s.set())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -71,7 +71,7 @@ func TestResultColumnsAreChecked(t *testing.T) {
 		for _, q := range []string{"DROP COLUMN ~RESULT_PDF", "DROP COLUMN ~RESULT_SHA256", "ADD ~RESULT_SHA256 CHAR(40)", "DROP COLUMN ~RESULT_CMS", "ADD ~RESULT_CMS INTEGER"} {
 			s.do(t, s.upper("ALTER TABLE ~T_APPLICATION "+q))
 		}
-		faults, err := Inspect(t.Context(), s.o, s.set())
+		faults, _, err := Inspect(t.Context(), s.o, s.set())
 		if err != nil {
 			t.Fatal(err)
 		}

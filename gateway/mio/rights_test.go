@@ -78,7 +78,7 @@ func TestRightsAreNamed(t *testing.T) {
 			s.do(t, "GRANT SELECT (ID) ON "+s.o.Schema+".S_DEPARTMENT TO "+user)
 		}
 		for round := 0; ; round++ {
-			faults, err := Inspect(t.Context(), o, s.set())
+			faults, _, err := Inspect(t.Context(), o, s.set())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestColumnRights(t *testing.T) {
 		s.do(t, "GRANT SELECT"+on)
 		s.do(t, "GRANT INSERT"+columns("APPL_NO SRC_SYSTEM IS_DELETED CHANNEL IIN SURNAME BIRTH_DATE DEPT_ID ROOM_CNT AREA IS_CONSENT DT_RECEIVED DT_CHANGED STATUS_CODE")+on)
 		s.do(t, "GRANT UPDATE"+columns("STATUS_CODE DT_CHANGED")+on)
-		faults, err := Inspect(t.Context(), o, s.set())
+		faults, _, err := Inspect(t.Context(), o, s.set())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestColumnRights(t *testing.T) {
 		for _, g := range grants(t, faults) {
 			s.do(t, g)
 		}
-		if faults, err = Inspect(t.Context(), o, s.set()); err != nil || len(faults) > 0 {
+		if faults, _, err = Inspect(t.Context(), o, s.set()); err != nil || len(faults) > 0 {
 			t.Errorf("%v %v", faults, err)
 		}
 	})
