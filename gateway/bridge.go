@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"kopir/mappings"
 	"kopir/signature/verdict"
 )
@@ -81,6 +83,10 @@ type Decision struct {
 type Doors interface {
 	// Receive takes any SOAP message and always has an answer.
 	Receive(ctx context.Context, in Incoming) Reply
+	// Defect counts and tells of a panic that was caught; Panics is how many
+	// there were since the start, wherever they were caught.
+	Defect(panicked any, stack []byte, about ...zap.Field)
+	Panics() uint64
 
 	// Admit believes the signed HTTP request of a partner, once.
 	Admit(ctx context.Context, c Call) (*Admission, error)

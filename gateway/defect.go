@@ -30,7 +30,8 @@ func (b *Bridge) guard(do func() error, about ...zap.Field) (err error) {
 	return do()
 }
 
-// Defect counts and tells of a panic that was caught.
+// Defect tells the log where a panic was caught. Its text may hold anything, so it
+// is cut short and never goes further.
 func (b *Bridge) Defect(panicked any, stack []byte, about ...zap.Field) {
 	b.panics.Add(1)
 	text := fmt.Sprint(panicked)
@@ -48,5 +49,5 @@ func (b *Bridge) Keep(ctx context.Context, name string, do func(context.Context)
 	}
 }
 
-// Panics is how many defects the loops, and what they carry, ran into since the start.
+// Panics are those that Defect was told of.
 func (b *Bridge) Panics() uint64 { return b.panics.Load() }

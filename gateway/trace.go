@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 )
 
@@ -146,7 +147,7 @@ func (b *Bridge) trying(ctx context.Context, d *Delivery) (context.Context, trac
 // traceAlarms tells in their traces of terms that were told of, and gives the
 // traces by application.
 func (b *Bridge) traceAlarms(ctx context.Context, told []Due) map[string]string {
-	if b.o.Tracer == nil {
+	if _, none := b.tracer.(noop.Tracer); none {
 		return nil // the applications need not be read
 	}
 	traces := map[string]string{}

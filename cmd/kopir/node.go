@@ -235,7 +235,7 @@ func (n *node) serverOptions(f *wiring) (server.Options, error) {
 		},
 		PublicURL: l.PublicURL, Zone: m.set.Calendar.Zone(), Proxies: l.TrustedProxies,
 		Collectors: []prometheus.Collector{&gauges{n.store, &n.open, n.local, n.opened, n.log}, &termGauges{store: n.store, bridge: n.bridge, log: n.log}, &laneGauges{n.store, &n.dead, n.bridge, n.log}, proofGauges{n}, n.disk},
-		Readiness:  n.readiness(), Panics: n.bridge.Panics,
+		Readiness:  n.readiness(),
 	}, nil
 }
 

@@ -91,7 +91,7 @@ func (n *node) retain(ctx context.Context) {
 		for {
 			k := n.keeper()
 			if n.bridge.ClockFault() == nil { // a wrong one must not erase anything
-				if err := k.round(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				if err := k.round(ctx, failpoint.Now()); err != nil && ctx.Err() == nil {
 					n.log.Error("retention", zap.Error(err))
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	collector "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/slim/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/slim/otlp/resource/v1"
@@ -45,10 +46,10 @@ func newTraces(l *loaded, log *zap.Logger) *sdktrace.TracerProvider {
 	)
 }
 
-// tracer is that of a node, or nil.
+// tracer is that of a node; where nothing is traced, its spans are nothing.
 func (n *node) tracer() trace.Tracer {
 	if n.traces == nil {
-		return nil
+		return noop.Tracer{}
 	}
 	return n.traces.Tracer("kopir")
 }

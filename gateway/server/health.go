@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *Server) Look(ctx context.Context) []Part {
 func (s *Server) check(ctx context.Context, r Readiness) (c Condition) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(p, zap.String("part", r.Name))
+			s.doors.Defect(p, debug.Stack(), zap.String("part", r.Name))
 			c = Condition{Health: Warning, Say: "how it is cannot be told: a defect of the bridge", Remedy: "the log has the stack: report it"}
 		}
 	}()

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -66,14 +65,6 @@ func (s *Server) limitTime(c *gin.Context) {
 	c.Next()
 }
 
-// panicked counts a defect and tells the log where it is. The text of the panic
-// may hold anything, so it is cut short and never leaves.
-func (s *Server) panicked(what any, about ...zap.Field) {
-	s.metrics.panics.Add(1)
-	text := fmt.Sprint(what)
-	s.log.Error("panic", append(about, zap.String("panic", text[:min(len(text), 200)]), zap.ByteString("stack", debug.Stack()))...)
-}
-
 // catchPanics turns a defect of ours into an answer of the door and a stack in
 // the log.
 func (s *Server) catchPanics(refuse func(*gin.Context, *fail)) gin.HandlerFunc {
@@ -83,7 +74,7 @@ func (s *Server) catchPanics(refuse func(*gin.Context, *fail)) gin.HandlerFunc {
 			if r == nil {
 				return
 			}
-			s.panicked(r, zap.String("request", requestID(c)), zap.String("route", c.FullPath()))
+			s.doors.Defect(r, debug.Stack(), zap.String("request", requestID(c)), zap.String("route", c.FullPath()))
 			if c.Writer.Written() {
 				c.Abort()
 				return

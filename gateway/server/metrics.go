@@ -2,11 +2,12 @@ package server
 
 import (
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"kopir/gateway"
 )
 
 // metrics are the bridge's figures. Every label has a closed list of values:
@@ -19,12 +20,10 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	refused  *prometheus.CounterVec
 	faults   *prometheus.CounterVec
-	panics   atomic.Uint64 // of requests
 	ready    *prometheus.GaugeVec
 }
 
-// newMetrics makes them; elsewhere counts panics that no request ran into.
-func newMetrics(elsewhere func() uint64) *metrics {
+func newMetrics(doors gateway.Doors) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -46,13 +45,7 @@ func newMetrics(elsewhere func() uint64) *metrics {
 	}
 	panics := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "kopir_panics_total", Help: "Defects of ours that a request, a delivery or a loop ran into.",
-	}, func() float64 {
-		n := m.panics.Load()
-		if elsewhere != nil {
-			n += elsewhere()
-		}
-		return float64(n)
-	})
+	}, func() float64 { return float64(doors.Panics()) })
 	m.ready = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kopir_ready", Help: "1 while a part of /readyz is well enough for new work.",
 	}, []string{"part"})

@@ -34,7 +34,7 @@ import (
 	"kopir/mappings"
 )
 
-// Options are what the doors need. All but Proxies, PublicURL, Readiness, Panics
+// Options are what the doors need. All but Proxies, PublicURL, Readiness
 // and Collectors are required.
 type Options struct {
 	Doors    gateway.Doors
@@ -66,7 +66,6 @@ type Options struct {
 	Proxies    []string       // addresses or networks whose X-Forwarded-* are believed
 	Readiness  []Readiness
 	Collectors []prometheus.Collector
-	Panics     func() uint64 // that happened elsewhere, counted with those of requests
 }
 
 // Server answers HTTP under certain options. Make one with New.
@@ -113,7 +112,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.house = &house{metrics: newMetrics(o.Panics), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent)}
+	s.house = &house{metrics: newMetrics(o.Doors), slots: make(chan struct{}, o.Limits.Concurrent), soapSlots: make(chan struct{}, o.Limits.Concurrent)}
 	for _, c := range o.Collectors {
 		if err := s.metrics.registry.Register(c); err != nil {
 			return nil, err
@@ -125,7 +124,7 @@ func New(o Options) (*Server, error) {
 }
 
 // Under gives the same server under other options. Nothing changes for requests
-// that are at work; new ones come to it when it begins. Collectors, Panics, and of the
+// that are at work; new ones come to it when it begins. Collectors, and of the
 // limits Concurrent, Connections and Notice, stay those of New; so does the end
 // that Serve gives to an answer.
 func (s *Server) Under(o Options) (*Server, error) {
