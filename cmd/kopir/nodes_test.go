@@ -62,8 +62,9 @@ func onPostgres(t testing.TB, p *play) string {
 	return path
 }
 
-// startNode runs one more bridge on a configuration; stop drains and ends it.
-func startNode(t testing.TB, config string, l net.Listener) (n *node, stop func()) {
+// openNode makes a bridge as a configuration says, which does not serve yet; its
+// log is the book.
+func openNode(t testing.TB, config string) (n *node, book *noteBook) {
 	t.Helper()
 	c, faults := loadConfig(config)
 	if len(faults) > 0 {
@@ -73,14 +74,26 @@ func startNode(t testing.TB, config string, l net.Listener) (n *node, stop func(
 	if len(faults) > 0 {
 		t.Fatal(faults[0].format(config))
 	}
-	var book noteBook
-	log, err := newLog(c, &book)
+	book = &noteBook{}
+	log, err := newLog(c, book)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n, err = newNode(t.Context(), c, m, log); err != nil {
 		t.Fatal(err)
 	}
+	return n, book
+}
+
+// startNode runs one more bridge on a configuration; stop drains and ends it.
+func startNode(t testing.TB, config string, l net.Listener) (n *node, stop func()) {
+	t.Helper()
+	n, book := openNode(t, config)
+	return n, serveNode(t, n, book, l)
+}
+
+// serveNode runs a bridge that was opened; stop drains and ends it.
+func serveNode(t testing.TB, n *node, book *noteBook, l net.Listener) (stop func()) {
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- n.run(ctx, l) }()
@@ -101,7 +114,17 @@ func startNode(t testing.TB, config string, l net.Listener) (n *node, stop func(
 		}
 	}
 	t.Cleanup(stop)
-	return n, stop
+	return stop
+}
+
+// listen takes an address of this machine that is free.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // TestTwoNodes: two bridges on one PostgreSQL take applications at once; either

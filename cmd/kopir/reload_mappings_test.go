@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,45 +23,9 @@ func TestReloadMappings(t *testing.T) {
 	s.edit("services: [almaty-unemployed-certificate]", "services: [almaty-unemployed-certificate, smallest]")
 	s.edit(`ocsp: ["`, `# ocsp: ["`)
 	s.edit(`  delta: ["`, `  # delta: ["`)
-	l, faults := loadConfig(at("kopir.yaml"))
-	if len(faults) > 0 {
-		t.Fatal(faults[0].format("kopir.yaml"))
-	}
-	m, faults := l.open(time.Now())
-	if len(faults) > 0 {
-		t.Fatal(faults[0].format("kopir.yaml"))
-	}
-	var book noteBook
-	log, err := newLog(l, &book)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := newNode(t.Context(), l, m, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- n.run(ctx, listener) }()
-	var watching sync.WaitGroup
-	watching.Go(func() { n.watch(ctx, 20*time.Millisecond) })
-	defer func() {
-		stop()
-		watching.Wait()
-		if err := cleanEnd(<-done); err != nil {
-			t.Error(err)
-		}
-	}()
-	defer func() {
-		if t.Failed() {
-			t.Log(book.String())
-		}
-	}()
+	n, book := openNode(t, at("kopir.yaml"))
+	serveNode(t, n, book, listen(t))
+	watchFiles(t, n)
 	has := func(name string) bool { _, ok := n.services.Load().Service(name); return ok }
 
 	second := strings.NewReplacer("edition: \"2026-1\"", "edition: \"2030-1\"\nin_force: {from: 2030-01-01}").Replace(good)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -50,6 +49,13 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("not seen: %s", what)
 }
 
+// watchFiles lets a bridge look at its files often, until the test ends.
+func watchFiles(t *testing.T, n *node) {
+	var watching sync.WaitGroup
+	watching.Go(func() { n.watch(t.Context(), 20*time.Millisecond) })
+	t.Cleanup(watching.Wait)
+}
+
 // TestReloadWithoutRestart: a running bridge takes over a new key and a new
 // bundle, keeps the old key's certificate, and refuses what is broken or older.
 func TestReloadWithoutRestart(t *testing.T) {
@@ -72,40 +78,10 @@ func TestReloadWithoutRestart(t *testing.T) {
 	s.edit(`ocsp: ["`, `# ocsp: ["`)
 	s.edit(`  delta: ["`, `  # delta: ["`)
 
-	l, faults := loadConfig(at("kopir.yaml"))
-	if len(faults) > 0 {
-		t.Fatal(faults[0].format("kopir.yaml"))
-	}
-	m, faults := l.open(time.Now())
-	if len(faults) > 0 {
-		t.Fatal(faults[0].format("kopir.yaml"))
-	}
-	var book noteBook
-	log, err := newLog(l, &book)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := newNode(t.Context(), l, m, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- n.run(ctx, listener) }()
-	var watching sync.WaitGroup
-	watching.Go(func() { n.watch(ctx, 20*time.Millisecond) })
-	defer func() {
-		stop()
-		watching.Wait()
-		if err := cleanEnd(<-done); err != nil {
-			t.Error(err)
-		}
-	}()
+	n, book := openNode(t, at("kopir.yaml"))
+	listener := listen(t)
+	serveNode(t, n, book, listener)
+	watchFiles(t, n)
 	metrics := func() string {
 		r, err := http.Get("http://" + listener.Addr().String() + "/metrics")
 		if err != nil {
@@ -175,7 +151,7 @@ func TestReloadWithoutRestart(t *testing.T) {
 	// The older issue is refused after a restart too.
 	s.key("keys/bridge.p12", sigtest.Profile{Kind: sigtest.System, BIN: sigtest.BIN(1), CommonName: "SUCCESSOR"}, "Qwerty12")
 	s.write("in-use.trust", one)
-	if _, faults := l.open(time.Now()); len(faults) == 0 || faults[0].Key != "trust_bundle.file" {
+	if _, faults := n.conf().open(time.Now()); len(faults) == 0 || faults[0].Key != "trust_bundle.file" {
 		t.Errorf("%+v", faults)
 	}
 }
