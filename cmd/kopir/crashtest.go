@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -31,7 +32,7 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f.DurationVar(&o.Quiet, "quiet", 0, "about so long between two troubles: `D`; 0: by -kills and -for")
 	f.Float64Var(&o.Rate, "rate", 40, "applications a second: `R`")
 	f.DurationVar(&o.Bar, "bar", crash.DefaultBar, "a killed process must accept again within `D`; 0: it is told, not judged")
-	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when something was found, or when it is named")
+	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when named, or when something was found")
 	f.DurationVar(&o.Away, "away", 0, "instead of kills: each database is away for `D` under load, and how the bridge catches up is measured (postgres)")
 	trouble := f.String("trouble", "", "`all|kills|none`: what is done to the processes; none: load alone, and what they use more and more of (default: all, with -away none)")
 	keys := f.String("keys", string(sim.KeysRSA), "with what everybody signs: `rsa|gost|mixed`")
@@ -115,6 +116,10 @@ func crashtest(ctx context.Context, o crash.Options, s stdio) int {
 	if !o.Failing {
 		s.complain("crashtest: this build has no failpoints; build with -tags failpoint to be killed at each step too")
 	}
+	// The simulator remembers every message, on the machine of those it measures:
+	// collecting its memory must not take the processors from them.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(8 << 30)
 	rep, err := crash.Run(ctx, o)
 	if err != nil {
 		s.complain("crashtest: %s; what there is lies in %s", err, o.Dir)
