@@ -54,10 +54,10 @@ func (b *Bridge) alarmAll(ctx context.Context) (time.Duration, error) {
 func (b *Bridge) tick(ctx context.Context) (int, error) {
 	at := b.now().UTC()
 	told, err := b.o.Store.Fire(ctx, at, ripeBatch, func(due Due) Event { return b.alarm(due, at) })
-	if err != nil {
-		return 0, err
-	}
 	b.sound(told, b.traceAlarms(ctx, told))
+	if err != nil {
+		return len(told), err
+	}
 	still, err := b.o.Store.Suspended(ctx, at, heldBatch)
 	if err != nil {
 		return len(told), err

@@ -48,7 +48,7 @@ type Store interface {
 
 	// Fire marks due times whose warning or end has come, so that each is told
 	// once, whoever asks, and puts what tell says of them into the histories, in
-	// one transaction. It gives those that it marked.
+	// one transaction. It gives those that it marked; beside an error too.
 	Fire(ctx context.Context, at time.Time, limit int, tell func(Due) Event) ([]Due, error)
 	// NextDue is when something must be said of a due time next; zero: never.
 	NextDue(ctx context.Context) (time.Time, error)

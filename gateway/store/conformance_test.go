@@ -60,6 +60,7 @@ var suite = []struct {
 	{"a late settler changes nothing", lateSettler},
 	{"deliveries of a process that died", released},
 	{"due times are told once", told},
+	{"a term that does not read is told of, and hides no other", spoiltDue},
 	{"what was told stays told", staysTold},
 	{"open terms are listed and counted", openTerms},
 	{"a step is measured", measured},
@@ -574,9 +575,12 @@ func holds(t *testing.T, s *Store) {
 	}
 	// One that does not read stands before it, and is named.
 	commit(t, s, gateway.Change{Hold: &gateway.Hold{Application: "B-spoilt", Since: t0, NextAt: t0}})
-	tamper(t, s, `UPDATE holds SET body = '{"tries":' WHERE application = 'B-spoilt'`)
-	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 10); err == nil || !strings.Contains(err.Error(), "B-spoilt") || len(got) != 1 || got[0].Application != "A" {
-		t.Errorf("beside one that does not read: %v %v", got, err)
+	tamper(t, s, `UPDATE holds SET body = '{"tries":', next_at = 1 WHERE application = 'B-spoilt'`)
+	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 1); err == nil || !strings.Contains(err.Error(), "B-spoilt") || len(got) != 0 {
+		t.Errorf("one that does not read: %v %v", got, err)
+	}
+	if got, err := s.HeldBefore(t.Context(), t0.Add(time.Hour), 1); err != nil || len(got) != 1 || got[0].Application != "A" {
+		t.Errorf("behind one that does not read: %v %v", got, err)
 	}
 	commit(t, s, gateway.Change{Release: "B-spoilt"})
 	commit(t, s, gateway.Change{Release: "A"})

@@ -93,7 +93,7 @@ func (s *Store) OpenDues(ctx context.Context, f gateway.DueFilter, after string,
 		}
 		w.and("(due_at, application) > (?, ?)", at, key)
 	}
-	all, err := readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues`+w.String()+` ORDER BY due_at, application LIMIT ?`, append(w.args, limit+1)...))
+	all, _, err := listDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues`+w.String()+` ORDER BY due_at, application LIMIT ?`, append(w.args, limit+1)...))
 	page := gateway.DuePage{Dues: all}
 	if err == nil && len(all) > limit {
 		page.Dues = all[:limit]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -58,35 +59,56 @@ func (t *tx) putDue(d *gateway.Due) error {
 }
 
 // dueColumns are what readDue reads: what Fire marks is not in the body.
-const dueColumns = "body, warned_at, overdue_at"
+const dueColumns = "dues.body, dues.warned_at, dues.overdue_at, dues.application, dues.step, dues.started_at, dues.service, dues.office, dues.warn_at, dues.due_at, dues.resume_at, dues.done_at"
 
-func readDue(rows *sql.Rows) (d gateway.Due, err error) {
+// readDue gives, beside the error that its body does not read, a term as far as its
+// columns tell.
+func readDue(rows *sql.Rows) (d gateway.Due, spoilt, err error) {
 	var body string
-	var warned, overdue int64
-	if err := rows.Scan(&body, &warned, &overdue); err != nil {
-		return d, fmt.Errorf("store: dues: %w", err)
+	var bare gateway.Due
+	var warned, overdue, started, warn, end, resume, done int64
+	if err := rows.Scan(&body, &warned, &overdue, &bare.Application, &bare.Step, &started, &bare.Service, &bare.Office, &warn, &end, &resume, &done); err != nil {
+		return d, nil, fmt.Errorf("store: dues: %w", err)
 	}
 	if err := fromJSON(body, &d); err != nil {
-		return d, err
+		spoilt = fmt.Errorf("store: term %d of %s: %w", bare.Step, bare.Application, err)
+		d = bare
+		d.StartedAt, d.WarnAt, d.ResumeAt, d.DoneAt = moment(started), moment(warn), moment(resume), moment(done)
+		if end < math.MaxInt64 {
+			d.DueAt = moment(end)
+		}
 	}
 	d.WarnedAt, d.OverdueAt = moment(warned), moment(overdue)
-	return d, nil
+	return d, spoilt, nil
 }
 
+// readDues reads terms that may be written again, so nothing of them may be missing.
 func readDues(rows *sql.Rows, err error) ([]gateway.Due, error) {
+	all, spoilt, err := listDues(rows, err)
+	if err == nil {
+		err = spoilt
+	}
 	if err != nil {
-		return nil, fmt.Errorf("store: dues: %w", err)
+		return nil, err
+	}
+	return all, nil
+}
+
+// listDues reads terms of many applications: one that is spoilt does not hide the
+// others, nor that it ends.
+func listDues(rows *sql.Rows, err error) (all []gateway.Due, spoilt, _ error) {
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: dues: %w", err)
 	}
 	defer rows.Close()
-	var all []gateway.Due
 	for rows.Next() {
-		d, err := readDue(rows)
+		d, bad, err := readDue(rows)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, d)
+		all, spoilt = append(all, d), errors.Join(spoilt, bad)
 	}
-	return all, rows.Err()
+	return all, spoilt, rows.Err()
 }
 
 // Dues lists the due times of one application in the order of their start.
@@ -97,14 +119,16 @@ func (s *Store) Dues(ctx context.Context, number string) ([]gateway.Due, error) 
 // DuesAfter walks over the open terms by application; those of one application
 // are never parted.
 func (s *Store) DuesAfter(ctx context.Context, application string, limit int) ([]gateway.Due, error) {
-	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE done_at = 0 AND application > ? AND application <= COALESCE(
+	all, _, err := listDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE done_at = 0 AND application > ? AND application <= COALESCE(
 		(SELECT application FROM dues WHERE done_at = 0 AND application > ? ORDER BY application LIMIT 1 OFFSET ?),
 		(SELECT MAX(application) FROM dues)) ORDER BY application, step, started_at`, application, application, limit-1))
+	return all, err
 }
 
 // Suspended gives terms that stand still and should run on by now.
 func (s *Store) Suspended(ctx context.Context, at time.Time, limit int) ([]gateway.Due, error) {
-	return readDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE resume_at > 0 AND resume_at <= ? ORDER BY resume_at, application LIMIT ?`, micros(at), limit))
+	all, _, err := listDues(s.query(ctx, `SELECT `+dueColumns+` FROM dues WHERE resume_at > 0 AND resume_at <= ? ORDER BY resume_at, application LIMIT ?`, micros(at), limit))
+	return all, err
 }
 
 // PutOff lets Suspended give a term no sooner than next. What stands still anew
@@ -131,22 +155,24 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 
 // Fire marks what is ripe and writes what tell says of it, in one transaction.
 // Marking is one statement that passes over what another node has in hand, so
-// that each is found once; locking the application keeps its history in order.
+// that each is found once; locking the application keeps its history in order. An
+// error beside those it marked names terms that are told of by their columns alone.
 func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gateway.Due) gateway.Event) (told []gateway.Due, err error) {
 	// One that waits for the writer in vain, because nothing is ripe, would hold up others.
 	var ripe bool
 	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM dues WHERE tell_at > 0 AND tell_at <= ?)`, micros(at)).Scan(&ripe); err != nil || !ripe {
 		return nil, err
 	}
+	var spoilt error
 	err = s.writer.write(ctx, func(t *tx) error {
 		now := micros(at)
-		told, err = readDues(t.query(`WITH ripe AS MATERIALIZED (
+		told, spoilt, err = listDues(t.query(`WITH ripe AS MATERIALIZED (
 				SELECT d.application, d.step, d.started_at FROM dues d JOIN applications o ON o.number = d.application
 				WHERE d.tell_at > 0 AND d.tell_at <= ? ORDER BY d.tell_at, d.application, d.step LIMIT ? {skip})
 			UPDATE dues SET warned_at = CASE WHEN warned_at > 0 THEN warned_at ELSE ? END, overdue_at = CASE WHEN due_at <= ? THEN CAST(? AS BIGINT) ELSE 0 END,
 				tell_at = CASE WHEN due_at <= ? THEN 0 ELSE due_at END
 			FROM ripe WHERE dues.application = ripe.application AND dues.step = ripe.step AND dues.started_at = ripe.started_at
-			RETURNING body, warned_at, overdue_at`, now, limit, now, now, now, now))
+			RETURNING `+dueColumns, now, limit, now, now, now, now))
 		if err != nil {
 			return err
 		}
@@ -176,5 +202,5 @@ func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gat
 	if err != nil {
 		return nil, fmt.Errorf("store: fire: %w", err)
 	}
-	return told, nil
+	return told, spoilt
 }

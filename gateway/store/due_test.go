@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,42 @@ func told(t *testing.T, s *Store) {
 	}
 	if n := found[0] + found[1] + found[2] + found[3]; n != 50 {
 		t.Errorf("%d of 50 were found: %v", n, found)
+	}
+}
+
+// What is left of a spoilt term are its columns: enough that its end is not missed.
+func spoiltDue(t *testing.T, s *Store) {
+	d := due(t, s, "A", "o", 5, time.Hour)
+	due(t, s, "B", "o", 6, 2*time.Hour)
+	tamper(t, s, `UPDATE dues SET body = '{"step":' WHERE application = 'A'`)
+	numbers := func(all []gateway.Due) (numbers []string) {
+		for _, d := range all {
+			numbers = append(numbers, d.Application)
+		}
+		return numbers
+	}
+	both := []string{"A", "B"}
+	page, err := s.OpenDues(t.Context(), gateway.DueFilter{Now: t0}, "", 10)
+	if err != nil || !slices.Equal(numbers(page.Dues), both) || !page.Dues[0].DueAt.Equal(d.DueAt) || page.Dues[0].Office != "o" {
+		t.Errorf("listed: %+v, %v", page.Dues, err)
+	}
+	if all, err := s.DuesAfter(t.Context(), "", 10); err != nil || !slices.Equal(numbers(all), both) {
+		t.Errorf("counted again: %v, %v", all, err)
+	}
+	if _, err := s.Dues(t.Context(), "A"); err == nil || !strings.Contains(err.Error(), "term 5 of A") {
+		t.Errorf("read to be written again: %v", err)
+	}
+	tell := func(d gateway.Due) gateway.Event {
+		return gateway.Event{Application: d.Application, Kind: gateway.EventOverdue}
+	}
+	if got, err := s.Fire(t.Context(), t0.Add(3*time.Hour), 10, tell); err == nil || !strings.Contains(err.Error(), "term 5 of A") || !slices.Equal(numbers(got), both) || got[0].OverdueAt.IsZero() {
+		t.Errorf("told of %v, %v", got, err)
+	}
+	if got, err := s.Fire(t.Context(), t0.Add(3*time.Hour), 10, tell); err != nil || len(got) > 0 {
+		t.Errorf("told twice: %v, %v", got, err)
+	}
+	if events, err := s.Events(t.Context(), "A"); err != nil || len(events) != 1 {
+		t.Errorf("history %v, %v", events, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"kopir/gateway"
@@ -21,8 +22,11 @@ func (t *tx) putHold(h *gateway.Hold) error {
 		h.Application, micros(h.NextAt), blob(h.Document), body)
 }
 
-// HeldBefore gives held applications whose next question has come. Those that do
-// not read are passed over; the error beside the others names them.
+// unreadRest is how long a hold that does not read lets others go before it.
+const unreadRest = time.Hour
+
+// HeldBefore gives held applications whose next question has come. The error
+// beside the others names those that do not read; they rest.
 func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gateway.Hold, error) {
 	rows, err := s.query(ctx, `SELECT application, body, document FROM holds WHERE next_at <= ? ORDER BY next_at, application LIMIT ?`, micros(at), limit)
 	if err != nil {
@@ -30,6 +34,7 @@ func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gate
 	}
 	defer rows.Close()
 	var all []gateway.Hold
+	var unread []any
 	var faults []error
 	for rows.Next() {
 		var number, body string
@@ -40,10 +45,21 @@ func (s *Store) HeldBefore(ctx context.Context, at time.Time, limit int) ([]gate
 		var h gateway.Hold
 		if err := fromJSON(body, &h); err != nil {
 			faults = append(faults, fmt.Errorf("store: hold of %s: %w", number, err))
+			unread = append(unread, number)
 			continue
 		}
 		h.Document = document
 		all = append(all, h)
 	}
-	return all, errors.Join(append(faults, rows.Err())...)
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: holds: %w", err)
+	}
+	if len(unread) > 0 {
+		rows.Close()
+		faults = append(faults, s.writer.write(ctx, func(t *tx) error {
+			_, err := t.exec(`UPDATE holds SET next_at = ? WHERE application IN (?`+strings.Repeat(", ?", len(unread)-1)+`)`, append([]any{micros(at.Add(unreadRest))}, unread...)...)
+			return err
+		}))
+	}
+	return all, errors.Join(faults...)
 }
