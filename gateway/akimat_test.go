@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -244,6 +245,33 @@ func TestManyStatuses(t *testing.T) {
 	})
 	if took := time.Since(began); took > (pages-1)*gateway.WatchPause {
 		t.Errorf("it took %s, as if it had paused", took)
+	}
+}
+
+// TestStatusesAtOnce: a status does not wait for the commit of another one.
+func TestStatusesAtOnce(t *testing.T) {
+	w := newTown(t)
+	s := &faultyStore{Store: w.store}
+	w.rewire(func(o *gateway.Options) { o.Store = s })
+	w.filed("m-1")
+	w.filed("m-2")
+	w.deliver()
+	w.localSQL(t, "UPDATE unemployed_certificate SET status_code = '20'")
+	var both sync.WaitGroup
+	both.Add(2)
+	s.commit = func(gateway.Change) { both.Done(); both.Wait() }
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.bridge.Watch(t.Context(), certificate)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil || w.in(gateway.InProgress) != 2 {
+			t.Errorf("%d in progress, %v", w.in(gateway.InProgress), err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the second waits for the first")
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 	// watchMany is how many statuses of one round show that more are waiting, as
 	// after an outage: the next one follows at once.
 	watchMany = 10
+	// watchAtOnce is how many statuses are taken over at once: one after the other
+	// each would wait for a flush of its own.
+	watchAtOnce = 16
 )
 
 // openStates are those in which an application has a row whose status may
@@ -196,27 +199,44 @@ func (w *watcher) compare(ctx context.Context, apps []candidate) (int, error) {
 	if rows, err = w.rows(ctx, differ); err != nil {
 		return 0, err
 	}
-	n := 0
-	for _, app := range differ {
+	differ = slices.DeleteFunc(differ, func(app candidate) bool {
 		row, ok := rows[app.Number]
-		if !ok || !w.differs(&app, row) {
-			continue
-		}
-		failpoint.Here(failpoint.StatusSeen)
-		err := w.b.guard(func() error { return w.b.follow(ctx, app.Version, row) }, zap.String("application", app.Number))
-		switch {
-		case err == nil:
-			n++
-		case CodeOf(err) == StaleVersion: // seen again in the next round, as it is then
-		case CodeOf(err) == TryLater || ctx.Err() != nil:
-			return n, err
-		default:
-			n++
-			w.told[app.Number] = refusal(&app, row)
-			w.b.log.Warn("status of the local database not taken over", zap.String("application", app.Number), zap.String("local_code", row.Code), keptTraceID(app.Trace), zap.Error(err))
+		return !ok || !w.differs(&app, row)
+	})
+	n := 0
+	for some := range slices.Chunk(differ, watchAtOnce) {
+		faults := w.takeOver(ctx, some, rows)
+		for i, app := range some {
+			row, err := rows[app.Number], faults[i]
+			switch {
+			case err == nil:
+				n++
+			case CodeOf(err) == StaleVersion: // seen again in the next round, as it is then
+			case CodeOf(err) == TryLater || ctx.Err() != nil:
+				return n, err
+			default:
+				n++
+				w.told[app.Number] = refusal(&app, row)
+				w.b.log.Warn("status of the local database not taken over", zap.String("application", app.Number), zap.String("local_code", row.Code), keptTraceID(app.Trace), zap.Error(err))
+			}
 		}
 	}
 	return n, nil
+}
+
+// takeOver makes statuses of the local database ours, and gives for each what
+// stood against it.
+func (w *watcher) takeOver(ctx context.Context, apps []candidate, rows map[string]LocalStatus) []error {
+	faults := make([]error, len(apps))
+	var all sync.WaitGroup
+	for i, app := range apps {
+		all.Go(func() {
+			failpoint.Here(failpoint.StatusSeen)
+			faults[i] = w.b.guard(func() error { return w.b.follow(ctx, app.Version, rows[app.Number]) }, zap.String("application", app.Number))
+		})
+	}
+	all.Wait()
+	return faults
 }
 
 // refusal is a status that was not taken over, on an application as it was.
