@@ -229,6 +229,8 @@ func tryPushTrouble(t *testing.T, with func(*Config)) {
 	b.await(2)
 	if len(b.pushes) != 2 || b.pushes[0].MessageInfo.MessageID != b.pushes[1].MessageInfo.MessageID {
 		t.Error("a push whose answer was lost was not repeated")
+	} else if last := b.raw[len(b.raw)-2:]; !bytes.Equal(last[0], last[1]) {
+		t.Error("a push was repeated in other bytes, which is another message")
 	}
 	b.pushes = nil
 	for _, spoilt := range []string{`{"unsigned":true,"times":1}`, `{"tamper":true,"times":1}`} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -60,10 +61,14 @@ func (s *Sim) waiting(to *member, correlation string) *parcel {
 	return nil
 }
 
-// deliver pushes one parcel until it is taken or given up.
+// deliver pushes one parcel until it is taken or given up: the same bytes each
+// time, as a receiver takes other bytes under the same id for another message.
 func (s *Sim) deliver(to *member, one *parcel) {
+	sealed := sync.OnceValues(func() ([]byte, error) {
+		return seal(s.pushed(one), s.members["gateway"].signing())
+	})
 	for try := 1; ; try++ {
-		fault, err := s.push(to, one)
+		fault, err := s.push(to, one, sealed)
 		at := s.now()
 		e := &s.gateway
 		e.mu.Lock()
@@ -111,9 +116,14 @@ func faultCode(f *soap.Fault) string {
 	return f.Code
 }
 
+// pushed is what the gateway says of a parcel to its receiver.
+func (s *Sim) pushed(one *parcel) *soap.AsyncSendMessageRequest {
+	return &soap.AsyncSendMessageRequest{MessageInfo: s.info(one), MessageData: soap.MessageData{Data: one.data}}
+}
+
 // push sends a parcel once, with the trouble that is ordered for pushes to the
 // bridge.
-func (s *Sim) push(to *member, one *parcel) (*soap.Fault, error) {
+func (s *Sim) push(to *member, one *parcel, sealed func() ([]byte, error)) (*soap.Fault, error) {
 	var t Trouble
 	if to.key == "bridge" {
 		t = s.troubles.take(PartPush)
@@ -126,7 +136,7 @@ func (s *Sim) push(to *member, one *parcel) (*soap.Fault, error) {
 	if t.Down {
 		return nil, errors.New("ordered: not sent")
 	}
-	envelope, err := s.spoil(t, &soap.AsyncSendMessageRequest{MessageInfo: s.info(one), MessageData: soap.MessageData{Data: one.data}}, s.members["gateway"].signing())
+	envelope, err := spoil(t, s.pushed(one), sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,7 @@ type bridge struct {
 
 	mu     sync.Mutex
 	pushes []*soap.AsyncSendMessageRequest
+	raw    [][]byte // of the pushes
 	states []soap.ChangeStatusNotification
 	refuse bool // answer every push with a Client fault
 	fail   int  // answer so many pushes with HTTP 500 and text
@@ -124,7 +125,7 @@ func (b *bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch p := got.message.Payload.(type) {
 	case *soap.AsyncSendMessageRequest:
-		b.pushes = append(b.pushes, p)
+		b.pushes, b.raw = append(b.pushes, p), append(b.raw, raw)
 		b.s.answer(w, r, me, &soap.AsyncSendMessageResponse{MessageID: "m", CorrelationID: p.MessageInfo.CorrelationID, ResponseDate: time.Now()})
 	case *soap.AsyncChangeStatusNotifyRequest:
 		b.states = append(b.states, p.Notification)

@@ -112,7 +112,7 @@ func seal(p soap.Payload, by *keystore.Key) ([]byte, error) {
 
 // answer writes a signed message.
 func (s *Sim) answer(w http.ResponseWriter, r *http.Request, by *member, p soap.Payload) {
-	envelope, err := s.spoil(troubleOf(r.Context()), p, by.signing())
+	envelope, err := spoil(troubleOf(r.Context()), p, func() ([]byte, error) { return seal(p, by.signing()) })
 	if err != nil {
 		s.fault(w, by, operationOf(p), refuse(codeInternal, "%v", err))
 		return
@@ -121,12 +121,12 @@ func (s *Sim) answer(w http.ResponseWriter, r *http.Request, by *member, p soap.
 	w.Write(envelope)
 }
 
-// spoil seals a message, or makes it wrong where trouble asks for it.
-func (s *Sim) spoil(t Trouble, p soap.Payload, by *keystore.Key) ([]byte, error) {
+// spoil gives the sealed message, or makes it wrong where trouble asks for it.
+func spoil(t Trouble, p soap.Payload, sealed func() ([]byte, error)) ([]byte, error) {
 	if t.Unsigned {
 		return soap.Build(p)
 	}
-	envelope, err := seal(p, by)
+	envelope, err := sealed()
 	if err == nil && t.Tamper {
 		envelope = tamperBody(envelope)
 	}
