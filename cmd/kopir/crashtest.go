@@ -118,7 +118,7 @@ func crashtest(ctx context.Context, o crash.Options, s stdio) int {
 	}
 	// The simulator remembers every message, on the machine of those it measures:
 	// collecting its memory must not take the processors from them.
-	debug.SetGCPercent(400)
+	collectLess()
 	debug.SetMemoryLimit(8 << 30)
 	rep, err := crash.Run(ctx, o)
 	if err != nil {
