@@ -376,7 +376,7 @@ func TestCheckAsksTheLocalServer(t *testing.T) {
 		}
 		return must(t, exitPassed, "check", "-config", filepath.Join(s.dir, "kopir.yaml"))
 	}
-	const note = "note: local: T_APPLICATION has no index on (DT_CHANGED, APPL_NO)"
+	const note = "local: public.T_APPLICATION has no index on (DT_CHANGED, APPL_NO)"
 	if said := check(string(readAll(t, akimat+"schema.postgres.sql"))); strings.Count(said, note) != 1 {
 		t.Error(said)
 	}
