@@ -48,7 +48,8 @@ type Store interface {
 
 	// Fire marks due times whose warning or end has come, so that each is told
 	// once, whoever asks, and puts what tell says of them into the histories, in
-	// one transaction. It gives those that it marked; beside an error too.
+	// one transaction. It gives those that it marked, also beside an error that
+	// names those of them that are told of by what is left of them.
 	Fire(ctx context.Context, at time.Time, limit int, tell func(Due) Event) ([]Due, error)
 	// NextDue is when something must be said of a due time next; zero: never.
 	NextDue(ctx context.Context) (time.Time, error)
@@ -68,7 +69,7 @@ type Store interface {
 	Clock(ctx context.Context) (time.Time, error)
 
 	// HeldBefore gives held applications whose next question has come; beside an
-	// error those that could be read.
+	// error those that could be read, and the others let them go first for a while.
 	HeldBefore(ctx context.Context, at time.Time, limit int) ([]Hold, error)
 
 	// Claim gives deliveries of a lane whose turn and time have come, at most

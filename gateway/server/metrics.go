@@ -23,6 +23,7 @@ type metrics struct {
 	ready    *prometheus.GaugeVec
 }
 
+// newMetrics makes them; doors count the panics, whatever the terms.
 func newMetrics(doors gateway.Doors) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
