@@ -31,6 +31,7 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 	f.DurationVar(&o.For, "for", 10*time.Minute, "end kills and messages after `D`, also when there were fewer")
 	f.DurationVar(&o.Quiet, "quiet", 0, "about so long between two troubles: `D`; 0: by -kills and -for")
 	f.Float64Var(&o.Rate, "rate", 40, "applications a second: `R`")
+	f.IntVar(&o.Acting, "acting", crash.DefaultActing, "the staff does something with `P` of a hundred applications; the others are only received")
 	f.DurationVar(&o.Bar, "bar", crash.DefaultBar, "a killed process must accept again within `D`; 0: it is told, not judged")
 	f.StringVar(&o.Dir, "dir", "", "empty `DIR` for configurations, databases and logs; kept when named, or when something was found")
 	f.DurationVar(&o.Away, "away", 0, "instead of kills: each database is away for `D` under load, and how the bridge catches up is measured (postgres)")
@@ -86,6 +87,8 @@ func runCrashtest(ctx context.Context, args []string, s stdio) int {
 		s.complain("crashtest: -away needs -db postgres: a file is never away")
 	case o.Rate <= 0 || o.For <= 0 || o.Kills < 0 || o.Messages < 0 || o.Bar < 0:
 		s.complain("crashtest: -rate and -for must be more than nothing, -kills, -messages and -bar not less")
+	case o.Acting < 0 || o.Acting > 100:
+		s.complain("crashtest: -acting: %d is no share of a hundred", o.Acting)
 	default:
 		return crashtest(ctx, o, s)
 	}

@@ -24,7 +24,7 @@ func TestEveryPoint(t *testing.T) {
 	var said bytes.Buffer
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
-		Command: []string{self}, Failing: true, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysRSA, Kills: 8, Messages: 150, Rate: 20, Seed: 3,
+		Command: []string{self}, Failing: true, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysRSA, Kills: 8, Messages: 150, Rate: 20, Acting: crash.DefaultActing, Seed: 3,
 		For: 3 * time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {

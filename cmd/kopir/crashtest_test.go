@@ -34,7 +34,7 @@ func TestCrash(t *testing.T) {
 	var said bytes.Buffer
 	key, hash := server.NewKey()
 	rep, err := crash.Run(t.Context(), crash.Options{
-		Command: []string{self}, Failing: failpoint.Enabled, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysMixed, Kills: 3, Messages: 40, Rate: 30, Seed: 5,
+		Command: []string{self}, Failing: failpoint.Enabled, Database: crash.SQLite, Nodes: 1, Keys: sim.KeysMixed, Kills: 3, Messages: 40, Rate: 30, Acting: crash.DefaultActing, Seed: 5,
 		For: time.Minute, Quiet: time.Second, Trouble: crash.KillsOnly, Dir: t.TempDir(), Out: &said, Key: key, KeyHash: hash,
 	})
 	if err != nil {
@@ -90,6 +90,7 @@ func TestCrashtestMisused(t *testing.T) {
 		{"-trouble some", "none of all, kills, none"},
 		{"-away 1m", "needs -db postgres"},
 		{"-away 1s", "five seconds"},
+		{"-acting 101", "-acting"},
 		{"-rate 0", "more than nothing"},
 		{"-dsn-file nowhere", "-dsn-file"},
 		{"now", "takes flags only"},

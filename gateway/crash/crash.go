@@ -46,6 +46,7 @@ type Options struct {
 	Kills    int      // at least so many
 	Messages int      // at least so many applications
 	Rate     float64  // applications a second
+	Acting   int      // of how many applications in a hundred the staff does something
 	Seed     uint64
 	Keys     sim.Keys      // with what everybody signs
 	For      time.Duration // at most, for kills and messages; the drain comes on top
@@ -70,6 +71,10 @@ const (
 	Nothing    Trouble = "none" // load alone, for as long as it is asked for
 )
 
+// disturbed says whether anything is done to the processes or their databases.
+// Where nothing is, nothing stands between them that would only cost time.
+func (o Options) disturbed() bool { return o.Trouble != Nothing || o.Away > 0 }
+
 // Databases that can be chosen.
 const (
 	SQLite   = "sqlite"
@@ -87,7 +92,7 @@ type trial struct {
 	sim     *sim.Sim
 	seen    *witness
 	tables  *tables
-	proxies []*proxy // two a node, on PostgreSQL: before its store and the local database
+	proxies []*proxy // two a node, where PostgreSQL is disturbed: before its store and the local database
 	fleet   *fleet
 	load    *load
 	staff   *staff
@@ -193,7 +198,7 @@ func (t *trial) live(ctx context.Context) error {
 		return err
 	}
 	close(t.load.begun)
-	t.sim.SetBridge(sim.Bridge{AsyncURL: t.load.front(), SyncURL: t.load.front(), Notify: true})
+	t.sim.SetBridge(sim.Bridge{AsyncURL: t.load.front(), SyncURL: t.load.front(), Notify: t.o.disturbed()})
 	t.diary.note("%d nodes on %s serve, seed %d", t.o.Nodes, t.o.Database, t.o.Seed)
 
 	busy, rest := context.WithTimeout(life, t.o.For)

@@ -13,6 +13,7 @@ import (
 // that share nothing.
 type Evidence struct {
 	Seed     uint64
+	Acting   int        // what the staff was to do follows from both
 	Sent     []Sent     // what partners sent and got: the load
 	Arrivals []Arrival  // what the gateway took from the bridge, in its order
 	Rows     []RowWrite // what happened to local rows, in its order
@@ -52,7 +53,7 @@ type KeptDelivery struct {
 
 // evidence is gathered when nothing runs any more.
 func (t *trial) evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{Seed: t.o.Seed, Arrivals: t.seen.arrivals, Panics: t.fleet.panics}
+	e := &Evidence{Seed: t.o.Seed, Acting: t.o.Acting, Arrivals: t.seen.arrivals, Panics: t.fleet.panics}
 	for _, s := range t.load.ledger {
 		e.Sent = append(e.Sent, *s)
 	}

@@ -52,7 +52,7 @@ type load struct {
 	keys    map[string]*keystore.Key
 	systems map[string]sim.System
 	ready   chan *message
-	proxy   *http.Server // in front of all nodes
+	proxy   *http.Server // in front of the nodes, unless there is one that is left alone
 	next    atomic.Int64
 	begun   chan struct{} // closed when everything is counted
 	turn    atomic.Int64
@@ -136,6 +136,9 @@ func (l *load) compose(i int64) (*message, error) {
 // front is the address at which the gateway reaches the bridge: nodes in turn,
 // as behind a load balancer that knows which of them are up.
 func (l *load) front() string {
+	if nodes := l.t.fleet.nodes; len(nodes) == 1 && !l.t.o.disturbed() {
+		return nodes[0].url("/shep/async")
+	}
 	if l.proxy != nil {
 		return "http://" + l.proxy.Addr + "/shep/async"
 	}
@@ -213,7 +216,9 @@ func (l *load) run(life, busy context.Context) {
 	})
 	wg.Wait()
 	l.client.CloseIdleConnections()
-	l.proxy.Close()
+	if l.proxy != nil {
+		l.proxy.Close()
+	}
 }
 
 // arrive lets messages come at their rate, whether or not those before them

@@ -192,7 +192,7 @@ func (r *reconciler) sent() map[string]int {
 // application follows an application to its row, its states and what partners
 // were told.
 func (r *reconciler) application(a KeptApp) {
-	want := append([]string{"received"}, planOf(r.e.Seed, a.Number).states...)
+	want := append([]string{"received"}, planOf(r.e.Seed, r.e.Acting, a.Number).states...)
 	var states []string
 	for i, m := range r.moves[a.Number] {
 		if i > 0 && m.From != r.moves[a.Number][i-1].To {

@@ -15,7 +15,7 @@ import (
 func numberOf(t *testing.T, name string) string {
 	t.Helper()
 	for i := range 10_000 {
-		if n := fmt.Sprintf("UC-2026-%06d", i); planOf(1, n).name == name {
+		if n := fmt.Sprintf("UC-2026-%06d", i); planOf(1, DefaultActing, n).name == name {
 			return n
 		}
 	}
@@ -28,7 +28,7 @@ func numberOf(t *testing.T, name string) string {
 func flawless(t *testing.T) *Evidence {
 	taken, left := numberOf(t, "take"), numberOf(t, "leave")
 	answer := sha256.Sum256([]byte("answer"))
-	e := &Evidence{Seed: 1, Sent: []Sent{
+	e := &Evidence{Seed: 1, Acting: DefaultActing, Sent: []Sent{
 		{ID: "a", Sender: "PEP", Key: "a", Good: true, Acknowledged: true, Number: taken, Answer: answer, Tries: 3, Repeats: 1},
 		{ID: "b", Sender: "PEP", Key: "77", Good: true, Async: true, Acknowledged: true, Tries: 1},
 		{ID: "c", Sender: "CON", Key: "c", Acknowledged: true, Answer: answer, Tries: 1},

@@ -68,12 +68,16 @@ func (t *trial) site() ([]*node, error) {
 		store, local := "{path: ../data/kopir.db}", "{path: ../data/mio.db}"
 		if t.o.Database == Postgres {
 			for _, part := range []struct{ file, name string }{{"store.dsn", t.tables.store}, {"local.dsn", t.tables.local}} {
-				p, err := newProxy(t.tables.server)
-				if err != nil {
-					return nil, err
+				address := t.tables.direct(part.name)
+				if t.o.disturbed() {
+					p, err := newProxy(t.tables.server)
+					if err != nil {
+						return nil, err
+					}
+					t.proxies = append(t.proxies, p)
+					address = t.tables.through(p.addr, part.name)
 				}
-				t.proxies = append(t.proxies, p)
-				if err := writeFile(filepath.Join(n.dir, part.file), []byte(t.tables.through(p.addr, part.name)+"\n")); err != nil {
+				if err := writeFile(filepath.Join(n.dir, part.file), []byte(address+"\n")); err != nil {
 					return nil, err
 				}
 			}

@@ -17,14 +17,16 @@ import (
 // plan is what the staff does with an application: the states after received.
 type plan struct {
 	name   string
-	share  int // of a hundred
+	share  int // of the applications that are acted on
 	states []string
 	do     func(*staff, context.Context, *act) bool // one step further; false: try again
 }
 
-// plans are tables of what offices do. Whoever only looks does nothing.
+// leave is the plan for an application at which nobody does more than look.
+var leave = plan{name: "leave"}
+
+// plans are tables of what offices do; their shares are of DefaultActing.
 var plans = []plan{
-	{"leave", 45, nil, nil},
 	{"take", 15, []string{"in_progress"}, (*staff).take},
 	{"refuse", 12, []string{"in_progress", "refused"}, (*staff).refuse},
 	{"complete", 10, []string{"in_progress", "completed"}, (*staff).complete},
@@ -32,17 +34,24 @@ var plans = []plan{
 	{"clerk refuses", 8, []string{"in_progress", "refused"}, (*staff).clerkRefuses},
 }
 
-// planOf follows from seed and number alone.
-func planOf(seed uint64, number string) plan {
+// DefaultActing is of how many applications in a hundred the staff does something.
+const DefaultActing = 55
+
+// planOf follows from seed, share and number alone.
+func planOf(seed uint64, acting int, number string) plan {
 	h := fnv.New64a()
 	fmt.Fprint(h, seed, number)
-	at := int(h.Sum64() % 100)
+	sum := h.Sum64()
+	if sum%100 >= uint64(acting) {
+		return leave
+	}
+	at := int(sum / 100 % DefaultActing)
 	for _, p := range plans {
 		if at -= p.share; at < 0 {
 			return p
 		}
 	}
-	return plans[0]
+	panic("the shares of plans are not of DefaultActing")
 }
 
 // act is an application in the hands of the staff.
@@ -91,7 +100,7 @@ func (s *staff) add(number string) {
 		return
 	}
 	s.seen[number] = true
-	if p := planOf(s.t.o.Seed, number); p.do != nil {
+	if p := planOf(s.t.o.Seed, s.t.o.Acting, number); p.do != nil {
 		s.jobs = append(s.jobs, &act{number: number, plan: p, keyed: len(s.jobs)%2 == 0})
 		select {
 		case s.more <- struct{}{}:

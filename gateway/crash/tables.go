@@ -56,30 +56,25 @@ func newTables(ctx context.Context, o Options) (t *tables, err error) {
 			return nil, fmt.Errorf("the PostgreSQL server: %w", err)
 		}
 	}
-	host := t.server.Host
-	address := net.JoinHostPort(host, strconv.Itoa(int(t.server.Port)))
-	if strings.HasPrefix(host, "/") {
-		address = ""
-	}
-	if t.bridge, err = sql.Open("pgx", t.direct(address, t.store)); err != nil {
+	if t.bridge, err = sql.Open("pgx", t.direct(t.store)); err != nil {
 		return nil, err
 	}
-	if t.mio, err = sql.Open("pgx", t.direct(address, t.local)); err != nil {
+	if t.mio, err = sql.Open("pgx", t.direct(t.local)); err != nil {
 		return nil, err
 	}
 	return t, t.makeLocal(ctx)
 }
 
-// direct is the address of a database on the server; empty: by its socket.
-func (t *tables) direct(address, database string) string {
-	if address == "" {
+// direct is the address of a database on the server, by its socket where it has one.
+func (t *tables) direct(database string) string {
+	if strings.HasPrefix(t.server.Host, "/") {
 		q := url.Values{"host": {t.server.Host}, "port": {strconv.Itoa(int(t.server.Port))}, "user": {t.server.User}}
 		if t.server.Password != "" {
 			q.Set("password", t.server.Password)
 		}
 		return "postgres:///" + database + "?" + q.Encode()
 	}
-	return t.through(address, database)
+	return t.through(net.JoinHostPort(t.server.Host, strconv.Itoa(int(t.server.Port))), database)
 }
 
 // through is the same by TCP.
