@@ -248,6 +248,42 @@ func TestManyStatuses(t *testing.T) {
 	}
 }
 
+// TestLateStatus: a status that was committed after one with a later mark had
+// been read is seen with the next marks, and does not wait until all open
+// applications were looked at.
+func TestLateStatus(t *testing.T) {
+	w := newTown(t)
+	for i := range 8 * gateway.WatchBatch {
+		number := fmt.Sprintf("UC-%04d", i)
+		w.line(number, gateway.ToPortal, "", 0)
+		w.localSQL(t, "INSERT INTO unemployed_certificate (application_no, status_code) VALUES (?, '10')", number)
+	}
+	const early, late = "UC-1598", "UC-1599" // both are looked at in the first round
+	round := func(want int) {
+		t.Helper()
+		if n, err := w.bridge.Watch(t.Context(), certificate); n != want || err != nil {
+			t.Errorf("%d statuses, want %d; %v", n, want, err)
+		}
+	}
+	set := func(number, mark string) {
+		t.Helper()
+		w.localSQL(t, "UPDATE unemployed_certificate SET status_code = '20', status_changed_at = ? WHERE application_no = ?", mark, number)
+	}
+	round(0)
+	set(early, "2026-11-25 04:30:01.000")
+	round(1)
+	set(late, "2026-11-25 04:30:00.000")
+	round(0)
+	w.pass(gateway.WatchLate)
+	round(1)
+	// Whatever was read is not dealt with again, and the look goes on.
+	w.pass(gateway.WatchLate)
+	round(0)
+	set("UC-1597", "2026-11-25 04:29:59.000") // later than is waited for: it is left to the look at all
+	w.pass(gateway.WatchLate)
+	round(0)
+}
+
 // TestStatusesAtOnce: a status does not wait for the commit of another one.
 func TestStatusesAtOnce(t *testing.T) {
 	w := newTown(t)

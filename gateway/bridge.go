@@ -208,11 +208,11 @@ type LocalDB interface {
 	// Write puts the row of an application into the table of its service; a
 	// row that is there already stays one row.
 	Write(ctx context.Context, row LocalRow) error
-	// Changed names applications of the table of a description, by its name, whose
-	// mark of change lies after the cursor,
-	// oldest first, and gives the cursor for the next call; the empty cursor is the
-	// beginning. It makes news travel faster and need not know all of them.
-	Changed(ctx context.Context, service, cursor string, limit int) ([]string, string, error)
+	// Changed gives rows of the table of a description, by its name, whose mark of
+	// change lies after the cursor, oldest first, and the cursor for the next call;
+	// the empty cursor is the beginning. It makes news travel faster and need not
+	// know all of them.
+	Changed(ctx context.Context, service, cursor string, limit int) ([]LocalChange, string, error)
 	// Statuses gives what the rows of these applications say now.
 	Statuses(ctx context.Context, service string, numbers []string) ([]LocalStatus, error)
 	// Codes reads a code list that the body keeps in a table.
@@ -244,6 +244,10 @@ type LocalRow struct {
 	// Corrects: Fields are put into the row that is there.
 	Corrects bool `json:"corrects,omitempty"`
 }
+
+// LocalChange is a row that the local system marked as changed: of which
+// application, and the mark as the database compares it.
+type LocalChange struct{ Number, Mark string }
 
 // LocalStatus is the status of a row. Code is the local system's own; the
 // mapping says which state it means.

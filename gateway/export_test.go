@@ -63,6 +63,7 @@ const (
 	MaxRetry   = maxRetry
 	WatchBatch = watchBatch
 	WatchPause = watchPause
+	WatchLate  = watchLate
 )
 
 // LaneWidth is how many deliveries of a lane are on their way at once.

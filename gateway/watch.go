@@ -22,6 +22,10 @@ const (
 	// watchAtOnce is how many statuses are taken over at once: one after the other
 	// each would wait for a flush of its own.
 	watchAtOnce = 16
+	// watchLate is how long after it was marked a status may be committed and is
+	// still seen with the next marks; a later one waits for the look at all open
+	// applications.
+	watchLate = 10 * time.Second
 )
 
 // openStates are those in which an application has a row whose status may
@@ -96,12 +100,40 @@ type watcher struct {
 	// Statuses that were not taken over, by number: told once, and not tried
 	// again while neither side changes. Of this round, and of the one before.
 	told, before map[string]string
+	reread       reread
 }
 
-// watch looks at the rows that the local system marked as changed, and at the
-// next of all open applications: so a status is seen also where it was set
-// without a mark, with one of the past, or was committed late. It gives how many
-// statuses differed from ours.
+// reread follows the marks once more at a distance, for what was committed after
+// a row with a later mark had been read: a clerk's program marks a row before it
+// commits.
+type reread struct {
+	from, to   string               // where this look begins, and the next one
+	next       time.Time            // when it begins
+	seen, last map[LocalChange]bool // what was read since the last look, and since the one before it
+}
+
+// again gives changed rows that were not read before, and what the reread is when
+// they are dealt with. The marks have been read up to cursor.
+func (w *watcher) again(ctx context.Context, cursor string) ([]LocalChange, reread, error) {
+	t, now := w.reread, w.b.now()
+	switch {
+	case t.seen == nil:
+		return nil, reread{from: cursor, to: cursor, next: now.Add(watchLate), seen: map[LocalChange]bool{}}, nil
+	case now.Before(t.next) && t.next.Sub(now) <= watchLate: // more: the clock was set back
+		return nil, t, nil
+	}
+	rows, end, err := w.b.o.Local.Changed(ctx, w.name, t.from, watchBatch)
+	late := slices.DeleteFunc(slices.Clone(rows), func(c LocalChange) bool { return t.seen[c] || t.last[c] })
+	if t.from = end; len(rows) < watchBatch {
+		t = reread{from: t.to, to: cursor, next: now.Add(watchLate), seen: map[LocalChange]bool{}, last: t.seen}
+	}
+	return late, t, err
+}
+
+// watch looks at the rows that the local system marked as changed, once more at
+// those of the last seconds, and at the next of all open applications: so a
+// status is seen also where it was committed late, was set without a mark, or
+// with one of the past. It gives how many statuses differed from ours.
 func (w *watcher) watch(ctx context.Context) (int, error) {
 	b := w.b
 	s, ok := b.set().Service(w.name)
@@ -117,6 +149,11 @@ func (w *watcher) watch(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	late, then, err := w.again(ctx, next)
+	if err != nil {
+		return 0, err
+	}
+	changed = append(changed, late...)
 	page, err := b.o.Store.Applications(ctx, Filter{Service: s.ID, States: openStates}, w.cursor, watchBatch)
 	if err != nil {
 		return 0, err
@@ -134,6 +171,10 @@ func (w *watcher) watch(ctx context.Context) (int, error) {
 			return n, err
 		}
 	}
+	for _, c := range changed {
+		then.seen[c] = true
+	}
+	w.reread = then
 	if w.cursor = page.Next; w.cursor == "" {
 		w.before, w.told = w.told, map[string]string{}
 	}
@@ -149,21 +190,24 @@ type candidate struct {
 // candidates are the applications of the round and of the changed rows whose
 // edition keeps its statuses in this table. Rows that are none of ours are the
 // local system's own business.
-func (w *watcher) candidates(ctx context.Context, table *mappings.Service, open []Application, changed []string) ([]candidate, error) {
+func (w *watcher) candidates(ctx context.Context, table *mappings.Service, open []Application, changed []LocalChange) ([]candidate, error) {
 	var all []candidate
 	add := func(app Application) {
 		if s, err := w.b.described(&app); err == nil && app.State != Held && s.SharesStatus(table) {
 			all = append(all, candidate{app, s})
 		}
 	}
+	known := map[string]bool{}
 	for _, app := range open {
+		known[app.Number] = true
 		add(app)
 	}
-	for _, number := range changed {
-		if slices.ContainsFunc(open, func(a Application) bool { return a.Number == number }) {
+	for _, c := range changed {
+		if known[c.Number] {
 			continue
 		}
-		app, err := w.b.o.Store.Application(ctx, number)
+		known[c.Number] = true
+		app, err := w.b.o.Store.Application(ctx, c.Number)
 		switch {
 		case errors.Is(err, ErrNotFound):
 		case err != nil:

@@ -153,7 +153,14 @@ func TestChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		cursor = next
-		return got
+		var numbers []string
+		for _, c := range got {
+			if c.Mark == "" {
+				t.Errorf("%s has no mark", c.Number)
+			}
+			numbers = append(numbers, c.Number)
+		}
+		return numbers
 	}
 	var all []string
 	for {

@@ -20,10 +20,10 @@ type place struct {
 	Key string `json:"key"`
 }
 
-// Changed names the applications whose time of change lies after the cursor,
-// oldest first. It is a hint: a row whose time was not set, was set back, or was
+// Changed gives the rows whose time of change lies after the cursor, oldest
+// first. It is a hint: a row whose time was not set, was set back, or was
 // committed late is not among them.
-func (m *DB) Changed(ctx context.Context, service, cursor string, limit int) ([]string, string, error) {
+func (m *DB) Changed(ctx context.Context, service, cursor string, limit int) ([]gateway.LocalChange, string, error) {
 	s, ok := m.set().Service(service)
 	if !ok || s.Local.Status.Changed == "" {
 		return nil, cursor, nil
@@ -44,7 +44,7 @@ func (m *DB) Changed(ctx context.Context, service, cursor string, limit int) ([]
 		return nil, "", err
 	}
 	key, mark := columns[0], columns[1]
-	var numbers []string
+	var changed []gateway.LocalChange
 	err = m.each(ctx, m.db, m.d.after(t, key, mark, &from, limit), l.Table, func(scan func(...any) error) error {
 		var number sql.NullString
 		var at any
@@ -52,14 +52,14 @@ func (m *DB) Changed(ctx context.Context, service, cursor string, limit int) ([]
 			return err
 		}
 		from = place{m.d.read(mark, at), number.String}
-		numbers = append(numbers, unpad(number))
+		changed = append(changed, gateway.LocalChange{Number: unpad(number), Mark: from.At})
 		return nil
 	})
-	if err != nil || len(numbers) == 0 {
+	if err != nil || len(changed) == 0 {
 		return nil, cursor, m.seen(err)
 	}
 	next, err := json.Marshal(from)
-	return numbers, string(next), err
+	return changed, string(next), err
 }
 
 // read is a time as it came, in the notation in which it is compared again.
