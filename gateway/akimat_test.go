@@ -228,15 +228,8 @@ func TestCodesWhileDown(t *testing.T) {
 func TestManyStatuses(t *testing.T) {
 	w := newTown(t)
 	const pages, each = 4, 10
-	for i := range pages * gateway.WatchBatch {
-		number := fmt.Sprintf("UC-%04d", i)
-		w.line(number, gateway.ToPortal, "", 0)
-		code := "10"
-		if i%gateway.WatchBatch < each {
-			code = "20"
-		}
-		w.localSQL(t, "INSERT INTO unemployed_certificate (application_no, status_code) VALUES (?, ?)", number, code)
-	}
+	w.received(t, pages*gateway.WatchBatch)
+	w.localSQL(t, "UPDATE unemployed_certificate SET status_code = '20' WHERE substr(application_no, 4) % ? < ?", gateway.WatchBatch, each)
 	began := time.Now()
 	w.running()
 	eventually(t, "all are taken over", func() bool {
@@ -248,16 +241,22 @@ func TestManyStatuses(t *testing.T) {
 	}
 }
 
+// received files n applications, UC-0000 and on, that stand in the local table.
+func (w *town) received(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		w.line(fmt.Sprintf("UC-%04d", i), gateway.ToPortal, "", 0)
+	}
+	w.localSQL(t, `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+		INSERT INTO unemployed_certificate (application_no, status_code) SELECT printf('UC-%04d', i), '10' FROM n`, n)
+}
+
 // TestLateStatus: a status that was committed after one with a later mark had
 // been read is seen with the next marks, and does not wait until all open
 // applications were looked at.
 func TestLateStatus(t *testing.T) {
 	w := newTown(t)
-	for i := range 8 * gateway.WatchBatch {
-		number := fmt.Sprintf("UC-%04d", i)
-		w.line(number, gateway.ToPortal, "", 0)
-		w.localSQL(t, "INSERT INTO unemployed_certificate (application_no, status_code) VALUES (?, '10')", number)
-	}
+	w.received(t, 8*gateway.WatchBatch)
 	const early, late = "UC-1598", "UC-1599" // both are looked at in the first round
 	round := func(want int) {
 		t.Helper()
@@ -282,6 +281,42 @@ func TestLateStatus(t *testing.T) {
 	set("UC-1597", "2026-11-25 04:29:59.000") // later than is waited for: it is left to the look at all
 	w.pass(gateway.WatchLate)
 	round(0)
+}
+
+// TestManyMarks: where more rows are marked than are read at once, as by the
+// bridge that writes them, the next are read without a pause, also once more,
+// and what was read twice is forgotten.
+func TestManyMarks(t *testing.T) {
+	w := newTown(t)
+	const pages = 5
+	w.received(t, pages*gateway.WatchBatch)
+	end := w.running()
+	// The row that is looked at last has the last mark.
+	w.localSQL(t, "UPDATE unemployed_certificate SET status_changed_at = '2026-11-25 04:30:00.' || substr(application_no, 5), status_code = CASE application_no WHEN 'UC-0000' THEN '20' ELSE '10' END")
+	w.localSQL(t, "UPDATE unemployed_certificate SET status_changed_at = '2026-11-25 04:30:01.000' WHERE application_no = 'UC-0000'")
+	began := time.Now()
+	eventually(t, "the last mark is read", func() bool {
+		app, err := w.store.Application(t.Context(), "UC-0000")
+		return err == nil && app.State == gateway.InProgress
+	})
+	if took := time.Since(began); took > (pages-2)*gateway.WatchPause {
+		t.Errorf("it took %s, as if it had paused", took)
+	}
+	end()
+	if n := w.bridge.Remembered(certificate); n == 0 {
+		t.Error("nothing that was read is known")
+	}
+	for range 3 { // looks, each with the rounds that it takes
+		w.pass(gateway.WatchLate)
+		for range 2 * pages {
+			if _, err := w.bridge.Watch(t.Context(), certificate); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := w.bridge.Remembered(certificate); n != 0 {
+		t.Errorf("%d rows are remembered", n)
+	}
 }
 
 // TestStatusesAtOnce: a status does not wait for the commit of another one.

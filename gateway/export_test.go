@@ -13,8 +13,16 @@ func (b *Bridge) RecountAll(ctx context.Context) error                { return b
 func (b *Bridge) AlarmAll(ctx context.Context) (time.Duration, error) { return b.alarmAll(ctx) }
 func (b *Bridge) Reask(ctx context.Context) (int, error)              { return b.reask(ctx) }
 func (b *Bridge) Watch(ctx context.Context, service string) (int, error) {
-	return b.watchers.of(b, service).watch(ctx)
+	n, _, err := b.watchers.of(b, service).watch(ctx)
+	return n, err
 }
+
+// Remembered is how many marked rows a watcher remembers as read.
+func (b *Bridge) Remembered(service string) int {
+	r := b.watchers.of(b, service).reread
+	return len(r.seen) + len(r.last)
+}
+
 func (b *Bridge) RefreshCodes(ctx context.Context) error { return b.refreshCodes(ctx) }
 func (b *Bridge) Deliver(ctx context.Context, r Route) (n int, err error) {
 	for _, l := range b.lanes() {

@@ -26,6 +26,8 @@ const (
 	// still seen with the next marks; a later one waits for the look at all open
 	// applications.
 	watchLate = 10 * time.Second
+	// watchSeen is how many rows are remembered as read, at most.
+	watchSeen = 50 * watchBatch
 )
 
 // openStates are those in which an application has a row whose status may
@@ -77,8 +79,8 @@ func (b *Bridge) watchAll(ctx context.Context) {
 			wg.Go(func() {
 				b.loop(ctx, "watch "+name, w.wake, func(b *Bridge) (time.Duration, error) {
 					w.b = b
-					n, err := w.watch(ctx)
-					if n >= watchMany {
+					_, more, err := w.watch(ctx)
+					if more {
 						return 0, err
 					}
 					return watchPause, err
@@ -105,11 +107,16 @@ type watcher struct {
 
 // reread follows the marks once more at a distance, for what was committed after
 // a row with a later mark had been read: a clerk's program marks a row before it
-// commits.
+// commits. A look that finds no end is left for the next one.
 type reread struct {
 	from, to   string               // where this look begins, and the next one
-	next       time.Time            // when it begins
+	due        time.Time            // when it begins
 	seen, last map[LocalChange]bool // what was read since the last look, and since the one before it
+}
+
+// waits says whether there is nothing to be read again yet.
+func (t *reread) waits(now time.Time) bool {
+	return now.Before(t.due) && t.due.Sub(now) <= watchLate // more: the clock was set back
 }
 
 // again gives changed rows that were not read before, and what the reread is when
@@ -118,14 +125,14 @@ func (w *watcher) again(ctx context.Context, cursor string) ([]LocalChange, rere
 	t, now := w.reread, w.b.now()
 	switch {
 	case t.seen == nil:
-		return nil, reread{from: cursor, to: cursor, next: now.Add(watchLate), seen: map[LocalChange]bool{}}, nil
-	case now.Before(t.next) && t.next.Sub(now) <= watchLate: // more: the clock was set back
+		return nil, reread{from: cursor, to: cursor, due: now.Add(watchLate), seen: map[LocalChange]bool{}}, nil
+	case t.waits(now):
 		return nil, t, nil
 	}
 	rows, end, err := w.b.o.Local.Changed(ctx, w.name, t.from, watchBatch)
 	late := slices.DeleteFunc(slices.Clone(rows), func(c LocalChange) bool { return t.seen[c] || t.last[c] })
-	if t.from = end; len(rows) < watchBatch {
-		t = reread{from: t.to, to: cursor, next: now.Add(watchLate), seen: map[LocalChange]bool{}, last: t.seen}
+	if t.from = end; len(rows) < watchBatch || len(t.seen) > watchSeen {
+		t = reread{from: t.to, to: cursor, due: now.Add(watchLate), seen: map[LocalChange]bool{}, last: t.seen}
 	}
 	return late, t, err
 }
@@ -133,42 +140,45 @@ func (w *watcher) again(ctx context.Context, cursor string) ([]LocalChange, rere
 // watch looks at the rows that the local system marked as changed, once more at
 // those of the last seconds, and at the next of all open applications: so a
 // status is seen also where it was committed late, was set without a mark, or
-// with one of the past. It gives how many statuses differed from ours.
-func (w *watcher) watch(ctx context.Context) (int, error) {
+// with one of the past. It gives how many statuses differed from ours, and
+// whether more are waiting.
+func (w *watcher) watch(ctx context.Context) (n int, more bool, err error) {
 	b := w.b
 	s, ok := b.set().Service(w.name)
 	if !ok {
-		return 0, nil // taken away since
+		return 0, false, nil // taken away since
 	}
 	mark := "watch/" + w.name
 	from, err := b.o.Store.Mark(ctx, mark)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	changed, next, err := b.o.Local.Changed(ctx, w.name, from, watchBatch)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
+	more = len(changed) == watchBatch
 	late, then, err := w.again(ctx, next)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	changed = append(changed, late...)
 	page, err := b.o.Store.Applications(ctx, Filter{Service: s.ID, States: openStates}, w.cursor, watchBatch)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	apps, err := w.candidates(ctx, s, page.Applications, changed)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	n, err := w.compare(ctx, apps)
+	n, err = w.compare(ctx, apps)
+	more = more || n >= watchMany || !then.waits(b.now())
 	if err != nil {
-		return n, err
+		return n, more, err
 	}
 	if next != from {
 		if err := b.o.Store.SetMark(ctx, mark, next); err != nil {
-			return n, err
+			return n, more, err
 		}
 	}
 	for _, c := range changed {
@@ -178,7 +188,7 @@ func (w *watcher) watch(ctx context.Context) (int, error) {
 	if w.cursor = page.Next; w.cursor == "" {
 		w.before, w.told = w.told, map[string]string{}
 	}
-	return n, nil
+	return n, more, nil
 }
 
 // candidate is an application with the description under which it was filed.
