@@ -17,17 +17,11 @@ import (
 const (
 	watchBatch = 200
 	// watchMany is how many statuses of one round show that more are waiting, as
-	// after an outage: the next one follows at once.
+	// after an outage: the next one follows at once, as after a full page of marks.
 	watchMany = 10
 	// watchAtOnce is how many statuses are taken over at once: one after the other
 	// each would wait for a flush of its own.
 	watchAtOnce = 16
-	// watchLate is how long after it was marked a status may be committed and is
-	// still seen with the next marks; a later one waits for the look at all open
-	// applications.
-	watchLate = 10 * time.Second
-	// watchSeen is how many rows are remembered as read, at most.
-	watchSeen = 50 * watchBatch
 )
 
 // openStates are those in which an application has a row whose status may
@@ -92,8 +86,9 @@ func (b *Bridge) watchAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// watcher compares the statuses in one table with ours. It keeps what it need
-// not do again; what it knows may be lost.
+// watcher compares the statuses in one table with ours. What it knows may be
+// lost: it only spares doing a thing again, and the look at all open
+// applications finds what a lost reread would have found.
 type watcher struct {
 	b      *Bridge // of this round
 	name   string  // of the description that has the table
@@ -103,38 +98,6 @@ type watcher struct {
 	// again while neither side changes. Of this round, and of the one before.
 	told, before map[string]string
 	reread       reread
-}
-
-// reread follows the marks once more at a distance, for what was committed after
-// a row with a later mark had been read: a clerk's program marks a row before it
-// commits. A look that finds no end is left for the next one.
-type reread struct {
-	from, to   string               // where this look begins, and the next one
-	due        time.Time            // when it begins
-	seen, last map[LocalChange]bool // what was read since the last look, and since the one before it
-}
-
-// waits says whether there is nothing to be read again yet.
-func (t *reread) waits(now time.Time) bool {
-	return now.Before(t.due) && t.due.Sub(now) <= watchLate // more: the clock was set back
-}
-
-// again gives changed rows that were not read before, and what the reread is when
-// they are dealt with. The marks have been read up to cursor.
-func (w *watcher) again(ctx context.Context, cursor string) ([]LocalChange, reread, error) {
-	t, now := w.reread, w.b.now()
-	switch {
-	case t.seen == nil:
-		return nil, reread{from: cursor, to: cursor, due: now.Add(watchLate), seen: map[LocalChange]bool{}}, nil
-	case t.waits(now):
-		return nil, t, nil
-	}
-	rows, end, err := w.b.o.Local.Changed(ctx, w.name, t.from, watchBatch)
-	late := slices.DeleteFunc(slices.Clone(rows), func(c LocalChange) bool { return t.seen[c] || t.last[c] })
-	if t.from = end; len(rows) < watchBatch || len(t.seen) > watchSeen {
-		t = reread{from: t.to, to: cursor, due: now.Add(watchLate), seen: map[LocalChange]bool{}, last: t.seen}
-	}
-	return late, t, err
 }
 
 // watch looks at the rows that the local system marked as changed, once more at
