@@ -17,7 +17,7 @@ import (
 // plan is what the staff does with an application: the states after received.
 type plan struct {
 	name   string
-	share  int // of the applications that are acted on
+	share  int // of the applications that are acted on: as many of the sum of all shares
 	states []string
 	do     func(*staff, context.Context, *act) bool // one step further; false: try again
 }
@@ -25,7 +25,7 @@ type plan struct {
 // leave is the plan for an application at which nobody does more than look.
 var leave = plan{name: "leave"}
 
-// plans are tables of what offices do; their shares are of DefaultActing.
+// plans are tables of what offices do.
 var plans = []plan{
 	{"take", 15, []string{"in_progress"}, (*staff).take},
 	{"refuse", 12, []string{"in_progress", "refused"}, (*staff).refuse},
@@ -33,6 +33,14 @@ var plans = []plan{
 	{"clerk takes", 10, []string{"in_progress"}, (*staff).clerkTakes},
 	{"clerk refuses", 8, []string{"in_progress", "refused"}, (*staff).clerkRefuses},
 }
+
+// turns has each plan as often as its share.
+var turns = func() (all []plan) {
+	for _, p := range plans {
+		all = append(all, slices.Repeat([]plan{p}, p.share)...)
+	}
+	return all
+}()
 
 // DefaultActing is of how many applications in a hundred the staff does something.
 const DefaultActing = 55
@@ -45,13 +53,7 @@ func planOf(seed uint64, acting int, number string) plan {
 	if sum%100 >= uint64(acting) {
 		return leave
 	}
-	at := int(sum / 100 % DefaultActing)
-	for _, p := range plans {
-		if at -= p.share; at < 0 {
-			return p
-		}
-	}
-	panic("the shares of plans are not of DefaultActing")
+	return turns[sum/100%uint64(len(turns))]
 }
 
 // act is an application in the hands of the staff.
