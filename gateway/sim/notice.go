@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"kopir/gateway/soap"
@@ -63,7 +62,7 @@ func (s *Sim) readNotice(document []byte, channel string) (found map[string]stri
 		}
 		read := map[string]string{}
 		for _, e := range shape.Elements {
-			if value, ok := textAt(doc.Root(), prefixes.ReplaceAllString(e.Path, "")); ok {
+			if value, ok := textAt(doc.Root(), e.Path); ok {
 				read[e.Value] = value
 			}
 		}
@@ -81,11 +80,10 @@ func (s *Sim) readNotice(document []byte, channel string) (found map[string]stri
 	return found
 }
 
-var prefixes = regexp.MustCompile(`[^/:]+:`)
-
 // textAt follows local names; prefixes and namespaces differ by service.
 func textAt(n xmltree.Node, path string) (string, bool) {
-	for _, name := range strings.Split(path, "/") {
+	for name := range strings.SplitSeq(path, "/") {
+		name = name[strings.IndexByte(name, ':')+1:]
 		var next xmltree.Node
 		for e := range n.Elements() {
 			if e.Local() == name {
