@@ -72,7 +72,8 @@ const (
 )
 
 // disturbed says whether anything is done to the processes or their databases.
-// Where nothing is, nothing stands between them that would only cost time.
+// Where nothing is, there is neither anything between them nor anybody behind the
+// gateway: that would only cost time.
 func (o Options) disturbed() bool { return o.Trouble != Nothing || o.Away > 0 }
 
 // Databases that can be chosen.
@@ -128,7 +129,8 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	t.seen = newWitness()
 	t.sim, err = sim.New(sim.Config{
 		BaseURL: "http://" + listener.Addr().String(), Keys: o.Keys, Witness: t.seen, Remember: 500, Messages: 1 << 40, // what was sent is told of long afterwards
-		Retry: func(int) (time.Duration, bool) { return 300 * time.Millisecond, true }, // the gateway never gives up
+		Unread: !o.disturbed(),
+		Retry:  func(int) (time.Duration, bool) { return 300 * time.Millisecond, true }, // the gateway never gives up
 	})
 	if err != nil {
 		listener.Close()

@@ -17,6 +17,12 @@ import (
 // to one member go one after another, conversations do not wait for each
 // other. The caller holds the exchange's mu.
 func (s *Sim) dispatch(to *member, one *parcel) {
+	if to.unread {
+		one.settle(soap.Delivered, "DELIVERED", "nobody reads it", s.now())
+		s.witness.Settled(one.shown())
+		s.tellSender(one)
+		return
+	}
 	to.mu.Lock()
 	address, busy := to.async, to.pushing[one.correlation]
 	if address != "" && !busy {

@@ -51,6 +51,9 @@ type Config struct {
 	// Messages is how many of them the gateway remembers at least; zero:
 	// keepParcels.
 	Messages int
+	// Unread lets what is sent to portal and service centre end at the gateway,
+	// as delivered: a load spares itself what they would do with it.
+	Unread bool
 
 	// Wait pauses before a retry or a slow answer; zero: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -120,6 +123,7 @@ type member struct {
 	sync       string // SyncChannel address for its services
 	rest       string // REST door
 	notify     bool   // wants changeMassageStatusNotification
+	unread     bool   // what is sent to it has arrived when the gateway has it
 	pushing    map[string]bool
 	keptBack   []func() // pushes that wait until another one has gone
 }
@@ -184,6 +188,11 @@ func New(c Config) (*Sim, error) {
 	}
 	if err := s.castAll(); err != nil {
 		return nil, err
+	}
+	if c.Unread {
+		for _, d := range []*desk{s.portal, s.csc} {
+			d.as.async, d.as.unread = "", true
+		}
 	}
 	for _, a := range s.authorities {
 		if a.stamps, err = newStamps(a); err != nil {

@@ -246,22 +246,46 @@ func (s *stage) judgeAs(t *testing.T, document []byte, want signature.Want) *sig
 	return s.verifier.XMLDSig(context.Background(), doc, want)
 }
 
+// tellCentre sends the service centre the status of an application that it did not send.
+func (b *bridge) tellCentre(number int) {
+	b.s.t.Helper()
+	doc := fmt.Sprintf(`<response><requestNumber>UC-%d</requestNumber><status><code>1</code><messageRu>поступившие</messageRu></status></response>`, number)
+	if _, err := b.call(AsyncPath, &soap.AsyncSendMessageRequest{
+		MessageInfo: soap.AsyncMessageInfo{ServiceID: "CSC_STATUS", MessageType: soap.TypeNotification, MessageDate: time.Now(), Sender: b.sender()},
+		MessageData: soap.MessageData{Data: soap.EscapedData([]byte(doc))},
+	}); err != nil {
+		b.s.t.Fatal(err)
+	}
+}
+
 func TestServiceCentreNumbersWhatItLearns(t *testing.T) {
 	s := newStage(t, nil)
 	b := newBridge(t, s)
-	doc := `<response><requestNumber>UC-7</requestNumber><status><code>1</code><messageRu>поступившие</messageRu></status></response>`
 	for range 2 {
-		if _, err := b.call(AsyncPath, &soap.AsyncSendMessageRequest{
-			MessageInfo: soap.AsyncMessageInfo{ServiceID: "CSC_STATUS", MessageType: soap.TypeNotification, MessageDate: time.Now(), Sender: b.sender()},
-			MessageData: soap.MessageData{Data: soap.EscapedData([]byte(doc))},
-		}); err != nil {
-			t.Fatal(err)
-		}
+		b.tellCentre(7)
 	}
 	var list []Case
 	s.ask("GET", "/sim/csc/applications?bridge_number=UC-7&notices=2&wait=20s", "", http.StatusOK, &list)
 	if len(list) != 1 || !strings.HasPrefix(list[0].Number, "CON-") || list[0].Status != "1" {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestUnread: what the service centre would be told ends at the gateway as
+// delivered, and the bridge learns of that.
+func TestUnread(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Unread = true })
+	b := newBridge(t, s)
+	b.tellCentre(7)
+	b.await(1)
+	if told := b.states[0].MessageState; told != soap.Delivered {
+		t.Errorf("the bridge was told %s", told)
+	}
+	if all := s.Parcels(); len(all) != 1 || all[0].State != string(soap.Delivered) || all[0].Tries != 0 {
+		t.Errorf("%+v", all)
+	}
+	if list, _ := s.csc.list(nil); len(list) != 0 {
+		t.Errorf("it reached the service centre: %+v", list)
 	}
 }
 
