@@ -103,7 +103,7 @@ type trial struct {
 
 	troubled map[string]int // how often, of what is no kill
 	gone     []Outage
-	rests    [][][]float64 // what processes held then: by rest, node and gauge
+	gauged   [][][]float64 // by node and moment
 }
 
 // Run makes a trial. The error is of the trial itself: what the bridge did
@@ -203,8 +203,9 @@ func (t *trial) live(ctx context.Context) error {
 	t.sim.SetBridge(sim.Bridge{AsyncURL: t.load.front(), SyncURL: t.load.front(), Notify: t.o.disturbed()})
 	t.diary.note("%d nodes on %s serve, seed %d", t.o.Nodes, t.o.Database, t.o.Seed)
 
-	busy, end := context.WithCancel(life)
-	defer end()
+	busy, rest := context.WithTimeout(life, t.o.For)
+	defer rest()
+	began := time.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() { t.load.run(life, busy) })
 	wg.Go(func() { t.staff.run(life) })
@@ -212,19 +213,18 @@ func (t *trial) live(ctx context.Context) error {
 	if t.o.Trouble != Nothing {
 		wg.Go(func() { chaos.run(busy) })
 	}
-	wg.Go(func() { t.sample(life) })
+	wg.Go(func() { t.sample(busy) })
 	wg.Go(func() {
 		if t.o.Away > 0 {
 			t.outages(busy)
-			end()
+			rest()
 		}
 		for busy.Err() == nil && (t.load.sent() < t.o.Messages || t.fleet.killed() < t.o.Kills) {
 			pause(busy, 100*time.Millisecond)
 		}
-		end()
+		rest()
 	})
-	t.loaded = t.bear(busy)
-	end()
+	<-busy.Done()
 	if ctx.Err() != nil {
 		die()
 		wg.Wait()
@@ -232,34 +232,15 @@ func (t *trial) live(ctx context.Context) error {
 	}
 	chaos.settle()
 	t.troubled = chaos.count
+	t.loaded = time.Since(began)
 	t.diary.note("no more trouble after %s, %d sent, %d kills; now everything settles", t.loaded.Round(time.Second), t.load.sent(), t.fleet.killed())
-	if len(t.rests) > 0 {
-		t.rest(ctx)
-	} else {
-		t.settle(ctx)
+	if err := t.drain(ctx); err != nil && ctx.Err() == nil {
+		t.diary.note("not settled: %s", err) // what is missing the reconciler names
 	}
 	t.load.repeatOld(ctx)
 	die()
 	wg.Wait()
 	return nil
-}
-
-// bear lets messages come until there were enough, and gives how long they did.
-func (t *trial) bear(busy context.Context) time.Duration {
-	if !t.o.rests() {
-		return t.load.arrive(busy, t.o.For)
-	}
-	first := t.load.arrive(busy, t.o.For/5)
-	t.load.caughtUp(busy)
-	t.rest(busy)
-	return first + t.load.arrive(busy, t.o.For-t.o.For/5)
-}
-
-// settle waits until nothing is under way.
-func (t *trial) settle(ctx context.Context) {
-	if err := t.drain(ctx); err != nil && ctx.Err() == nil {
-		t.diary.note("not settled: %s", err) // what is missing the reconciler names
-	}
 }
 
 // drain waits until nobody waits for anything.

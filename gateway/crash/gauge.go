@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -33,20 +34,11 @@ const (
 	// longEnough is how long a trial without trouble must be for its growth to say
 	// something.
 	longEnough = 10 * time.Minute
-	// quietFor is how long a process must have nothing to do before what it uses is
-	// what it keeps: idle connections are closed after a minute and a half, and Go
-	// collects memory each two minutes at least.
-	quietFor = 150 * time.Second
 )
 
-// rests says whether it is measured what processes use more and more of. What is
-// in use differs with how busy the machine is, and says nothing of what is kept:
-// so what they hold at the end is compared with what they held when the load
-// rested after a fifth of its time.
-func (o Options) rests() bool { return !o.disturbed() && o.For >= longEnough }
-
-// Growth is the least that a process used of something in the first rest, and in
-// the last one.
+// Growth is what a process used of something early and late in a trial: the
+// least of any moment of the second fifth and of the last one, so that garbage
+// that is about to be collected does not count.
 type Growth struct {
 	Node, What  string
 	Early, Late float64
@@ -61,10 +53,11 @@ func (g Growth) String() string {
 	if strings.HasPrefix(g.What, "memory") {
 		unit, by = " MiB", 1<<20
 	}
-	return fmt.Sprintf("%s at rest: %.1f%s early, %.1f%s late (%+.1f %%)", g.What, g.Early/by, unit, g.Late/by, unit, 100*(g.Late/g.Early-1))
+	return fmt.Sprintf("%s: %.1f%s early, %.1f%s late (%+.1f %%)", g.What, g.Early/by, unit, g.Late/by, unit, 100*(g.Late/g.Early-1))
 }
 
-// sample writes the gauges of every node into a file until ctx ends.
+// sample reads the gauges of every node until ctx ends, and keeps them in a
+// file too.
 func (t *trial) sample(ctx context.Context) {
 	file, err := os.Create(filepath.Join(t.o.Dir, "gauges.tsv"))
 	if err != nil {
@@ -72,39 +65,14 @@ func (t *trial) sample(ctx context.Context) {
 		return
 	}
 	defer file.Close()
-	t.gauge(ctx, func(i int, values []float64) {
-		fmt.Fprintln(file, time.Now().UTC().Format(time.TimeOnly), t.fleet.nodes[i].name, values)
-	})
-}
-
-// rest lets everything settle, and keeps the least that each process uses then.
-func (t *trial) rest(ctx context.Context) {
-	t.settle(ctx)
-	t.diary.note("rests for %s", quietFor)
-	resting, end := context.WithTimeout(ctx, quietFor)
-	defer end()
-	least := make([][]float64, len(t.fleet.nodes))
-	t.gauge(resting, func(i int, values []float64) {
-		if least[i] == nil {
-			least[i] = values
-		}
-		for k, v := range values {
-			least[i][k] = min(least[i][k], v)
-		}
-	})
-	if ctx.Err() == nil {
-		t.rests = append(t.rests, least)
-	}
-}
-
-// gauge reads every node again and again until ctx ends.
-func (t *trial) gauge(ctx context.Context, read func(node int, values []float64)) {
 	client := &http.Client{Timeout: time.Second}
 	defer client.CloseIdleConnections()
+	t.gauged = make([][][]float64, len(t.fleet.nodes))
 	for ; ctx.Err() == nil; pause(ctx, gaugeEvery) {
 		for i, n := range t.fleet.nodes {
 			if values, err := readGauges(ctx, client, n.url("/metrics")); err == nil {
-				read(i, values)
+				t.gauged[i] = append(t.gauged[i], values)
+				fmt.Fprintln(file, time.Now().UTC().Format(time.TimeOnly), n.name, values)
 			}
 		}
 	}
@@ -132,24 +100,21 @@ func readGauges(ctx context.Context, client *http.Client, at string) ([]float64,
 			}
 		}
 	}
-	if i := slices.Index(values, 0); i >= 0 && lines.Err() == nil {
-		return nil, fmt.Errorf("%s does not show %s", at, gauges[i].metric)
-	}
 	return values, lines.Err()
 }
 
-// growths are those of a trial that rested twice.
+// growths are those of a trial in which no process was killed.
 func (t *trial) growths() (all []Growth) {
-	if len(t.rests) < 2 {
-		return nil
-	}
-	for i, n := range t.fleet.nodes {
-		early, late := t.rests[0][i], t.rests[1][i]
-		if early == nil || late == nil {
-			continue // it did not answer, as the report says
+	for i, samples := range t.gauged {
+		fifth := len(samples) / 5
+		if fifth == 0 || t.fleet.killed() > 0 {
+			continue
+		}
+		least := func(of [][]float64, k int) float64 {
+			return slices.MinFunc(of, func(a, b []float64) int { return cmp.Compare(a[k], b[k]) })[k]
 		}
 		for k, g := range gauges {
-			all = append(all, Growth{n.name, g.name, early[k], late[k], g.slack})
+			all = append(all, Growth{t.fleet.nodes[i].name, g.name, least(samples[fifth:2*fifth], k), least(samples[len(samples)-fifth:], k), g.slack})
 		}
 	}
 	return all

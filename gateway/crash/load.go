@@ -174,7 +174,7 @@ func (l *load) pick(not *node) *node {
 // workers is how many messages are on their way at once.
 const workers = 48
 
-// run sends what arrives until busy ends, then goes on with what has no answer until life ends.
+// run sends until busy ends, then goes on with what has no answer until life ends.
 func (l *load) run(life, busy context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { // signs ahead
@@ -190,6 +190,7 @@ func (l *load) run(life, busy context.Context) {
 			}
 		}
 	})
+	wg.Go(func() { l.arrive(busy) })
 	for range workers {
 		wg.Go(func() {
 			for {
@@ -220,28 +221,18 @@ func (l *load) run(life, busy context.Context) {
 	}
 }
 
-// arrive lets messages come at their rate for so long, whether or not those
-// before them could be brought, and gives how long it did.
-func (l *load) arrive(ctx context.Context, long time.Duration) time.Duration {
-	ctx, end := context.WithTimeout(ctx, long)
-	defer end()
+// arrive lets messages come at their rate, whether or not those before them
+// could be brought.
+func (l *load) arrive(ctx context.Context) {
 	began, came := time.Now(), 0
 	for ; ctx.Err() == nil; pause(ctx, time.Duration(float64(time.Second)/l.t.o.Rate)) {
 		for ; came < int(time.Since(began).Seconds()*l.t.o.Rate); came++ {
 			select {
 			case l.due <- struct{}{}:
 			case <-ctx.Done():
-				return time.Since(began)
+				return
 			}
 		}
-	}
-	return time.Since(began)
-}
-
-// caughtUp waits until all that has come is taken up.
-func (l *load) caughtUp(ctx context.Context) {
-	for len(l.due) > 0 && ctx.Err() == nil {
-		pause(ctx, 100*time.Millisecond)
 	}
 }
 

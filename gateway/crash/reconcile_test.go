@@ -141,17 +141,18 @@ func TestTooSlowOrTooMuch(t *testing.T) {
 		spoil func(*Report)
 		want  int
 	}{
-		"as it should be":    {func(*Report) {}, 0},
-		"acknowledged":       {func(r *Report) { r.Gone[0].Taken = 1 }, 1},
-		"the local one may":  {func(r *Report) { r.Gone[0].What, r.Gone[0].Taken = "local", 1 }, 0},
-		"slow":               {func(r *Report) { r.Gone[0].Rows = 299 }, 1},
-		"never":              {func(r *Report) { r.Gone[0].Behind = 0 }, 1},
-		"grows":              {func(r *Report) { r.Growth[0].Late = 106 << 20 }, 1},
-		"back too late":      {func(r *Report) { r.Recovered[1] = 3001 * time.Millisecond }, 1},
-		"nobody judges that": {func(r *Report) { r.Recovered[1], r.Options.Bar = time.Minute, 0 }, 0},
-		"a point not passed": {func(r *Report) { r.Unpassed = []failpoint.Point{failpoint.CommitDone} }, 1},
-		"of a short trial":   {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 3 }, 0},
-		"that ended by time": {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 100_000 }, 0},
+		"as it should be":       {func(*Report) {}, 0},
+		"acknowledged":          {func(r *Report) { r.Gone[0].Taken = 1 }, 1},
+		"the local one may":     {func(r *Report) { r.Gone[0].What, r.Gone[0].Taken = "local", 1 }, 0},
+		"slow":                  {func(r *Report) { r.Gone[0].Rows = 299 }, 1},
+		"never":                 {func(r *Report) { r.Gone[0].Behind = 0 }, 1},
+		"grows":                 {func(r *Report) { r.Growth[0].Late = 106 << 20 }, 1},
+		"too short to say that": {func(r *Report) { r.Growth[0].Late, r.Loaded = 106<<20, time.Minute }, 0},
+		"back too late":         {func(r *Report) { r.Recovered[1] = 3001 * time.Millisecond }, 1},
+		"nobody judges that":    {func(r *Report) { r.Recovered[1], r.Options.Bar = time.Minute, 0 }, 0},
+		"a point not passed":    {func(r *Report) { r.Unpassed = []failpoint.Point{failpoint.CommitDone} }, 1},
+		"of a short trial":      {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 3 }, 0},
+		"that ended by time":    {func(r *Report) { r.Unpassed, r.Options.Kills = []failpoint.Point{failpoint.CommitDone}, 100_000 }, 0},
 		"paused is not killed": {func(r *Report) {
 			r.Unpassed, r.Kills = []failpoint.Point{failpoint.CommitDone}, map[string]int{"paused": 200}
 		}, 0},
