@@ -12,6 +12,11 @@ import (
 // flush is not what limits, few enough that no application waits long for it.
 const ripeBatch = 200
 
+// alarmPause is the least between two looks for what is ripe. What ends within it
+// is told together: a transaction and a flush for each would cost more than the
+// alarms are sooner.
+const alarmPause = 250 * time.Millisecond
+
 // alarms counts what was told since the start.
 type alarms struct {
 	mu  sync.Mutex
@@ -45,7 +50,7 @@ func (b *Bridge) alarmAll(ctx context.Context) (time.Duration, error) {
 	if err != nil || next.IsZero() {
 		return tickPause, err
 	}
-	return min(max(next.Sub(b.now()), 10*time.Millisecond), tickPause), nil
+	return min(max(next.Sub(b.now()), alarmPause), tickPause), nil
 }
 
 // tick warns of terms that end soon, finds those that have ended, and lets

@@ -141,10 +141,13 @@ func (s *Store) PutOff(ctx context.Context, d gateway.Due, at, next time.Time) e
 	})
 }
 
+// nextTell is when something must be said of a due time next; nought: never.
+const nextTell = `COALESCE((SELECT MIN(tell_at) FROM dues WHERE tell_at > 0), 0)`
+
 // NextDue is when something must be said of a due time next, or a suspension ends.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var tell, resume int64
-	if err := s.row(ctx, `SELECT COALESCE((SELECT MIN(tell_at) FROM dues WHERE tell_at > 0), 0), COALESCE((SELECT MIN(resume_at) FROM dues WHERE resume_at > 0), 0)`).Scan(&tell, &resume); err != nil {
+	if err := s.row(ctx, `SELECT `+nextTell+`, COALESCE((SELECT MIN(resume_at) FROM dues WHERE resume_at > 0), 0)`).Scan(&tell, &resume); err != nil {
 		return time.Time{}, fmt.Errorf("store: next due: %w", err)
 	}
 	if tell == 0 || resume != 0 && resume < tell {
@@ -159,16 +162,19 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 // error beside those it marked names terms that are told of by their columns alone.
 func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gateway.Due) gateway.Event) (told []gateway.Due, err error) {
 	// One that waits for the writer in vain, because nothing is ripe, would hold up others.
-	var ripe bool
-	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM dues WHERE tell_at > 0 AND tell_at <= ?)`, micros(at)).Scan(&ripe); err != nil || !ripe {
+	// The least is asked for: whether any is ripe, PostgreSQL may look up in the whole table when many are.
+	var first int64
+	if err := s.row(ctx, `SELECT `+nextTell).Scan(&first); err != nil || first == 0 || first > micros(at) {
 		return nil, err
 	}
 	var spoilt error
 	err = s.writer.write(ctx, func(t *tx) error {
 		now := micros(at)
+		// By nothing but the index's own column: when a break of the offices ends, thousands are ripe at one
+		// moment, and a further column would have all of them read and sorted for every batch.
 		told, spoilt, err = listDues(t.query(`WITH ripe AS MATERIALIZED (
 				SELECT d.application, d.step, d.started_at FROM dues d JOIN applications o ON o.number = d.application
-				WHERE d.tell_at > 0 AND d.tell_at <= ? ORDER BY d.tell_at, d.application, d.step LIMIT ? {skip})
+				WHERE d.tell_at > 0 AND d.tell_at <= ? ORDER BY d.tell_at LIMIT ? {skip})
 			UPDATE dues SET warned_at = CASE WHEN warned_at > 0 THEN warned_at ELSE ? END, overdue_at = CASE WHEN due_at <= ? THEN CAST(? AS BIGINT) ELSE 0 END,
 				tell_at = CASE WHEN due_at <= ? THEN 0 ELSE due_at END
 			FROM ripe WHERE dues.application = ripe.application AND dues.step = ripe.step AND dues.started_at = ripe.started_at

@@ -298,7 +298,7 @@ func reading(t *testing.T, s *Store, do func()) int {
 			_, err = s.read.ExecContext(t.Context(), flush)
 		}
 		if err == nil {
-			err = s.read.QueryRowContext(t.Context(), `SELECT SUM(t.seq_tup_read + (SELECT SUM(i.idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) FROM pg_stat_user_tables t WHERE t.relname IN ('outbox', 'applications', 'replays')`).Scan(&n)
+			err = s.read.QueryRowContext(t.Context(), `SELECT SUM(t.seq_tup_read + (SELECT SUM(i.idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) FROM pg_stat_user_tables t WHERE t.relname IN ('outbox', 'applications', 'replays', 'dues')`).Scan(&n)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -141,6 +141,12 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 			return 0, s.writer.write(ctx, func(t *tx) error { return t.forgetReplays("B-4001") })
 		}},
 		{"old answers", "replays_answered", 0, few, func() (int, error) { _, err := s.ForgetReplies(ctx, t0); return 0, err }},
+		{"what is ripe", "dues_tell", few, 20 * few, func() (int, error) {
+			told, err := s.Fire(ctx, later, few, func(d gateway.Due) gateway.Event {
+				return gateway.Event{Application: d.Application, Kind: gateway.EventOverdue}
+			})
+			return len(told), err
+		}},
 		{"a beat", "", 0, few, func() (int, error) { freed, err := s.Beat(ctx); return int(freed), err }},
 	}
 	var taken [][]string // by question; what is prepared is planned once
@@ -172,6 +178,8 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 			f.number+`, `+f.app+`, `+f.late+`, i, 'svc', 'portal', '', '', 0, 1, CAST(? AS TEXT) FROM n`, f.from, f.to, body)
 		do(`INSERT INTO outbox (id, application, state, place, created_at, route, seq, next_at, lease, message_id, correlation_id, service, peer_message_id, body, payload, sent, answer, receiver, cause, code)`+series+
 			`'D-' || i, `+f.number+`, `+f.delivery+`, i + 1, i, 'portal', 1, 0, 0, '', '', 'svc', '', CAST(? AS TEXT), '', '', '', 'P', 'refused', 'X' FROM n`, f.from, f.to, body)
+		do(`INSERT INTO dues (application, step, started_at, service, office, warn_at, due_at, tell_at, body)`+series+
+			f.number+`, 1, 1, 'svc', 'small', 1, 1, 1, '{}' FROM n`, f.from, f.to) // all at one moment, as after a break
 		do(`INSERT INTO replays (owner, replay_key, application, claimed_to, digest, answer)`+series+`'key', i, 'A-1', CAST(? AS BIGINT), '', '' FROM n`, f.from, f.to, micros(later))
 	}
 	do(`UPDATE applications SET iin = '850505400456', partner_number = 'PEP-1' WHERE number = 'A-100'`)
@@ -179,8 +187,8 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 	do(`UPDATE applications SET channel = 'akim' WHERE number = 'A-101'`)
 	do(`UPDATE outbox SET state = 'dropped' WHERE id = 'D-101'`)
 	if s.d.shared {
-		do(`DELETE FROM processes WHERE id <> ?`, s.writer.process)                                                            // those of other tests, which fall silent meanwhile
-		if _, err := s.read.ExecContext(ctx, `VACUUM (INDEX_CLEANUP ON, ANALYZE) outbox, applications, replays`); err != nil { // as the server does by itself
+		do(`DELETE FROM processes WHERE id <> ?`, s.writer.process)                                                                  // those of other tests, which fall silent meanwhile
+		if _, err := s.read.ExecContext(ctx, `VACUUM (INDEX_CLEANUP ON, ANALYZE) outbox, applications, replays, dues`); err != nil { // as the server does by itself
 			t.Fatal(err)
 		}
 	}
@@ -202,7 +210,7 @@ func plansHold(t *testing.T, s *Store, told *plans) {
 			t.Errorf("%s: %q", q.name, lines)
 		}
 		for _, line := range lines {
-			if strings.HasPrefix(line, "SCAN") && !strings.Contains(line, q.index) {
+			if strings.HasPrefix(line, "SCAN") && line != "SCAN CONSTANT ROW" && !strings.Contains(line, q.index) {
 				t.Errorf("%s: %s", q.name, line)
 			}
 		}
