@@ -69,6 +69,11 @@ const (
 	DefaultMaxAnswer = 64 << 20
 )
 
+// idleTime is how long a connection is kept that a burst opened and nothing goes
+// over. Many a server closes its end after 20 seconds (Tomcat as it is shipped): a
+// message that is written to it in that moment has an outcome that nobody knows.
+const idleTime = 15 * time.Second
+
 // NewHTTP makes an HTTP client whose connections are kept and used again.
 // config may be nil; it carries client certificates and roots of the transport.
 // proxy says by which proxy a request goes; nil: as the environment has it.
@@ -88,7 +93,7 @@ func NewHTTP(config *tls.Config, proxy func(*http.Request) (*url.URL, error)) *h
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   128, // two lanes to one gateway at full width
-		IdleConnTimeout:       90 * time.Second,
+		IdleConnTimeout:       idleTime,
 		ExpectContinueTimeout: time.Second,
 	}}
 }

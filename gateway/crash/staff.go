@@ -86,7 +86,7 @@ type staff struct {
 
 func newStaff(t *trial) (*staff, error) {
 	s := &staff{t: t, seen: map[string]bool{}, more: make(chan struct{}, 1),
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: desks}}}
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: desks, IdleConnTimeout: idleTime}}}
 	t.seen.taken = func(a Arrival) {
 		if a.To == "portal" && a.Code == "ACCEPTED" && a.Number != "" {
 			s.add(a.Number)
