@@ -141,13 +141,13 @@ func (s *Store) PutOff(ctx context.Context, d gateway.Due, at, next time.Time) e
 	})
 }
 
-// nextTell is when something must be said of a due time next; nought: never.
-const nextTell = `COALESCE((SELECT MIN(tell_at) FROM dues WHERE tell_at > 0), 0)`
+// nextTell is when something must be said of a due time next; NULL: never.
+const nextTell = `SELECT MIN(tell_at) FROM dues WHERE tell_at > 0`
 
 // NextDue is when something must be said of a due time next, or a suspension ends.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var tell, resume int64
-	if err := s.row(ctx, `SELECT `+nextTell+`, COALESCE((SELECT MIN(resume_at) FROM dues WHERE resume_at > 0), 0)`).Scan(&tell, &resume); err != nil {
+	if err := s.row(ctx, `SELECT COALESCE((`+nextTell+`), 0), COALESCE((SELECT MIN(resume_at) FROM dues WHERE resume_at > 0), 0)`).Scan(&tell, &resume); err != nil {
 		return time.Time{}, fmt.Errorf("store: next due: %w", err)
 	}
 	if tell == 0 || resume != 0 && resume < tell {
@@ -163,8 +163,8 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 func (s *Store) Fire(ctx context.Context, at time.Time, limit int, tell func(gateway.Due) gateway.Event) (told []gateway.Due, err error) {
 	// One that waits for the writer in vain, because nothing is ripe, would hold up others.
 	// The least is asked for: whether any is ripe, PostgreSQL may look up in the whole table when many are.
-	var first int64
-	if err := s.row(ctx, `SELECT `+nextTell).Scan(&first); err != nil || first == 0 || first > micros(at) {
+	var first sql.NullInt64
+	if err := s.row(ctx, nextTell).Scan(&first); err != nil || !first.Valid || first.Int64 > micros(at) {
 		return nil, err
 	}
 	var spoilt error
