@@ -138,7 +138,7 @@ func New(c Config) (*Sim, error) {
 		base: strings.TrimRight(c.BaseURL, "/"), now: c.Now, wait: c.Wait, retry: c.Retry, log: c.Log,
 		members: map[string]*member{}, people: map[string]Person{}, iins: map[string]string{}, certificates: map[string]*sigtest.Credential{},
 		secret: []byte("the gateway's own"),
-		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: 15 * time.Second, ResponseHeaderTimeout: time.Minute}},
+		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: 15 * time.Second, ResponseHeaderTimeout: time.Minute}}, // idle connections of a burst would count among what the bridge uses
 	}
 	if s.now == nil {
 		s.now = time.Now
