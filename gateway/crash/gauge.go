@@ -103,13 +103,11 @@ func readGauges(ctx context.Context, client *http.Client, at string) ([]float64,
 	return values, lines.Err()
 }
 
-// growths are those of a trial in which no process was killed and no database
-// was away: a bridge that waits for its store uses less than one that catches
-// up, and early and late do not compare.
+// growths are those of a trial in which no process was killed.
 func (t *trial) growths() (all []Growth) {
 	for i, samples := range t.gauged {
 		fifth := len(samples) / 5
-		if fifth == 0 || t.fleet.killed() > 0 || t.o.Away > 0 {
+		if fifth == 0 || t.fleet.killed() > 0 {
 			continue
 		}
 		least := func(of [][]float64, k int) float64 {

@@ -3,22 +3,19 @@ package crash
 import "testing"
 
 // TestGrowths: the least of the second fifth stands against the least of the
-// last one; a trial in which a process was killed or a database was away has
-// nothing that compares.
+// last one; a trial in which a process was killed has nothing that compares.
 func TestGrowths(t *testing.T) {
 	flat := func(v float64) []float64 { return []float64{v, v, v, v} }
 	samples := [][]float64{flat(1), flat(1), flat(7), flat(5), flat(9), flat(9), flat(9), flat(9), flat(8), flat(6)}
 	for name, c := range map[string]struct {
-		o     Options
 		kills map[string]int
 		want  int
 	}{
-		"load alone":      {Options{}, nil, len(gauges)},
-		"paused":          {Options{}, map[string]int{"paused": 1}, len(gauges)},
-		"killed":          {Options{}, map[string]int{"at random": 1}, 0},
-		"a database away": {Options{Away: warm}, nil, 0},
+		"load alone": {nil, len(gauges)},
+		"paused":     {map[string]int{"paused": 1}, len(gauges)},
+		"killed":     {map[string]int{"at random": 1}, 0},
 	} {
-		trial := &trial{o: c.o, fleet: &fleet{nodes: []*node{{name: "node1"}}, kills: c.kills}, gauged: [][][]float64{samples}}
+		trial := &trial{fleet: &fleet{nodes: []*node{{name: "node1"}}, kills: c.kills}, gauged: [][][]float64{samples}}
 		all := trial.growths()
 		if len(all) != c.want {
 			t.Errorf("%s: %v", name, all)

@@ -28,7 +28,7 @@ type Report struct {
 	Took      time.Duration
 	Unpassed  []failpoint.Point // that nothing came by
 	Gone      []Outage
-	Growth    []Growth // of a trial without kills and outages
+	Growth    []Growth // of a trial without kills
 	Disk      string
 }
 
