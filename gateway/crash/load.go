@@ -66,13 +66,9 @@ type load struct {
 	times   []time.Duration  // to the acknowledgement at the first try
 }
 
-// idleTime is how long whoever calls the bridge keeps a connection that nothing
-// goes over: those of a burst are not what the bridge uses more and more of.
-const idleTime = 15 * time.Second
-
 func newLoad(t *trial) (*load, error) {
 	l := &load{t: t, docs: map[string][][]byte{}, keys: map[string]*keystore.Key{}, systems: map[string]sim.System{}, ready: make(chan *message, 256), due: make(chan struct{}, 1<<24), begun: make(chan struct{}), asyncs: map[string]*Sent{},
-		client: &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTime}}}
+		client: &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: sim.IdleTime}}}
 	for _, name := range []string{"portal", "csc"} {
 		l.systems[name], _ = t.sim.System(name)
 		c, err := t.sim.Credential(name)

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"kopir/gateway/sim"
 )
 
 // plan is what the staff does with an application: the states after received.
@@ -86,7 +88,7 @@ type staff struct {
 
 func newStaff(t *trial) (*staff, error) {
 	s := &staff{t: t, seen: map[string]bool{}, more: make(chan struct{}, 1),
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: desks, IdleConnTimeout: idleTime}}}
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: desks, IdleConnTimeout: sim.IdleTime}}}
 	t.seen.taken = func(a Arrival) {
 		if a.To == "portal" && a.Code == "ACCEPTED" && a.Number != "" {
 			s.add(a.Number)

@@ -128,6 +128,10 @@ type member struct {
 	keptBack   []func() // pushes that wait until another one has gone
 }
 
+// IdleTime is how long whoever calls the bridge keeps a connection that nothing
+// goes over: those of a burst are not what the bridge uses more and more of.
+const IdleTime = 15 * time.Second
+
 // New makes a simulation: authority, members, people. Nothing is served and
 // nothing is sent before somebody uses Handler.
 func New(c Config) (*Sim, error) {
@@ -138,7 +142,7 @@ func New(c Config) (*Sim, error) {
 		base: strings.TrimRight(c.BaseURL, "/"), now: c.Now, wait: c.Wait, retry: c.Retry, log: c.Log,
 		members: map[string]*member{}, people: map[string]Person{}, iins: map[string]string{}, certificates: map[string]*sigtest.Credential{},
 		secret: []byte("the gateway's own"),
-		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: 15 * time.Second, ResponseHeaderTimeout: time.Minute}}, // idle connections of a burst would count among what the bridge uses
+		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: IdleTime, ResponseHeaderTimeout: time.Minute}},
 	}
 	if s.now == nil {
 		s.now = time.Now
